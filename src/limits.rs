@@ -1,0 +1,139 @@
+//! Every bound in one place, each with its reason; and [`Budget`], the account of memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, Result};
+
+/// Dimensions of a structure, time included. The widest flow met in practice has 31.
+pub const DIMENSION_COUNT_MAX: usize = 256;
+/// Attributes and measures of a structure.
+pub const COMPONENT_COUNT_MAX: usize = 1_024;
+/// Series of one segment: their numbers are `u32`, and roaring bitmaps hold `u32`.
+pub const SEGMENT_SERIES_MAX: usize = 1 << 28;
+/// Slots of one chunk: what one revision rewrites.
+pub const CHUNK_SLOTS_MAX: usize = 4_096;
+/// Slots of one block, the unit of reading and of checksums: about five kilobytes when packed.
+pub const BLOCK_SLOTS_TARGET: usize = 4_096;
+/// Chunks of one block, so that very short series do not make endless headers.
+pub const BLOCK_CHUNKS_MAX: usize = 1_024;
+/// Bytes of one identifier or code.
+pub const CODE_BYTES_MAX: usize = 512;
+/// Bytes of one attribute or text value.
+pub const TEXT_BYTES_MAX: usize = 1 << 20;
+/// Bytes of one line or record of CSV.
+pub const RECORD_BYTES_MAX: usize = 16 << 20;
+/// Bytes of one structure message, uncompressed.
+pub const STRUCTURE_BYTES_MAX: u64 = 1 << 30;
+/// Depth of nesting in XML: the deepest official sample has 17.
+pub const XML_DEPTH_MAX: usize = 64;
+/// Attributes of one XML element.
+pub const XML_ATTRIBUTES_MAX: usize = 256;
+/// Problems named when a load is refused; the rest are counted.
+pub const PROBLEMS_SHOWN_MAX: usize = 20;
+/// A segment up to this size travels inside its manifest, so that a small revision costs one file.
+pub const INLINE_SEGMENT_BYTES_MAX: usize = 64 << 10;
+/// Commits between two checkpoints.
+pub const CHECKPOINT_COMMITS: u64 = 64;
+/// Bytes of one manifest or checkpoint.
+pub const MANIFEST_BYTES_MAX: u64 = 4 << 30;
+/// Memory of one load before it sorts on disk, unless the caller says otherwise.
+pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
+/// Memory of all running queries, unless the caller says otherwise.
+pub const QUERY_MEMORY_BYTES: u64 = 4 << 30;
+
+/// An account of memory that several owners share: grow before you allocate, and shrink (or drop
+/// the [`Reservation`]) after you free.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    what: &'static str,
+    limit: u64,
+    used: Arc<AtomicU64>,
+}
+
+impl Budget {
+    /// An account of `limit` bytes; `what` names it in errors.
+    pub fn new(what: &'static str, limit: u64) -> Self {
+        Self { what, limit, used: Arc::new(AtomicU64::new(0)) }
+    }
+
+    /// Takes `bytes`, which return when the reservation is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] if less is left; nothing is taken then.
+    pub fn reserve(&self, bytes: u64) -> Result<Reservation> {
+        let mut reservation = Reservation { budget: self.clone(), bytes: 0 };
+        reservation.grow(bytes)?;
+        Ok(reservation)
+    }
+
+    /// Bytes taken at this moment.
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that may be taken in all.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+}
+
+/// Bytes taken from a [`Budget`].
+#[derive(Debug)]
+pub struct Reservation {
+    budget: Budget,
+    bytes: u64,
+}
+
+impl Reservation {
+    /// Takes `bytes` more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] if less is left; nothing is taken then.
+    pub fn grow(&mut self, bytes: u64) -> Result<()> {
+        let budget = &self.budget;
+        let after = budget.used.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if after > budget.limit {
+            budget.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(Error::Limit { what: budget.what, actual: after, limit: budget.limit });
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Gives back all but `bytes`.
+    pub fn shrink_to(&mut self, bytes: u64) {
+        let freed = self.bytes.saturating_sub(bytes);
+        self.budget.used.fetch_sub(freed, Ordering::Relaxed);
+        self.bytes -= freed;
+    }
+
+    /// Bytes held.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.shrink_to(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_refuses_what_is_over_and_takes_back_what_is_dropped() {
+        let budget = Budget::new("memory", 10);
+        let first = budget.reserve(6).expect("fits");
+        assert!(budget.reserve(5).is_err());
+        assert_eq!(budget.used(), 6);
+        drop(first);
+        assert!(budget.reserve(10).is_ok());
+        assert_eq!(budget.used(), 0);
+    }
+}

@@ -1,0 +1,34 @@
+//! The SDMX information model as plain values: no bytes, no I/O.
+//!
+//! Read in this order: `artefact` (what identifies and names things), `codelist` (codes, concepts,
+//! hierarchies), `structure` (a data structure as its message defines it), `artefacts` (all
+//! artefacts together, and the references between them), `flow` (a dataflow with every reference
+//! resolved: what the store and SQL work with), `period`, `span` (when a period begins and ends),
+//! `decimal`, `value`, `row` (one row of a data message).
+//!
+//! **Invariant:** text that came in goes out unchanged. A period, a value or a code is normalised
+//! nowhere; what is computed from it (a slot, a mantissa, a date) stands beside it.
+
+mod artefact;
+mod artefacts;
+mod codelist;
+mod decimal;
+mod flow;
+mod period;
+mod row;
+mod span;
+mod structure;
+mod value;
+
+pub use artefact::{Annotation, ArtefactId, Identity, Names};
+pub use artefacts::{Artefact, ArtefactClass, Artefacts};
+pub use codelist::{Code, Codelist, Concept, ConceptScheme, Hierarchy, HierarchyNode};
+pub use codelist::HierarchicalCodelist;
+pub use decimal::Decimal;
+pub use flow::{Component, ComponentRole, Flow};
+pub use period::{BadPeriod, Period, PeriodForm, Slot};
+pub use row::{Action, Cell, Row};
+pub use span::{ReportingYearStart, Span};
+pub use structure::{Attachment, Attribute, DataStructure, Dataflow, Dimension, Group, Measure};
+pub use structure::{ConceptRef, Representation, TextType};
+pub use value::{Value, number_of_text};
