@@ -9,8 +9,8 @@ use std::io;
 use std::path::PathBuf;
 use std::result;
 
-/// What every fallible function of this crate returns.
-pub type Result<T> = result::Result<T, Error>;
+/// What every fallible function of this crate returns; decoders return an error of their own.
+pub type Result<T, E = Error> = result::Result<T, E>;
 
 /// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +121,11 @@ struct Problems<'a> {
 impl fmt::Display for Problems<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.count == 1 { "" } else { "s" };
-        write!(f, "{}: {} problem{plural}; nothing of this load is visible", self.file, self.count)?;
+        write!(
+            f,
+            "{}: {} problem{plural}; nothing of this load is visible",
+            self.file, self.count
+        )?;
         for problem in self.problems {
             write!(f, "\n  {problem}")?;
         }

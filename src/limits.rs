@@ -37,10 +37,46 @@ pub const INLINE_SEGMENT_BYTES_MAX: usize = 64 << 10;
 pub const CHECKPOINT_COMMITS: u64 = 64;
 /// Bytes of one manifest or checkpoint.
 pub const MANIFEST_BYTES_MAX: u64 = 4 << 30;
+/// Parts of one manifest or checkpoint: an inline segment is one, and there are few others.
+pub const MANIFEST_PARTS_MAX: usize = 1 << 20;
 /// Memory of one load before it sorts on disk, unless the caller says otherwise.
 pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
 /// Memory of all running queries, unless the caller says otherwise.
 pub const QUERY_MEMORY_BYTES: u64 = 4 << 30;
+/// Bytes of one tag, comment or run of text in XML.
+pub const XML_EVENT_BYTES_MAX: u64 = 16 << 20;
+/// Namespace prefixes in scope at one place of an XML document: official messages have 4.
+pub const XML_NAMESPACES_MAX: usize = 256;
+/// Dataflows that one CSV file may name.
+pub const MESSAGE_FLOWS_MAX: usize = 4_096;
+/// Records of the longest kind that may be read again in one CSV file, after unclosed quotes.
+pub const RECORD_RESCANS_MAX: u64 = 64;
+/// Bytes that come out of a compressed file for each that went in: deflate reaches 1,032 at most,
+/// real messages stay under 200.
+pub const DECOMPRESSION_RATIO_MAX: u64 = 1_100;
+/// Bytes that come out before the ratio counts.
+pub const DECOMPRESSION_FREE_BYTES: u64 = 64 << 20;
+/// Members of a zip archive.
+pub const ZIP_MEMBERS_MAX: usize = 1_000;
+/// Bytes of one text of SQL: a list of many codes fits, a whole message does not.
+pub const STATEMENT_BYTES_MAX: usize = 16 << 20;
+/// Depth of nesting of one statement: the parser descends by recursion.
+pub const STATEMENT_DEPTH_MAX: usize = 100;
+/// Rows that a table on the terminal looks ahead at to find its widths.
+pub const TABLE_LOOKAHEAD_ROWS: usize = 1_000;
+/// Columns of text that one cell of a table on the terminal may take.
+pub const TABLE_CELL_WIDTH_MAX: usize = 60;
+/// Bytes of one table of strings: its offsets are `u32`.
+pub const STRING_TABLE_BYTES_MAX: usize = u32::MAX as usize;
+/// Values that `pco` compresses in one call: one chunk of its own.
+pub const PCO_VALUES_MAX: usize = 1 << 18;
+
+/// Periods that a cube's table of periods lists: a thousand years of days fit, and planning stays fast.
+pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
+/// Groups numbered by a dense array when aggregating: four megabytes of numbers.
+pub const DENSE_GROUPS_MAX: usize = 1 << 20;
+/// Groups times periods that one aggregation by time holds: more is left to the general operator.
+pub const GROUP_CELLS_MAX: usize = 1 << 24;
 
 /// An account of memory that several owners share: grow before you allocate, and shrink (or drop
 /// the [`Reservation`]) after you free.

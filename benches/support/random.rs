@@ -1,4 +1,4 @@
-//! Random numbers that stay the same for ever: SplitMix64, and the few draws a cube needs.
+//! Random numbers that stay the same for ever: `SplitMix64`, and the few draws a cube needs.
 //!
 //! Only integer steps and the exactly rounded operations of IEEE 754 (`+ - * /`) are used, no
 //! library function such as `exp`, so that every machine and every compiler makes the same cube.
@@ -9,7 +9,7 @@
     reason = "draws are cut to the bits that are wanted"
 )]
 
-/// Step of the SplitMix64 counter: 2^64 divided by the golden ratio.
+/// Step of the `SplitMix64` counter: 2^64 divided by the golden ratio.
 const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Scrambles 64 bits so that each output bit depends on each input bit.
@@ -63,7 +63,8 @@ impl Random {
     /// of four 16-bit numbers, which costs one draw.
     pub fn bell(&mut self) -> f64 {
         let bits = self.bits();
-        let sum = (bits & 0xFFFF) + ((bits >> 16) & 0xFFFF) + ((bits >> 32) & 0xFFFF) + (bits >> 48);
+        let sum =
+            (bits & 0xFFFF) + ((bits >> 16) & 0xFFFF) + ((bits >> 32) & 0xFFFF) + (bits >> 48);
         (sum as f64 - 131_070.0) / 37_837.0
     }
 }

@@ -202,8 +202,9 @@ impl Maker {
             };
             (dimension, codes.map(of).collect())
         });
-        // Half of the statuses continue the one before; see `fill`.
-        let shares = [spec.gap_share, spec.status_share * 0.5, spec.null_share, spec.text_share];
+        // What begins so often, and goes on with one half, holds for the wanted share; see `fill`.
+        let status_begin = 0.5 * spec.status_share / (1.0 - 0.5 * spec.status_share);
+        let shares = [spec.gap_share, status_begin, spec.null_share, spec.text_share];
         Maker {
             spec: spec.clone(),
             by_code,
@@ -312,12 +313,15 @@ impl Maker {
     pub fn fill(&self, walk: &mut Walk, last_offset: u32, series: &mut Series) {
         let [gap, status, null, text] = self.bounds;
         let mut current = 0_u8;
+        if walk.random.chance(self.spec.status_share) {
+            current = self.statuses.draw(&mut walk.random) as u8;
+        }
         let end = series.period_count.min(last_offset.saturating_add(1));
         for offset in 0..end {
             let bits = walk.random.bits();
             let part = |index: u32| (bits >> (16 * index)) & 0xFFFF;
-            // A status lasts for two observations in the mean, so half as many begin.
-            if current != 0 && bits.count_ones() % 2 == 0 {
+            // A status lasts for two observations in the mean.
+            if current != 0 && bits.count_ones().is_multiple_of(2) {
                 // It goes on.
             } else if part(1) < status {
                 current = self.statuses.draw(&mut walk.random) as u8;

@@ -17,8 +17,8 @@ const NARROW_MAX: usize = 57;
 
 /// The bits that `value` needs: 0 for zero, 64 for the largest.
 #[inline]
+#[expect(clippy::cast_possible_truncation, reason = "at most 64")]
 pub fn width_of(value: u64) -> u8 {
-    // At most 64.
     (u64::BITS - value.leading_zeros()) as u8
 }
 
@@ -36,16 +36,23 @@ fn mask(width: usize) -> u64 {
     if width == 0 { 0 } else { u64::MAX >> (64 - width.min(64)) }
 }
 
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the bits above are wanted later, or never")]
+fn low_word(bits: u128) -> u64 {
+    bits as u64
+}
+
 /// Appends the lowest `width` bits of each value, [`packed_len`] bytes in all.
 ///
 /// Bits above `width` are our own mistake, and are dropped.
 pub fn pack(values: impl ExactSizeIterator<Item = u64>, width: u8, out: &mut Vec<u8>) {
     debug_assert!(width <= WIDTH_MAX);
-    let width = usize::from(width.min(WIDTH_MAX));
+    let width = width.min(WIDTH_MAX);
     if width == 0 {
         return;
     }
-    out.reserve(packed_len(values.len(), WIDTH_MAX.min(width as u8)));
+    out.reserve(packed_len(values.len(), width));
+    let width = usize::from(width);
     let mask = mask(width);
     let mut pending = 0_u128;
     let mut pending_bits = 0;
@@ -54,12 +61,12 @@ pub fn pack(values: impl ExactSizeIterator<Item = u64>, width: u8, out: &mut Vec
         pending |= u128::from(value & mask) << pending_bits;
         pending_bits += width;
         if pending_bits >= 64 {
-            out.extend_from_slice(&(pending as u64).to_le_bytes());
+            out.extend_from_slice(&low_word(pending).to_le_bytes());
             pending >>= 64;
             pending_bits -= 64;
         }
     }
-    let last = (pending as u64).to_le_bytes();
+    let last = low_word(pending).to_le_bytes();
     out.extend(last.iter().take(pending_bits.div_ceil(8)));
 }
 
@@ -75,21 +82,48 @@ pub fn get(bytes: &[u8], width: u8, index: usize) -> Option<u64> {
     Some(load(bytes, width, end - width))
 }
 
-/// The `width` bits from bit `start` on; bits beyond the end of `bytes` are zero.
+/// The `width` bits from bit `start` on, which must end inside `bytes`.
+///
+/// Near the end the load moves back to the last whole word, and the shift grows by as much.
 #[inline]
 fn load(bytes: &[u8], width: usize, start: usize) -> u64 {
-    let rest = bytes.get(start / 8..).unwrap_or_default();
-    let shift = start % 8;
     if width <= NARROW_MAX
-        && let Some(word) = rest.first_chunk()
+        && let Some(last) = bytes.len().checked_sub(8)
     {
-        return (u64::from_le_bytes(*word) >> shift) & mask(width);
+        let byte = (start / 8).min(last);
+        let word = word_at(bytes, byte);
+        return (word >> ((start - byte * 8) % 64)) & mask(width);
     }
-    let mut window = [0; 16];
-    for (to, from) in window.iter_mut().zip(rest) {
+    let padded = pad_16(bytes);
+    let (bytes, last) = match bytes.len().checked_sub(16) {
+        Some(last) => (bytes, last),
+        None => (&padded[..], 0),
+    };
+    let byte = (start / 8).min(last);
+    let word = double_word_at(bytes, byte);
+    low_word(word >> ((start - byte * 8) % 128)) & mask(width)
+}
+
+#[inline]
+fn word_at(bytes: &[u8], at: usize) -> u64 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    u64::from_le_bytes(*rest.first_chunk().unwrap_or(&[0; 8]))
+}
+
+#[inline]
+fn double_word_at(bytes: &[u8], at: usize) -> u128 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    u128::from_le_bytes(*rest.first_chunk().unwrap_or(&[0; 16]))
+}
+
+/// The first 16 bytes, with zeros where there are fewer.
+#[inline]
+fn pad_16(bytes: &[u8]) -> [u8; 16] {
+    let mut padded = [0; 16];
+    for (to, from) in padded.iter_mut().zip(bytes) {
         *to = *from;
     }
-    (u128::from_le_bytes(window) >> shift) as u64 & mask(width)
+    padded
 }
 
 /// Decodes as many values as `out` has, and adds `base` to each (wrapping).
@@ -148,32 +182,46 @@ pub fn unpack_map<T>(
     Ok(())
 }
 
-/// The kernel of one width: whole groups of eight from `WIDTH` bytes each, as long as the loads of
-/// a group stay inside `bytes`; the rest one by one.
+/// The kernel of one width: groups of eight from `WIDTH` bytes each, as long as the loads of a
+/// group stay inside `bytes`; the rest one by one.
 fn unpack_const<const WIDTH: usize, T>(bytes: &[u8], out: &mut [T], map: impl Fn(u64) -> T) {
-    let load_bytes = if WIDTH <= NARROW_MAX { 8 } else { 16 };
-    let group_bytes = WIDTH * 7 / 8 + load_bytes;
-    let mut start = 0;
-    let (groups, _) = out.as_chunks_mut::<8>();
+    let padded;
+    let bytes = if bytes.len() < 16 {
+        padded = pad_16(bytes);
+        &padded[..]
+    } else {
+        bytes
+    };
+    let group_bytes = WIDTH * 7 / 8 + if WIDTH <= NARROW_MAX { 8 } else { 16 };
+    let one = |window: &[u8], i: usize| {
+        let (byte, shift) = (i * WIDTH / 8, i * WIDTH % 8);
+        let value = if WIDTH <= NARROW_MAX {
+            word_at(window, byte) >> shift
+        } else {
+            low_word(double_word_at(window, byte) >> shift)
+        };
+        map(value & mask(WIDTH))
+    };
+    let mut rest = bytes;
+    let mut done = 0;
+    let (groups, tail) = out.as_chunks_mut::<8>();
     for group in groups {
-        let Some(window) = bytes.get(start..).and_then(|rest| rest.get(..group_bytes)) else {
+        let Some(window) = rest.get(..group_bytes) else {
             break;
         };
         for (i, slot) in group.iter_mut().enumerate() {
-            let bit = i * WIDTH;
-            let rest = window.get(bit / 8..).unwrap_or_default();
-            let value = if WIDTH <= NARROW_MAX {
-                u64::from_le_bytes(*rest.first_chunk().unwrap_or(&[0; 8])) >> (bit % 8)
-            } else {
-                let word = u128::from_le_bytes(*rest.first_chunk().unwrap_or(&[0; 16]));
-                (word >> (bit % 8)) as u64
-            };
-            *slot = map(value & mask(WIDTH));
+            *slot = one(window, i);
         }
-        start += WIDTH;
+        rest = rest.get(WIDTH..).unwrap_or_default();
+        done += 8;
     }
-    let mut bit = start * 8;
-    let done = start / WIDTH * 8;
+    if let Some(window) = rest.get(..group_bytes) {
+        for (i, slot) in tail.iter_mut().enumerate() {
+            *slot = one(window, i);
+        }
+        return;
+    }
+    let mut bit = done * WIDTH;
     for slot in out.iter_mut().skip(done) {
         *slot = map(load(bytes, WIDTH, bit));
         bit += WIDTH;
@@ -245,7 +293,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn round_trip(values in prop::collection::vec(any::<u64>(), 0..300), width in 0_u8..=64, base: u64) {
+        fn round_trip(
+            values in prop::collection::vec(any::<u64>(), 0..300), width in 0_u8..=64, base: u64,
+        ) {
             check(&values, width, base);
         }
 

@@ -227,7 +227,19 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a varint. Only the shortest form of a number is accepted.
+    #[inline]
     pub fn varint(&mut self) -> Result<u64, Malformed> {
+        // Nearly all are one byte.
+        if let Some(&byte) = self.bytes.get(self.at)
+            && byte < 0x80
+        {
+            self.at += 1;
+            return Ok(u64::from(byte));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let start = self.at;
         u64::try_from(self.leb128()?).map_err(|_| Malformed::new(start, "varint over 64 bits"))
     }
@@ -308,7 +320,8 @@ mod tests {
 
     #[test]
     fn zigzag_keeps_the_order_of_magnitude() {
-        for (value, code) in [(0, 0), (-1, 1), (1, 2), (i64::MAX, u64::MAX - 1), (i64::MIN, u64::MAX)]
+        for (value, code) in
+            [(0, 0), (-1, 1), (1, 2), (i64::MAX, u64::MAX - 1), (i64::MIN, u64::MAX)]
         {
             assert_eq!(zigzag(value), code);
             assert_eq!(unzigzag(code), value);
@@ -329,7 +342,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(
-            a: u8, b: u16, c: u32, d: u64, e: i64, f: i128, g: u64, bytes: Vec<u8>, shift in 0_u32..127,
+            a: u8, b: u16, c: u32, d: u64, e: i64, f: i128, g: u64,
+            bytes: Vec<u8>, shift in 0_u32..127,
         ) {
             let out = written(|w| {
                 w.u8(a);

@@ -11,7 +11,7 @@
 //! * [`dimension`]: [`DimensionIndex`], for each code of one dimension the series that carry it;
 //! * [`layout`]: the bytes of a dimension index, and [`IndexView`], which reads one code of it;
 //! * [`facets`]: [`Facets`], availability over several dimensions, and counts for each code;
-//! * [`dense`] and [`postings`]: the two forms besides roaring, for many runs and for few series.
+//! * `dense` and `postings`: the two forms besides roaring, for many runs and for few series.
 //!
 //! **Invariant:** the crate `roaring` is named in `selection` and `dense` only. The rest of the
 //! database sees [`Selection`].

@@ -13,7 +13,7 @@ pub(super) fn serialize(ordinals: &[u32], out: &mut Vec<u8>) {
             out.push((gap & 0x7f) as u8 | 0x80);
             gap >>= 7;
         }
-        out.push(gap as u8);
+        out.push((gap & 0x7f) as u8);
         next = ordinal + 1;
     }
 }

@@ -1,5 +1,6 @@
 //! A set of ordinals: series of a segment, or its chunks.
 
+use std::error::Error;
 use std::fmt;
 use std::ops::Range;
 
@@ -11,6 +12,13 @@ use crate::index::dense::Dense;
 /// Bytes of intervals a container may hold on average before merging them one by one is slower
 /// than working on its bits: an interval takes 4 bytes, so this is 16 of them.
 const RUN_BYTES_FEW: u64 = 64;
+
+/// Runs that are looked up one by one before two selections are compared as a whole.
+const RUNS_PROBED: usize = 8;
+/// Bytes of a container without its members.
+const CONTAINER_BYTES: u64 = 48;
+/// Bytes of the members of a container that is a bitset: 65,536 bits.
+const BITSET_BYTES: u64 = 8_192;
 
 /// A set of ordinals: the series (or the chunks) of one segment that something is true of.
 ///
@@ -187,9 +195,18 @@ impl Selection {
         dense.into_selection()
     }
 
-    /// Whether no ordinal is in both. Cost: stops at the first that is.
+    /// Whether no ordinal is in both. Cost: stops early where the first members meet.
     pub fn is_disjoint(&self, other: &Self) -> bool {
-        self.bitmap.is_disjoint(&other.bitmap)
+        let (runs, rest) = match (self.has_run_containers(), other.has_run_containers()) {
+            (false, false) => return self.bitmap.is_disjoint(&other.bitmap),
+            (true, _) => (self, other),
+            (false, true) => (other, self),
+        };
+        // Roaring looks up each single bit of a bitset among intervals. Counting is ten times
+        // faster, but never stops early: so look at the first runs, then count.
+        let mut first = runs.runs().take(RUNS_PROBED);
+        let meets = first.any(|run| rest.bitmap.range(run).next().is_some());
+        !meets && self.intersection_len(other) == 0
     }
 
     /// The number of ordinals in both, counted without making their set.
@@ -217,10 +234,11 @@ impl Selection {
     /// Bytes of memory the members take, for an account of memory.
     pub fn memory_bytes(&self) -> u64 {
         let statistics = self.bitmap.statistics();
-        u64::from(statistics.n_containers) * 48
-            + statistics.n_bytes_array_containers
+        // The statistics of bytes take an array's member for 4 bytes, and a bitset's bit for one.
+        u64::from(statistics.n_containers) * CONTAINER_BYTES
+            + statistics.n_bytes_array_containers / 2
             + statistics.n_bytes_run_containers
-            + statistics.n_bytes_bitset_containers
+            + u64::from(statistics.n_bitset_containers) * BITSET_BYTES
     }
 
     /// Appends the members to `out` in the portable roaring format. Equal selections give equal
@@ -262,6 +280,15 @@ impl Selection {
         let mut canonical = self.clone();
         canonical.optimize();
         canonical.bitmap
+    }
+
+    /// The number of pieces of 65,536 ordinals that have a member: what a pass over them costs.
+    pub(super) fn container_count(&self) -> u64 {
+        self.shape().containers
+    }
+
+    fn has_run_containers(&self) -> bool {
+        self.shape().run_containers > 0
     }
 
     fn shape(&self) -> Shape {
@@ -344,7 +371,7 @@ impl fmt::Display for BadBitmap {
     }
 }
 
-impl std::error::Error for BadBitmap {}
+impl Error for BadBitmap {}
 
 #[cfg(test)]
 mod tests {
@@ -354,13 +381,16 @@ mod tests {
 
     use super::*;
 
-    /// Members that make every kind of container: single ones, runs across containers, and combs
-    /// too full for an array and too broken for intervals.
-    pub(crate) fn ordinals() -> impl Strategy<Value = BTreeSet<u32>> {
-        let piece = (0..200_000_u32, 0..5_000_u32, 1..4_u32)
-            .prop_map(|(start, count, step)| (0..count).map(move |i| start + i * step));
+    /// Members that make every kind of container: single ones, runs across containers, combs that
+    /// are no intervals, and rows of blocks, which are so many that intervals are merged as bits.
+    fn ordinals() -> impl Strategy<Value = BTreeSet<u32>> {
         let single = (0..300_000_u32).prop_map(|one| BTreeSet::from([one]));
-        let piece = prop_oneof![piece.prop_map(Iterator::collect::<BTreeSet<u32>>), single];
+        let piece = (0..200_000_u32, 0..5_000_u32, 1..9_u32, 1..9_u32).prop_map(
+            |(start, count, period, width)| {
+                (0..count).filter(|i| i % period < width).map(|i| start + i).collect()
+            },
+        );
+        let piece = prop_oneof![3 => piece, 1 => single];
         prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.into_iter().flatten().collect())
     }
 
@@ -389,7 +419,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(12))]
 
         #[test]
         fn obeys_the_algebra_of_sets(a in ordinals(), b in ordinals(), c in ordinals()) {

@@ -32,4 +32,6 @@ pub struct Row<'a> {
     pub cells: &'a [Cell<'a>],
     /// The column of the table in which each component stands, from 1; 0 where there is none.
     pub columns: &'a [u32],
+    /// The row as it stands in the file, without its line break: what a list of refused rows holds.
+    pub raw: &'a str,
 }

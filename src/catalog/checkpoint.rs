@@ -1,0 +1,143 @@
+//! A state as a file, so that opening need not read every manifest; and the copies in it.
+//!
+//! A checkpoint is never the only source of anything while the manifests are there: if it is lost
+//! or damaged, opening takes the one before and more manifests. It carries copies of the live
+//! inline segments that were added since the checkpoint before, so that a damaged manifest behind
+//! it costs nothing either.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::container::{self, Container, Content, PartKind};
+use crate::catalog::manifest::{CommitRecord, FlowEntry, SegmentEntry, SegmentId};
+use crate::catalog::selections::{SelectionReader, SelectionWriter};
+use crate::catalog::state::{KnownFlow, LiveSegment, State};
+use crate::error::Result;
+use crate::index::Selection;
+use crate::model::Artefacts;
+
+#[derive(Serialize, Deserialize)]
+struct Header {
+    number: u64,
+    /// The checksum of the manifest of that number.
+    manifest: u32,
+    next_segment: u64,
+    history: Vec<CommitRecord>,
+    flows: Vec<FlowHeader>,
+    segments: Vec<SegmentHeader>,
+    settings: BTreeMap<String, String>,
+    /// The segments of the inline parts, in their order.
+    copies: Vec<SegmentId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FlowHeader {
+    entry: FlowEntry,
+    updated: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SegmentHeader {
+    entry: SegmentEntry,
+    commit: u64,
+    /// Absent if all chunks are live.
+    chunks_bytes: Option<u64>,
+    partials_bytes: Option<u64>,
+}
+
+/// What a checkpoint holds.
+#[derive(Debug)]
+pub(super) struct Checkpoint {
+    pub(super) state: State,
+    /// Where in it the copies of inline segments are: offset and length.
+    pub(super) copies: BTreeMap<SegmentId, (u64, u64)>,
+}
+
+/// Writes a state and copies of inline segments.
+pub(super) fn encode(state: &State, copies: &[(SegmentId, Vec<u8>)]) -> Result<Vec<u8>> {
+    let mut selections = SelectionWriter::default();
+    let mut add = |live: &Option<Selection>| live.as_ref().map(|live| selections.add(live));
+    let segments = state.all_segments().map(|live| SegmentHeader {
+        entry: SegmentEntry::clone(&live.entry),
+        commit: live.commit,
+        chunks_bytes: add(&live.chunks),
+        partials_bytes: add(&live.partials),
+    });
+    let segments = segments.collect();
+    let flows = state.flows.values().map(|known| FlowHeader {
+        entry: FlowEntry::clone(&known.entry),
+        updated: known.updated,
+    });
+    let header = Header {
+        number: state.number,
+        manifest: state.checksum,
+        next_segment: state.next_segment,
+        history: state.history.iter().cloned().collect(),
+        flows: flows.collect(),
+        segments,
+        settings: BTreeMap::clone(&state.settings),
+        copies: copies.iter().map(|(id, _)| *id).collect(),
+    };
+    let header = container::pack(&header)?;
+    let artefacts = container::pack(&*state.artefacts)?;
+    let selections = selections.finish();
+    let segments = copies.iter().map(|(_, bytes)| (PartKind::Segment, bytes.as_slice()));
+    let mut parts: Vec<(PartKind, &[u8])> = segments.collect();
+    parts.push((PartKind::Header, &header));
+    parts.push((PartKind::Artefacts, &artefacts));
+    parts.push((PartKind::Selections, &selections));
+    Ok(container::encode(Content::Checkpoint, state.number, &parts)?.0)
+}
+
+/// Reads a checkpoint: `bytes` is the content of the file `path`.
+pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
+    let container = Container::decode(path, Content::Checkpoint, bytes)?;
+    let bad = |reason| container.bad(PartKind::Header, reason);
+    let header: Option<Header> = container.unpack(PartKind::Header)?;
+    let header = header.ok_or_else(|| bad("there is none"))?;
+    if header.number != container.number {
+        return Err(bad("it is of another commit"));
+    }
+    let artefacts: Option<Artefacts> = container.unpack(PartKind::Artefacts)?;
+    let flows = header.flows.into_iter().map(|flow| {
+        let id = flow.entry.id.clone();
+        (id, KnownFlow { entry: Arc::new(flow.entry), updated: flow.updated })
+    });
+    let mut state = State {
+        number: header.number,
+        checksum: header.manifest,
+        next_segment: header.next_segment,
+        artefacts: Arc::new(artefacts.ok_or_else(|| bad("there are no artefacts"))?),
+        flows: Arc::new(flows.collect()),
+        settings: Arc::new(header.settings),
+        ..State::default()
+    };
+    header.history.into_iter().for_each(|record| state.history.push(record));
+    let mut reader = SelectionReader::new(&container);
+    let segments = Arc::make_mut(&mut state.segments);
+    for segment in header.segments {
+        let mut read = |length: Option<u64>, count: u32| {
+            let live = length.map(|length| reader.next(length)).transpose()?;
+            match live.as_ref().and_then(Selection::max) {
+                Some(max) if max >= count => Err(bad("a segment has fewer chunks")),
+                _ => Ok(live),
+            }
+        };
+        let live = LiveSegment {
+            chunks: read(segment.chunks_bytes, segment.entry.chunks)?,
+            partials: read(segment.partials_bytes, segment.entry.partials)?,
+            entry: Arc::new(segment.entry),
+            commit: segment.commit,
+        };
+        let flow = segments.entry(live.entry.flow.clone()).or_default();
+        Arc::make_mut(flow).insert(live.entry.id, Arc::new(live));
+    }
+    reader.finish()?;
+    let places = container.parts(PartKind::Segment);
+    let places = places.map(|(offset, bytes)| (offset, bytes.len() as u64));
+    let copies: BTreeMap<_, _> = header.copies.into_iter().zip(places).collect();
+    Ok(Checkpoint { state, copies })
+}

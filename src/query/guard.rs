@@ -1,0 +1,375 @@
+//! What a statement may be: it reads, and it reads only what is in this database.
+//!
+//! There are three fences, each enough by itself. This one looks at the parsed statement and lets
+//! through what it knows ([`parse`]). The second looks at the plan ([`check_plan`]), subqueries
+//! included. The third is the runtime, which knows no file and no address to read from or write to.
+
+use std::ops::ControlFlow;
+
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::{DFParserBuilder, ExplainStatement, ResetStatement, Statement};
+use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+
+use crate::error::{Error, Result};
+use crate::limits::{STATEMENT_BYTES_MAX, STATEMENT_DEPTH_MAX};
+use crate::query::error::from_datafusion;
+
+/// What may be asked, for the reader of a refusal.
+const ALLOWED: &str = "; a statement is SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, SHOW, SET or RESET";
+
+/// A statement that may run.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Reads: SELECT, WITH, VALUES, TABLE, EXPLAIN, DESCRIBE, SHOW TABLES, SHOW COLUMNS.
+    Query(Box<Statement>),
+    /// `SET name = value`, `SET name TO value`, `SET TIME ZONE value`.
+    Set {
+        /// The setting, in lower case, its parts joined by dots.
+        name: String,
+        /// The value; several are joined by commas. Absent for `DEFAULT`.
+        value: Option<String>,
+    },
+    /// `RESET name`; `all` means every setting.
+    Reset {
+        /// The setting, in lower case.
+        name: String,
+    },
+    /// `SHOW name`; `all` means every setting.
+    Show {
+        /// The setting, in lower case.
+        name: String,
+    },
+}
+
+/// Parses a text of any number of statements, and refuses those that may not run.
+///
+/// # Errors
+///
+/// [`Error::Syntax`] with line and column; [`Error::Unsupported`] for any statement that does not
+/// read; [`Error::Limit`] for a text over 16 MiB.
+pub fn parse(sql: &str) -> Result<Vec<Request>> {
+    if sql.len() > STATEMENT_BYTES_MAX {
+        let (actual, limit) = (sql.len() as u64, STATEMENT_BYTES_MAX as u64);
+        return Err(Error::Limit { what: "the length of the statement in bytes", actual, limit });
+    }
+    let dialect = GenericDialect {};
+    let parser = DFParserBuilder::new(sql).with_dialect(&dialect);
+    let parser = parser.with_recursion_limit(STATEMENT_DEPTH_MAX).build();
+    let statements = parser.and_then(|mut parser| parser.parse_statements());
+    let statements = statements.map_err(|error| from_datafusion(&error))?;
+    statements.into_iter().map(request).collect()
+}
+
+/// Refuses a plan that would change anything. A second look: [`parse`] has refused it already.
+///
+/// # Errors
+///
+/// [`Error::Unsupported`] with what the plan would do.
+pub fn check_plan(plan: &LogicalPlan) -> Result<()> {
+    let options = SQLOptions::new();
+    let options = options.with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    options.verify_plan(plan).map_err(|_| refusal("a statement that changes something"))
+}
+
+fn request(statement: Statement) -> Result<Request> {
+    match statement {
+        Statement::Statement(inner) => match *inner {
+            ast::Statement::Set(set) => setting(set),
+            ast::Statement::ShowVariable { variable } => {
+                let parts: Vec<String> = variable.iter().map(ident).collect();
+                Ok(Request::Show { name: parts.join(".") })
+            }
+            ast::Statement::Reset(reset) => Ok(Request::Reset {
+                name: match reset.reset {
+                    ast::Reset::ALL => "all".to_owned(),
+                    ast::Reset::ConfigurationParameter(name) => dotted(&name),
+                },
+            }),
+            other => {
+                check_statement(&other)?;
+                Ok(Request::Query(Box::new(Statement::Statement(Box::new(other)))))
+            }
+        },
+        Statement::Explain(explain) => {
+            check_explained(&explain)?;
+            Ok(Request::Query(Box::new(Statement::Explain(explain))))
+        }
+        Statement::Reset(ResetStatement::Variable(name)) => {
+            Ok(Request::Reset { name: dotted(&name) })
+        }
+        Statement::CreateExternalTable(_) => Err(refusal("CREATE EXTERNAL TABLE")),
+        Statement::CopyTo(_) => Err(refusal("COPY TO a file")),
+    }
+}
+
+fn check_explained(explain: &ExplainStatement) -> Result<()> {
+    match explain.statement.as_ref() {
+        Statement::Statement(inner) if matches!(inner.as_ref(), ast::Statement::Query(_)) => {
+            check_statement(inner)
+        }
+        other => Err(refusal(&format!("EXPLAIN of {}", head(&other.to_string())))),
+    }
+}
+
+fn check_statement(statement: &ast::Statement) -> Result<()> {
+    match statement {
+        ast::Statement::Query(_)
+        | ast::Statement::ExplainTable { .. }
+        | ast::Statement::ShowTables { .. }
+        | ast::Statement::ShowColumns { .. } => {}
+        ast::Statement::Explain { statement, .. } => return check_statement(statement),
+        other => return Err(refusal(&head(&other.to_string()))),
+    }
+    match ast::Visit::visit(statement, &mut Fence) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(what) => Err(refusal(&what)),
+    }
+}
+
+/// Looks at every query within a statement.
+struct Fence;
+
+impl ast::Visitor for Fence {
+    type Break = String;
+
+    fn pre_visit_query(&mut self, query: &ast::Query) -> ControlFlow<String> {
+        if !query.locks.is_empty() {
+            return ControlFlow::Break("FOR UPDATE and FOR SHARE".to_owned());
+        }
+        if query.settings.is_some() || query.format_clause.is_some() || query.for_clause.is_some() {
+            return ControlFlow::Break("SETTINGS, FORMAT or FOR at the end of a query".to_owned());
+        }
+        check_body(&query.body)
+    }
+
+    fn pre_visit_select(&mut self, select: &ast::Select) -> ControlFlow<String> {
+        if select.into.is_some() {
+            return ControlFlow::Break("SELECT INTO".to_owned());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_statement(&mut self, statement: &ast::Statement) -> ControlFlow<String> {
+        match statement {
+            ast::Statement::Query(_)
+            | ast::Statement::Explain { .. }
+            | ast::Statement::ExplainTable { .. }
+            | ast::Statement::ShowTables { .. }
+            | ast::Statement::ShowColumns { .. } => ControlFlow::Continue(()),
+            other => ControlFlow::Break(head(&other.to_string())),
+        }
+    }
+}
+
+fn check_body(body: &ast::SetExpr) -> ControlFlow<String> {
+    match body {
+        ast::SetExpr::Select(_)
+        | ast::SetExpr::Query(_)
+        | ast::SetExpr::Values(_)
+        | ast::SetExpr::Table(_) => ControlFlow::Continue(()),
+        ast::SetExpr::SetOperation { left, right, .. } => {
+            check_body(left)?;
+            check_body(right)
+        }
+        ast::SetExpr::Insert(inner)
+        | ast::SetExpr::Update(inner)
+        | ast::SetExpr::Delete(inner)
+        | ast::SetExpr::Merge(inner) => ControlFlow::Break(head(&inner.to_string())),
+    }
+}
+
+fn setting(set: ast::Set) -> Result<Request> {
+    match set {
+        ast::Set::SingleAssignment { scope: _, hivevar: false, variable, values } => {
+            let values: Result<Vec<Option<String>>> = values.iter().map(value).collect();
+            let values: Option<Vec<String>> = values?.into_iter().collect();
+            Ok(Request::Set { name: dotted(&variable), value: values.map(|v| v.join(", ")) })
+        }
+        ast::Set::SetTimeZone { value: zone, .. } => {
+            Ok(Request::Set { name: "timezone".to_owned(), value: value(&zone)? })
+        }
+        ast::Set::SetNames { charset_name, .. } => {
+            let value = Some(charset_name.value);
+            Ok(Request::Set { name: "client_encoding".to_owned(), value })
+        }
+        other => Err(refusal(&head(&other.to_string()))),
+    }
+}
+
+/// The value of a setting. Absent for `DEFAULT`.
+fn value(expression: &ast::Expr) -> Result<Option<String>> {
+    match expression {
+        ast::Expr::Identifier(name) if ident(name) == "default" => Ok(None),
+        ast::Expr::Identifier(name) => Ok(Some(ident(name))),
+        ast::Expr::Value(literal) => {
+            let text = literal.value.clone().into_string();
+            Ok(Some(text.unwrap_or_else(|| literal.value.to_string())))
+        }
+        ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } => {
+            Ok(value(expr)?.map(|text| format!("-{text}")))
+        }
+        other => {
+            let reason = "is no value for a setting; write a text, a number or a name";
+            Err(Error::invalid(other.to_string(), reason))
+        }
+    }
+}
+
+fn dotted(name: &ast::ObjectName) -> String {
+    let parts = name.0.iter().map(|part| part.as_ident().map_or_else(|| part.to_string(), ident));
+    parts.collect::<Vec<_>>().join(".")
+}
+
+fn ident(name: &ast::Ident) -> String {
+    name.value.to_lowercase()
+}
+
+/// The words in capitals that a statement begins with: `CREATE TABLE`.
+fn head(statement: &str) -> String {
+    let capital = |word: &&str| word.len() > 1 && word.chars().all(|c| c.is_ascii_uppercase());
+    let words: Vec<&str> = statement.split_whitespace().take_while(capital).take(3).collect();
+    if words.is_empty() { "this statement".to_owned() } else { words.join(" ") }
+}
+
+fn refusal(what: &str) -> Error {
+    // The sentence ends with "is not supported"; what is allowed stands in the same sentence.
+    Error::Unsupported { what: format!("{what} (reads only{ALLOWED})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ways out of a database that only reads: to its files, to the network, or to change it.
+    const WAYS_OUT: &[&str] = &[
+        "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
+        "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION 's3://bucket/key'",
+        "CREATE UNBOUNDED EXTERNAL TABLE t STORED AS CSV LOCATION '/dev/stdin'",
+        "COPY (SELECT 1) TO '/tmp/out.csv'",
+        "COPY t TO 'file:///tmp/out' STORED AS CSV",
+        "COPY t FROM '/etc/passwd'",
+        "COPY t FROM PROGRAM 'cat /etc/passwd'",
+        "COPY t FROM STDIN",
+        "CREATE TABLE t AS SELECT 1",
+        "CREATE TABLE t (a INT)",
+        "CREATE OR REPLACE VIEW v AS SELECT 1",
+        "CREATE MATERIALIZED VIEW v AS SELECT 1",
+        "CREATE SCHEMA s",
+        "CREATE DATABASE d",
+        "CREATE FUNCTION f() RETURNS INT LANGUAGE c AS '/lib/libc.so', 'system'",
+        "CREATE EXTENSION dblink",
+        "DROP TABLE ecb.exr",
+        "DROP VIEW v",
+        "DROP SCHEMA ecb CASCADE",
+        "ALTER TABLE ecb.exr ADD COLUMN a INT",
+        "TRUNCATE TABLE ecb.exr",
+        "INSERT INTO ecb.exr VALUES (1)",
+        "UPDATE ecb.exr SET obs_value = 1",
+        "DELETE FROM ecb.exr",
+        "MERGE INTO ecb.exr USING t ON true WHEN MATCHED THEN DELETE",
+        "WITH gone AS (DELETE FROM ecb.exr RETURNING *) SELECT * FROM gone",
+        "WITH new AS (INSERT INTO ecb.exr VALUES (1) RETURNING *) SELECT * FROM new",
+        "SELECT * INTO other FROM ecb.exr",
+        "SELECT 1 FROM (SELECT * INTO other FROM ecb.exr) AS t",
+        "SELECT * FROM ecb.exr FOR UPDATE",
+        "EXPLAIN ANALYZE INSERT INTO ecb.exr VALUES (1)",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '/tmp/out.csv'",
+        "EXPLAIN CREATE TABLE t AS SELECT 1",
+        "EXPLAIN ANALYZE EXPLAIN ANALYZE DELETE FROM ecb.exr",
+        "PREPARE p AS DELETE FROM ecb.exr",
+        "EXECUTE p",
+        "DEALLOCATE p",
+        "GRANT ALL ON ecb.exr TO PUBLIC",
+        "CALL something()",
+        "ATTACH DATABASE 'x.db' AS x",
+        "INSTALL httpfs",
+        "LOAD DATA INPATH '/etc/passwd' INTO TABLE t",
+        "VACUUM",
+        "ANALYZE ecb.exr",
+        "LISTEN channel",
+        "DO $$ BEGIN END $$",
+        "SET ROLE admin",
+        "SET SESSION AUTHORIZATION postgres",
+        "BEGIN",
+        "COMMIT",
+        "USE other",
+        "PRAGMA database_list",
+        "KILL 1",
+        "UNLOAD (SELECT 1) TO 's3://bucket' ",
+        "LOCK TABLES ecb.exr WRITE",
+    ];
+
+    #[test]
+    fn refuses_every_way_out() {
+        for sql in WAYS_OUT {
+            let error = parse(sql).expect_err(sql);
+            let expected = matches!(error, Error::Unsupported { .. } | Error::Syntax { .. });
+            assert!(expected, "{sql}: {error:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_allowed() {
+        let text = parse("INSERT INTO t VALUES (1)").expect_err("refused").to_string();
+        assert!(text.starts_with("INSERT INTO (reads only; a statement is SELECT"), "{text}");
+        let text = parse("SELECT 1; DROP TABLE t").expect_err("refused").to_string();
+        assert!(text.starts_with("DROP TABLE "), "{text}");
+    }
+
+    #[test]
+    fn lets_reading_through() {
+        for sql in [
+            "SELECT 1",
+            "SELECT a::text, b ~ '^x' FROM t WHERE c ILIKE 'y%' ORDER BY 1 LIMIT 10 OFFSET 5",
+            "WITH a AS (SELECT 1) SELECT * FROM a UNION ALL SELECT 2",
+            "WITH RECURSIVE a AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM a) SELECT * FROM a",
+            "VALUES (1), (2)",
+            "TABLE ecb.exr",
+            "EXPLAIN SELECT 1",
+            "EXPLAIN ANALYZE SELECT 1",
+            "EXPLAIN VERBOSE SELECT 1",
+            "DESCRIBE ecb.exr",
+            "SHOW TABLES",
+            "SHOW COLUMNS FROM ecb.exr",
+            "SELECT * FROM t QUALIFY row_number() OVER (ORDER BY a) = 1",
+            "SELECT DISTINCT ON (a) a, b FROM t ORDER BY a, b",
+            "SELECT a FROM t WHERE b = $1",
+            "FROM t |> WHERE a = 1",
+        ] {
+            let requests = parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            assert!(matches!(requests.as_slice(), [Request::Query(_)]), "{sql}");
+        }
+    }
+
+    #[test]
+    fn reads_settings() {
+        let check = |sql: &str, expected: &str| {
+            let requests = parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            assert_eq!(format!("{:?}", requests.first().expect("one")), expected, "{sql}");
+        };
+        let set = |name: &str, value: &str| {
+            format!("Set {{ name: {name:?}, value: Some({value:?}) }}")
+        };
+        check("SET sdmx.language = 'fr'", &set("sdmx.language", "fr"));
+        check("SET search_path TO ecb, bis", &set("search_path", "ecb, bis"));
+        check("SET Extra_Float_Digits = 3", &set("extra_float_digits", "3"));
+        check("SET TIME ZONE 'UTC'", &set("timezone", "UTC"));
+        check("SET NAMES 'UTF8'", &set("client_encoding", "UTF8"));
+        check("SET a = -1", &set("a", "-1"));
+        check("SET a TO DEFAULT", "Set { name: \"a\", value: None }");
+        check("SHOW sdmx.language", "Show { name: \"sdmx.language\" }");
+        check("SHOW ALL", "Show { name: \"all\" }");
+        check("RESET sdmx.language", "Reset { name: \"sdmx.language\" }");
+    }
+
+    #[test]
+    fn a_syntax_error_has_its_place() {
+        let text = parse("SELECT 1\nFROM FROM x").expect_err("wrong").to_string();
+        assert!(text.starts_with("line 2, column "), "{text}");
+        let deep = format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000));
+        assert!(parse(&deep).is_err());
+        assert!(parse("").expect("nothing").is_empty());
+    }
+}

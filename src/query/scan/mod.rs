@@ -1,0 +1,204 @@
+//! Scanning a cube: the leaf of every plan that needs rows.
+//!
+//! `source` says what the columns of a cube's table are, `periods` lists all its periods,
+//! `spec` describes one scan by plain values, [`SeriesScanExec`] is its operator, `stream` runs
+//! one partition of it, `batch` builds the columns of its answer, `numbers` their doubles.
+
+mod batch;
+mod numbers;
+mod periods;
+mod source;
+mod spec;
+mod stream;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Constraints, Statistics};
+use datafusion::error::Result;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::StatisticsArgs;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning};
+use datafusion::physical_plan::{PlanProperties, ReplaceChildrenOptions};
+
+use crate::query::error::to_datafusion;
+use crate::query::statistics;
+use crate::store::{ScanOrder, Selections};
+
+pub(crate) use batch::wanted_runs;
+pub use periods::PeriodTable;
+pub use source::{Content, SDMX_ID, SDMX_ROLE, Source};
+pub use spec::ScanSpec;
+
+/// Series below which one partition is faster than several: some ten thousand observations.
+const PARTITION_SERIES_MIN: u64 = 256;
+
+/// Scans the selected series of a cube, each partition a contiguous part of them.
+#[derive(Clone, Debug)]
+pub struct SeriesScanExec {
+    source: Arc<Source>,
+    spec: ScanSpec,
+    partitions: Arc<Vec<Selections>>,
+    properties: Arc<PlanProperties>,
+    statistics: Arc<OnceLock<Arc<Statistics>>>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl SeriesScanExec {
+    /// The scan that `spec` describes, in up to `target_partitions` partitions; one that is sorted
+    /// has only one.
+    ///
+    /// # Errors
+    ///
+    /// If `spec` does not fit the table.
+    pub fn try_new(source: Arc<Source>, spec: ScanSpec, target_partitions: usize) -> Result<Self> {
+        let series = source.cube().series_count(&spec.series);
+        let partitions = match spec.order {
+            ScanOrder::Stored if series >= PARTITION_SERIES_MIN => target_partitions.max(1),
+            _ => 1,
+        };
+        let partitions = Arc::new(spec::split(&spec.series, partitions));
+        let schema = Arc::new(source.schema().project(&spec.projection)?);
+        let properties = Arc::new(properties(&source, &spec, schema, partitions.len()));
+        let statistics = Arc::new(OnceLock::new());
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Self { source, spec, partitions, properties, statistics, metrics })
+    }
+
+    /// The table.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// What is scanned.
+    pub fn spec(&self) -> &ScanSpec {
+        &self.spec
+    }
+
+    /// The same rows sorted by the dimensions of `key`, then by period.
+    ///
+    /// # Errors
+    ///
+    /// None that the scan itself did not have.
+    pub fn sorted(&self, key: Vec<usize>, fetch: Option<usize>) -> Result<Self> {
+        let fetch = spec::least(self.spec.fetch, fetch);
+        let spec = ScanSpec { order: ScanOrder::Key(key), fetch, ..self.spec.clone() };
+        Self::try_new(Arc::clone(&self.source), spec, 1)
+    }
+
+    /// What each column of the output shows.
+    pub fn content(&self, column: usize) -> Content {
+        self.source.contents()[self.spec.projection[column]]
+    }
+}
+
+/// What the planner may rely on.
+fn properties(
+    source: &Source,
+    spec: &ScanSpec,
+    schema: SchemaRef,
+    partitions: usize,
+) -> PlanProperties {
+    let ordering = LexOrdering::new(spec.ordering(source, &schema));
+    let constraints = statistics::primary_key(source);
+    let constraints: Option<Constraints> = constraints.project(&spec.projection);
+    let equivalence = EquivalenceProperties::new_with_orderings(schema, ordering)
+        .with_constraints(constraints.unwrap_or_default());
+    let partitioning = Partitioning::UnknownPartitioning(partitions);
+    PlanProperties::new(
+        equivalence,
+        partitioning,
+        EmissionType::Incremental,
+        Boundedness::Bounded,
+    )
+    .with_scheduling_type(SchedulingType::Cooperative)
+}
+
+impl DisplayAs for SeriesScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SeriesScanExec: ")?;
+        self.spec.describe(&self.source, f)
+    }
+}
+
+impl ExecutionPlan for SeriesScanExec {
+    fn name(&self) -> &'static str {
+        "SeriesScanExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let series = self.partitions[partition].clone();
+        stream::open(self, series, partition, &context)
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        if let Some(partition) = args.partition() {
+            let series = &self.partitions[partition];
+            let found = statistics::of_scan(&self.source, &self.spec, series);
+            return found.map(Arc::new).map_err(to_datafusion);
+        }
+        if let Some(known) = self.statistics.get() {
+            return Ok(Arc::clone(known));
+        }
+        let found = statistics::of_scan(&self.source, &self.spec, &self.spec.series);
+        let found = Arc::new(found.map_err(to_datafusion)?);
+        Ok(Arc::clone(self.statistics.get_or_init(|| found)))
+    }
+
+    fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
+        let spec = ScanSpec { fetch: limit, ..self.spec.clone() };
+        let statistics = Arc::new(OnceLock::new());
+        Some(Arc::new(Self { spec, statistics, ..self.clone() }))
+    }
+
+    fn fetch(&self) -> Option<usize> {
+        self.spec.fetch
+    }
+}

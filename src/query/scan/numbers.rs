@@ -1,0 +1,72 @@
+//! From the numbers of a chunk to doubles, each the nearest one.
+
+use std::ops::Range;
+
+use crate::model::Decimal;
+use crate::store::Numbers;
+
+/// Up to this, every integer is a double.
+const EXACT_INTEGERS: u64 = 1 << 53;
+
+/// Powers of ten that a double holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
+];
+
+/// Appends the values at the positions of `runs`.
+pub(super) fn write_doubles(numbers: &Numbers, runs: &[Range<usize>], out: &mut Vec<f64>) {
+    match numbers {
+        Numbers::Mantissas { values, scale } => {
+            for run in runs {
+                write_mantissas(&values[run.clone()], *scale, out);
+            }
+        }
+        Numbers::Wide { values, scale } => {
+            let double = |m: &i128| Decimal { mantissa: *m, scale: *scale }.to_f64();
+            out.extend(runs.iter().flat_map(|run| values[run.clone()].iter().map(double)));
+        }
+        Numbers::Doubles(values) => {
+            for run in runs {
+                out.extend_from_slice(&values[run.clone()]);
+            }
+        }
+    }
+}
+
+/// Mantissa and power are exact doubles in the usual case, so that one division rounds once.
+fn write_mantissas(mantissas: &[i64], scale: u8, out: &mut Vec<f64>) {
+    let largest = mantissas.iter().fold(0, |largest, m| largest | m.unsigned_abs());
+    match POWERS.get(usize::from(scale)) {
+        Some(power) if largest <= EXACT_INTEGERS => {
+            #[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost")]
+            out.extend(mantissas.iter().map(|m| *m as f64 / power));
+        }
+        _ => {
+            let double = |m: &i64| Decimal { mantissa: i128::from(*m), scale }.to_f64();
+            out.extend(mantissas.iter().map(double));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_the_nearest_double() {
+        let values = vec![1, -15, 1 << 53, (1 << 53) + 1, i64::MAX, i64::MIN + 1];
+        for scale in [0, 1, 7, 22, 23, 30] {
+            for take in 1..=values.len() {
+                let numbers = Numbers::Mantissas { values: values[..take].to_vec(), scale };
+                let mut found = Vec::new();
+                write_doubles(&numbers, &[0..take], &mut found);
+                for (value, mantissa) in found.iter().zip(&values) {
+                    let exact = Decimal { mantissa: i128::from(*mantissa), scale };
+                    let expected: f64 = exact.to_string().parse().expect("a number");
+                    assert_eq!(value.to_bits(), expected.to_bits(), "{mantissa} / 10^{scale}");
+                }
+            }
+        }
+    }
+}

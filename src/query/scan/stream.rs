@@ -1,0 +1,127 @@
+//! One partition of a scan: pulls chunks from the store and hands out batches.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::error::Result;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::coop::cooperative;
+use datafusion::physical_plan::metrics::{BaselineMetrics, Count, MetricBuilder};
+use futures::Stream;
+
+use crate::query::error::to_datafusion;
+use crate::query::scan::SeriesScanExec;
+use crate::query::scan::batch::BatchBuilder;
+use crate::store::{Cursor, Selections};
+
+/// Bytes of a row in each column, for the account of memory before there is a batch.
+const ROW_COLUMN_BYTES: usize = 20;
+
+/// Opens the stream of one partition, which scans `series`. Nothing is read before it is polled.
+pub(super) fn open(
+    scan: &SeriesScanExec,
+    series: Selections,
+    partition: usize,
+    context: &TaskContext,
+) -> Result<SendableRecordBatchStream> {
+    let (source, spec) = (&scan.source, &scan.spec);
+    let batch_rows = context.session_config().batch_size();
+    let consumer = MemoryConsumer::new(format!("SeriesScan[{partition}] {}", source.name()));
+    let mut reservation = consumer.register(context.memory_pool());
+    reserve(&mut reservation, batch_rows * spec.projection.len() * ROW_COLUMN_BYTES)?;
+    let request = spec.request(source, series);
+    let schema = scan.properties.equivalence_properties().schema();
+    let builder = BatchBuilder::new(
+        Arc::clone(source),
+        Arc::clone(schema),
+        &spec.projection,
+        &request.measures,
+        &request.attributes,
+    )?;
+    let cursor = source.cube().cursor(request).map_err(to_datafusion)?;
+    Ok(Box::pin(cooperative(SeriesStream {
+        schema: Arc::clone(schema),
+        cursor: Some(cursor),
+        builder,
+        batch_rows,
+        left: spec.fetch,
+        reservation,
+        baseline: BaselineMetrics::new(&scan.metrics, partition),
+        chunks: MetricBuilder::new(&scan.metrics).counter("chunks", partition),
+    })))
+}
+
+/// Takes `bytes` from the pool in all.
+fn reserve(reservation: &mut MemoryReservation, bytes: usize) -> Result<()> {
+    reservation.try_resize(bytes)
+}
+
+/// The rows of one partition. Dropping it stops the reading.
+struct SeriesStream {
+    schema: SchemaRef,
+    /// Absent at the end.
+    cursor: Option<Cursor>,
+    builder: BatchBuilder,
+    batch_rows: usize,
+    /// Rows that may still be handed out.
+    left: Option<usize>,
+    reservation: MemoryReservation,
+    baseline: BaselineMetrics,
+    chunks: Count,
+}
+
+impl SeriesStream {
+    /// Reads chunks until a batch is full. Cost: one batch, a millisecond or less.
+    fn read(&mut self) -> Result<Option<RecordBatch>> {
+        let wanted = self.left.map_or(self.batch_rows, |left| left.min(self.batch_rows));
+        while self.builder.rows() < wanted {
+            let Some(cursor) = &mut self.cursor else { break };
+            match cursor.next().map_err(to_datafusion)? {
+                Some(chunk) => {
+                    self.chunks.add(1);
+                    self.builder.push(chunk)?;
+                }
+                None => self.cursor = None,
+            }
+        }
+        if self.builder.rows() == 0 || wanted == 0 {
+            self.cursor = None;
+            self.reservation.free();
+            return Ok(None);
+        }
+        let mut batch = self.builder.finish()?;
+        if let Some(left) = &mut self.left {
+            batch = batch.slice(0, batch.num_rows().min(*left));
+            *left -= batch.num_rows();
+        }
+        reserve(&mut self.reservation, batch.get_array_memory_size())?;
+        Ok(Some(batch))
+    }
+}
+
+impl Stream for SeriesStream {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        let time = this.baseline.elapsed_compute().clone();
+        let timer = time.timer();
+        let batch = this.read().transpose();
+        timer.done();
+        if let Some(Err(_)) = batch {
+            this.cursor = None;
+            this.left = Some(0);
+        }
+        this.baseline.record_poll(Poll::Ready(batch))
+    }
+}
+
+impl RecordBatchStream for SeriesStream {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}

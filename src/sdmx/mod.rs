@@ -1,0 +1,17 @@
+//! SDMX syntaxes and the model: what comes in from files, and what goes out.
+//!
+//! Read in this order: `sniff` (which kind of message bytes are), `input` (compressed bytes to
+//! plain ones), `structure` (SDMX-ML structure messages to artefacts), `csv` (SDMX-CSV data
+//! messages to rows, and rows to SDMX-CSV).
+//!
+//! **Invariant:** everything here reads from `Read` and writes to `Write`; nothing opens a file.
+//!
+//! **Invariant:** no input panics, and none takes memory out of proportion: each loop and each
+//! buffer has a bound in [`crate::limits`]. Errors name the file, the line and what to do.
+
+pub mod csv;
+pub mod input;
+mod sniff;
+pub mod structure;
+
+pub use sniff::{Kind, sniff};

@@ -1,0 +1,37 @@
+//! Immutable, checksummed files of series.
+//!
+//! A segment holds series of one dataflow, sorted by key, each with its chunks. It is written once
+//! and never changed: a revision writes a new segment and marks the chunks it replaces.
+//!
+//! Read in this order: `layout` (what stands where), `chunk` (a chunk in memory), `measure` and
+//! `block` (a chunk packed), `totals`, `partials`, `target` and `builder` (writing), `reader`.
+//!
+//! **Invariant:** this module knows keys as code numbers and periods as slots. It does not know SDMX
+//! syntax, SQL, or which segments make up a dataflow.
+//!
+//! **Invariant:** the reader returns [`crate::error::Error::Corrupt`] for bytes that the builder did
+//! not write. It never panics, and reads no byte whose checksum it did not verify.
+#![doc = ""]
+#![doc = include_str!("../../docs/format.md")]
+
+mod block;
+mod builder;
+mod chunk;
+mod layout;
+mod measure;
+mod partials;
+mod reader;
+mod target;
+mod totals;
+
+pub use block::{ChunkSpan, Wanted};
+pub use builder::{Builder, Schema, Summary};
+pub use chunk::{AttributeRun, Chunk, ChunkRows, MeasureRun, Numbers, Stored, Writing};
+pub use layout::{Extent, Footer, SectionId, SectionKind};
+pub use partials::{PartialGroup, PartialRow};
+pub use reader::{LoadedBlock, Segment};
+pub use target::{CreateFile, Written};
+pub use totals::{Total, Totals};
+
+#[cfg(test)]
+mod tests;

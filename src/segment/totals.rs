@@ -1,0 +1,179 @@
+//! Stored totals: the exact sum, count, minimum and maximum of each chunk and measure.
+//!
+//! Every total of a live chunk is true, because a revision replaces the whole chunk. They answer
+//! sums and averages without decoding a block.
+
+use crate::codec::column::{Column, encode_i64, encode_u64};
+use crate::codec::pco_column::{decode_pco_i64, encode_pco_i64};
+use crate::codec::{Malformed, Reader, Writer};
+use crate::error::Result;
+
+/// The total of one chunk in one measure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Total {
+    /// The sum of the mantissas.
+    pub sum: i128,
+    /// How many numbers there are.
+    pub count: u32,
+    /// The smallest mantissa; 0 without numbers.
+    pub min: i64,
+    /// The largest mantissa; 0 without numbers.
+    pub max: i64,
+    /// Digits after the point of the mantissas.
+    pub scale: u8,
+    /// Whether these are all numbers of the chunk. False where some are doubles, or texts such as
+    /// `1E5`: then the chunk must be decoded.
+    pub is_exact: bool,
+}
+
+impl Total {
+    /// Adds a mantissa.
+    pub(crate) fn add(&mut self, mantissa: i64) {
+        let is_first = self.count == 0;
+        self.sum += i128::from(mantissa);
+        self.min = if is_first { mantissa } else { self.min.min(mantissa) };
+        self.max = if is_first { mantissa } else { self.max.max(mantissa) };
+        self.count += 1;
+    }
+}
+
+/// The totals of the chunks of one page, as arrays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    sums: Vec<i64>,
+    /// Sums that do not fit 64 bits, by chunk of the page.
+    wide: Vec<(u32, i128)>,
+    counts: Vec<u16>,
+    mins: Vec<i64>,
+    maxs: Vec<i64>,
+    scales: Vec<u8>,
+    exact: Vec<bool>,
+}
+
+impl Totals {
+    /// Adds the total of the next chunk.
+    pub(crate) fn push(&mut self, total: &Total) {
+        match i64::try_from(total.sum) {
+            Ok(sum) => self.sums.push(sum),
+            Err(_) => {
+                self.wide.push((u32::try_from(self.sums.len()).unwrap_or(u32::MAX), total.sum));
+                self.sums.push(0);
+            }
+        }
+        self.counts.push(u16::try_from(total.count).unwrap_or(u16::MAX));
+        self.mins.push(total.min);
+        self.maxs.push(total.max);
+        self.scales.push(total.scale);
+        self.exact.push(total.is_exact);
+    }
+
+    /// How many chunks the page has.
+    pub fn len(&self) -> usize {
+        self.sums.len()
+    }
+
+    /// Whether the page has no chunk.
+    pub fn is_empty(&self) -> bool {
+        self.sums.is_empty()
+    }
+
+    /// The total of a chunk of the page.
+    #[inline]
+    pub fn get(&self, index: usize) -> Total {
+        let mut sum = i128::from(self.sums[index]);
+        if !self.wide.is_empty() {
+            let wide = self.wide.binary_search_by_key(&index, |(chunk, _)| *chunk as usize);
+            sum = wide.map_or(sum, |at| self.wide[at].1);
+        }
+        Total {
+            sum,
+            count: u32::from(self.counts[index]),
+            min: self.mins[index],
+            max: self.maxs[index],
+            scale: self.scales[index],
+            is_exact: self.exact[index],
+        }
+    }
+
+    /// Appends the bytes of the page.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) -> Result<()> {
+        let counts: Vec<u64> = self.counts.iter().map(|c| u64::from(*c)).collect();
+        encode_u64(&counts, out);
+        let scales: Vec<u64> = self.scales.iter().map(|s| u64::from(*s)).collect();
+        encode_u64(&scales, out);
+        let exact: Vec<u64> = self.exact.iter().map(|e| u64::from(*e)).collect();
+        encode_u64(&exact, out);
+        // Minimum, and how far sum and maximum are from it: smaller numbers than they are.
+        let ranges: Vec<i64> = self.maxs.iter().zip(&self.mins).map(|(a, b)| a.wrapping_sub(*b)).collect();
+        for values in [&self.mins, &ranges, &self.sums] {
+            Self::encode_numbers(values, out)?;
+        }
+        let mut writer = Writer::new(out);
+        writer.count(self.wide.len());
+        for (chunk, sum) in &self.wide {
+            writer.varint(u64::from(*chunk));
+            writer.i128(*sum);
+        }
+        Ok(())
+    }
+
+    fn encode_numbers(values: &[i64], out: &mut Vec<u8>) -> Result<()> {
+        let mut packed = Vec::new();
+        encode_i64(values, &mut packed);
+        let mut cold = Vec::new();
+        encode_pco_i64(values, &mut cold)?;
+        let mut writer = Writer::new(out);
+        let is_cold = cold.len() < packed.len();
+        writer.u8(u8::from(is_cold));
+        writer.prefixed(if is_cold { &cold } else { &packed });
+        Ok(())
+    }
+
+    /// Decodes the page of `count` chunks.
+    pub(crate) fn decode(bytes: &[u8], count: usize) -> Result<Self, Malformed> {
+        let mut input = Reader::new(bytes);
+        let counts = read_column(&mut input, count)?;
+        let scales = read_column(&mut input, count)?;
+        let exact = read_column(&mut input, count)?;
+        let mins = Self::decode_numbers(&mut input, count)?;
+        let ranges = Self::decode_numbers(&mut input, count)?;
+        let sums = Self::decode_numbers(&mut input, count)?;
+        let maxs = ranges.iter().zip(&mins).map(|(a, b)| a.wrapping_add(*b)).collect();
+        let mut wide = Vec::new();
+        for _ in 0..input.count(count)? {
+            let chunk = u32::try_from(input.varint()?);
+            wide.push((chunk.map_err(|_| input.malformed("no such chunk"))?, input.i128()?));
+        }
+        input.finish()?;
+        let narrow = |value: u64| u16::try_from(value).unwrap_or(u16::MAX);
+        Ok(Self {
+            sums,
+            wide,
+            counts: counts.into_iter().map(narrow).collect(),
+            mins,
+            maxs,
+            scales: scales.into_iter().map(|s| u8::try_from(s).unwrap_or(u8::MAX)).collect(),
+            exact: exact.into_iter().map(|e| e == 1).collect(),
+        })
+    }
+
+    fn decode_numbers(input: &mut Reader<'_>, count: usize) -> Result<Vec<i64>, Malformed> {
+        let is_cold = input.u8()? == 1;
+        let bytes = input.prefixed()?;
+        if is_cold {
+            return decode_pco_i64(bytes, count);
+        }
+        let mut numbers = Vec::new();
+        let column = Column::parse(bytes, count)?;
+        column.decode_i64_into(&mut numbers)?;
+        (numbers.len() == count).then_some(numbers).ok_or(input.malformed("a short column"))
+    }
+}
+
+/// Reads a column of exactly `count` unsigned numbers.
+pub(crate) fn read_column(input: &mut Reader<'_>, count: usize) -> Result<Vec<u64>, Malformed> {
+    let column = Column::read(input, count)?;
+    let mut values = Vec::with_capacity(column.len());
+    column.decode_into(&mut values)?;
+    (values.len() == count).then_some(values).ok_or(input.malformed("a column of another length"))
+}
