@@ -165,6 +165,16 @@ class DuckDb:
         run("DETACH texts")
         self.settle()
 
+    def load_least(self, cube, enums_path):
+        """Copies only what SQL needs: codes, period, numbers, statuses; nothing of the written form."""
+        kept = [it.lower() for it in [*cube.dimensions, *cube.measures, *cube.attributes]]
+        kept += ["time_period"] if cube.has_time else []
+        kept = ", ".join(f'"{it}"' for it in kept)
+        self.connection.execute(f"ATTACH {quote(enums_path)} AS enums (READ_ONLY)")
+        self.connection.execute(f'CREATE TABLE least AS SELECT {kept} FROM enums."{cube.schema}"."{cube.table}"')
+        self.connection.execute("DETACH enums")
+        self.settle()
+
     def answer(self, sql):
         """Column names and rows."""
         cursor = self.connection.execute(sql)
@@ -365,6 +375,8 @@ def prepare(arguments, folder, out):
     text_path, enum_path, threads = folder / "texts.duckdb", folder / "enums.duckdb", arguments.threads
     text_load = in_child(lambda: DuckDb(text_path, threads).load(cube, arguments.data))
     enum_load = in_child(lambda: DuckDb(enum_path, threads).load_enums(cube, text_path))
+    least_path = folder / "least.duckdb"
+    least_load = in_child(lambda: DuckDb(least_path, threads).load_least(cube, enum_path))
     texts, enums = DuckDb(text_path, threads), DuckDb(enum_path, threads)
     observations = texts.answer(f"SELECT count(*) FROM {cube.name}")[1][0][0]
 
@@ -377,6 +389,7 @@ def prepare(arguments, folder, out):
         line("sdmxdb", ours.load(arguments.structure, arguments.data), ours.bytes())
     line("DuckDB VARCHAR", text_load, texts.bytes())
     line("DuckDB ENUM, from VARCHAR", enum_load, enums.bytes())
+    line("the same without dates and written values", least_load, os.path.getsize(least_path))
     print(f"\n{observations:,} observations.\n", file=out)
     return cube, ours, texts, enums
 

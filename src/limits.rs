@@ -39,6 +39,10 @@ pub const CHECKPOINT_COMMITS: u64 = 64;
 pub const MANIFEST_BYTES_MAX: u64 = 4 << 30;
 /// Parts of one manifest or checkpoint: an inline segment is one, and there are few others.
 pub const MANIFEST_PARTS_MAX: usize = 1 << 20;
+/// Loads that the logbook of the working catalogue remembers.
+pub const JOBS_KEPT_MAX: usize = 10_000;
+/// Damaged working catalogues kept beside the good one, to be looked at.
+pub const BROKEN_CATALOGUES_MAX: u32 = 100;
 /// Memory of one load before it sorts on disk, unless the caller says otherwise.
 pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
 /// Memory of all running queries, unless the caller says otherwise.
@@ -64,7 +68,7 @@ pub const STATEMENT_BYTES_MAX: usize = 16 << 20;
 pub const STATEMENT_DEPTH_MAX: usize = 100;
 /// Rows that a table on the terminal looks ahead at to find its widths.
 pub const TABLE_LOOKAHEAD_ROWS: usize = 1_000;
-/// Columns of text that one cell of a table on the terminal may take.
+/// Characters that a column of a table on the terminal is padded to; longer cells stand out.
 pub const TABLE_CELL_WIDTH_MAX: usize = 60;
 /// Bytes of one table of strings: its offsets are `u32`.
 pub const STRING_TABLE_BYTES_MAX: usize = u32::MAX as usize;
@@ -76,7 +80,9 @@ pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
 /// Groups numbered by a dense array when aggregating: four megabytes of numbers.
 pub const DENSE_GROUPS_MAX: usize = 1 << 20;
 /// Groups times periods that one aggregation by time holds: more is left to the general operator.
-pub const GROUP_CELLS_MAX: usize = 1 << 24;
+pub const GROUP_CELLS_MAX: usize = 1 << 22;
+/// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
+pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
 
 /// An account of memory that several owners share: grow before you allocate, and shrink (or drop
 /// the [`Reservation`]) after you free.

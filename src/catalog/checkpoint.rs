@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::container::{self, Container, Content, PartKind};
-use crate::catalog::manifest::{CommitRecord, FlowEntry, SegmentEntry, SegmentId};
+use crate::catalog::manifest::{CommitRecord, FlowEntry, SegmentEntry, SegmentId, is_own_name};
 use crate::catalog::selections::{SelectionReader, SelectionWriter};
 use crate::catalog::state::{KnownFlow, LiveSegment, State};
 use crate::error::Result;
@@ -67,10 +67,10 @@ pub(super) fn encode(state: &State, copies: &[(SegmentId, Vec<u8>)]) -> Result<V
         partials_bytes: add(&live.partials),
     });
     let segments = segments.collect();
-    let flows = state.flows.values().map(|known| FlowHeader {
-        entry: FlowEntry::clone(&known.entry),
-        updated: known.updated,
-    });
+    let flows = state
+        .flows
+        .values()
+        .map(|known| FlowHeader { entry: FlowEntry::clone(&known.entry), updated: known.updated });
     let header = Header {
         number: state.number,
         manifest: state.checksum,
@@ -119,6 +119,9 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
     let mut reader = SelectionReader::new(&container);
     let segments = Arc::make_mut(&mut state.segments);
     for segment in header.segments {
+        if !is_own_name(&segment.entry) {
+            return Err(bad("a segment is in a file of another name"));
+        }
         let mut read = |length: Option<u64>, count: u32| {
             let live = length.map(|length| reader.next(length)).transpose()?;
             match live.as_ref().and_then(Selection::max) {
@@ -140,4 +143,43 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
     let places = places.map(|(offset, bytes)| (offset, bytes.len() as u64));
     let copies: BTreeMap<_, _> = header.copies.into_iter().zip(places).collect();
     Ok(Checkpoint { state, copies })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::manifest::tests::check_damage;
+    use crate::catalog::manifest::{Draft, Superseded};
+    use crate::catalog::state::tests::{next, two_flows};
+
+    fn state() -> State {
+        let gone = Superseded {
+            segment: SegmentId(1),
+            chunks: Selection::from_sorted([1]),
+            partials: Selection::all(2),
+        };
+        let draft = Draft { superseded: vec![gone], ..Draft::default() };
+        next(&two_flows(), draft).expect("applied")
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let copies = [(SegmentId(1), vec![1; 9]), (SegmentId(5), vec![5; 3])];
+        let bytes = encode(&state(), &copies).expect("encoded");
+        let read = decode(Path::new("x"), &bytes).expect("decoded");
+        assert_eq!(read.state, state());
+        for (id, expected) in &copies {
+            let (offset, length) = read.copies[id];
+            assert_eq!(length, expected.len() as u64);
+            assert!(bytes[usize::try_from(offset).expect("small")..].starts_with(expected));
+        }
+        let empty = encode(&State::default(), &[]).expect("encoded");
+        assert_eq!(decode(Path::new("x"), &empty).expect("decoded").state, State::default());
+    }
+
+    #[test]
+    fn every_damage_is_found() {
+        let bytes = encode(&state(), &[(SegmentId(1), vec![1; 9])]).expect("encoded");
+        check_damage(&bytes, decode);
+    }
 }

@@ -146,7 +146,7 @@ impl<'a> Container<'a> {
     pub(super) fn decode(path: &'a Path, content: Content, bytes: &'a [u8]) -> Result<Self> {
         let bad = |at: usize, reason: String| Error::corrupt(path, at as u64, reason);
         let short = || bad(bytes.len(), "head: the file is too short".into());
-        if bytes.get(..8) != Some(content.magic()) {
+        if bytes.get(..8).ok_or_else(short)? != content.magic() {
             return Err(bad(0, "head: this is no file of this kind".into()));
         }
         let count = u32_at(bytes, 12).ok_or_else(short)? as usize;

@@ -242,8 +242,7 @@ impl Draft {
             settings: self.settings,
         };
         let packed = container::pack(&header)?;
-        let artefacts =
-            if has_artefacts { container::pack(&self.artefacts)? } else { Vec::new() };
+        let artefacts = if has_artefacts { container::pack(&self.artefacts)? } else { Vec::new() };
         let inline = self.inline.iter().map(|bytes| (PartKind::Segment, bytes.as_slice()));
         let mut all: Vec<(PartKind, &[u8])> = inline.collect();
         all.push((PartKind::Header, &packed));
@@ -339,7 +338,7 @@ fn check_place<'a>(
     inline: &mut impl Iterator<Item = (u64, &'a [u8])>,
 ) -> Result<(), &'static str> {
     match &segment.place {
-        SegmentPlace::File { name, .. } if *name == segment.id.file_name() => Ok(()),
+        SegmentPlace::File { .. } if is_own_name(segment) => Ok(()),
         SegmentPlace::File { .. } => Err("a segment is in a file of another name"),
         SegmentPlace::Inline { offset, length } => {
             let part = inline.next().map(|(offset, bytes)| (offset, bytes.len() as u64));
@@ -349,5 +348,207 @@ fn check_place<'a>(
                 Err("an inline segment is not where it should be")
             }
         }
+    }
+}
+
+/// Whether a segment with a file is in the file of its number.
+pub(super) fn is_own_name(segment: &SegmentEntry) -> bool {
+    match &segment.place {
+        SegmentPlace::File { name, .. } => *name == segment.id.file_name(),
+        SegmentPlace::Inline { .. } => true,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::{Dataflow, Identity};
+
+    const PATH: &str = "commits/1.commit";
+
+    pub(crate) fn flow(id: &str) -> FlowEntry {
+        let names = SqlNames {
+            schema: "a".into(),
+            table: id.to_lowercase(),
+            columns: vec!["freq".into(), "obs_value".into()],
+        };
+        FlowEntry { id: ArtefactId::new("A", id, "1.0"), names, dimension_order: vec![1, 0] }
+    }
+
+    pub(crate) fn artefact(id: &str, structure: &str) -> Artefact {
+        let identity = Identity::named(ArtefactId::new("A", id, "1.0"), "a flow");
+        let structure = ArtefactId::new("A", structure, "1.0");
+        Artefact::Dataflow(Dataflow { identity, structure })
+    }
+
+    pub(crate) fn segment(id: u64, flow: &str, place: SegmentPlace) -> SegmentEntry {
+        SegmentEntry {
+            id: SegmentId(id),
+            flow: ArtefactId::new("A", flow, "1.0"),
+            series: 3,
+            chunks: 4,
+            partials: 2,
+            observations: 100,
+            bytes: 64,
+            place,
+        }
+    }
+
+    pub(crate) fn inline() -> SegmentPlace {
+        SegmentPlace::Inline { offset: 0, length: 0 }
+    }
+
+    pub(crate) fn file(id: u64) -> SegmentPlace {
+        SegmentPlace::File { name: SegmentId(id).file_name(), length: 64, checksum: 9 }
+    }
+
+    /// A draft with one of everything.
+    pub(crate) fn small_draft() -> Draft {
+        Draft {
+            record: CommitRecord { number: 1, effective: 5, ..CommitRecord::default() },
+            artefacts: vec![artefact("F", "S")],
+            flows: vec![flow("F")],
+            segments: vec![segment(7, "F", inline()), segment(8, "F", file(8))],
+            inline: vec![b"some bytes".to_vec()],
+            superseded: vec![Superseded {
+                segment: SegmentId(3),
+                chunks: Selection::from_sorted([1, 2]),
+                partials: Selection::empty(),
+            }],
+            settings: BTreeMap::from([("user".into(), Some("x".into())), ("old".into(), None)]),
+        }
+    }
+
+    fn check(draft: &Draft, predecessor: u32) -> Result<(), TestCaseError> {
+        let (commit, bytes) = draft.clone().seal(predecessor).expect("sealed");
+        let read = Commit::decode(Path::new(PATH), &bytes).expect("decoded");
+        prop_assert_eq!(&read, &commit);
+        prop_assert_eq!(&read.record, &draft.record);
+        prop_assert_eq!((&read.artefacts, &read.flows), (&draft.artefacts, &draft.flows));
+        prop_assert_eq!(&read.superseded, &draft.superseded);
+        prop_assert_eq!((read.predecessor, &read.settings), (predecessor, &draft.settings));
+        let mut inline = draft.inline.iter();
+        for (read, given) in read.segments.iter().zip(&draft.segments) {
+            if let SegmentPlace::Inline { offset, length } = read.place {
+                let inline = inline.next().expect("one each");
+                prop_assert_eq!(length, inline.len() as u64);
+                let found = &bytes[usize::try_from(offset).expect("small")..];
+                prop_assert!(found.starts_with(inline));
+            } else {
+                prop_assert_eq!(read, given);
+            }
+        }
+        let (again, _) = draft.clone().seal(predecessor).expect("sealed");
+        prop_assert_eq!(again, commit, "equal drafts make equal manifests");
+        Ok(())
+    }
+
+    fn selections() -> impl Strategy<Value = Selection> {
+        prop::collection::btree_set(0..100_000_u32, 0..40).prop_map(Selection::from_sorted)
+    }
+
+    fn drafts() -> impl Strategy<Value = Draft> {
+        let record = (1..u64::MAX, any::<i64>(), any::<i64>(), ".{0,9}", ".{0,9}").prop_map(
+            |(number, effective, loaded, author, message)| CommitRecord {
+                number,
+                effective,
+                loaded,
+                author,
+                source: Some(Source { name: message.clone(), bytes: number, checksum: Some(7) }),
+                message,
+                counts: Counts { inserted: number, ..Counts::default() },
+            },
+        );
+        let bytes = prop::collection::vec(any::<u8>(), 0..90);
+        let segments = prop::collection::vec((any::<u64>(), prop::option::of(bytes)), 0..5);
+        let superseded = prop::collection::vec((any::<u64>(), selections(), selections()), 0..5);
+        let artefacts = prop::collection::vec("[A-Z]{1,5}", 0..3);
+        let settings = prop::collection::btree_map(".{0,5}", prop::option::of(".{0,5}"), 0..3);
+        (record, segments, superseded, artefacts, settings).prop_map(
+            |(record, segments, superseded, artefacts, settings)| Draft {
+                record,
+                artefacts: artefacts.iter().map(|id| artefact(id, "S")).collect(),
+                flows: artefacts.iter().map(|id| flow(id)).collect(),
+                segments: segments
+                    .iter()
+                    .map(|(id, bytes)| {
+                        let place = if bytes.is_some() { inline() } else { file(*id) };
+                        segment(*id, "F", place)
+                    })
+                    .collect(),
+                inline: segments.into_iter().filter_map(|(_, bytes)| bytes).collect(),
+                superseded: superseded
+                    .into_iter()
+                    .map(|(id, chunks, partials)| Superseded {
+                        segment: SegmentId(id),
+                        chunks,
+                        partials,
+                    })
+                    .collect(),
+                settings,
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_written_is_read(draft in drafts(), predecessor in any::<u32>()) {
+            check(&draft, predecessor)?;
+        }
+    }
+
+    /// Every byte changed and every truncation is an error that names the file.
+    pub(crate) fn check_damage<T>(bytes: &[u8], decode: impl Fn(&Path, &[u8]) -> Result<T>) {
+        let damaged = |changed: &[u8], at: usize| match decode(Path::new(PATH), changed) {
+            Err(Error::Corrupt { path, reason, .. }) => {
+                assert_eq!(path, Path::new(PATH));
+                let part = ["head", "table", "part", "end", "file"];
+                assert!(part.iter().any(|part| reason.starts_with(part)), "{reason}");
+                assert_eq!(reason.starts_with("end"), at + 4 >= bytes.len(), "{at}: {reason}");
+            }
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("read damaged bytes"),
+        };
+        for at in 0..bytes.len() {
+            for flip in [1, 0x80, 0xFF] {
+                let mut changed = bytes.to_vec();
+                changed[at] ^= flip;
+                damaged(&changed, at);
+            }
+            damaged(&bytes[..at], 0);
+        }
+        damaged(&[bytes, &[0]].concat(), 0);
+    }
+
+    #[test]
+    fn every_damage_is_found() {
+        let (_, bytes) = small_draft().seal(77).expect("sealed");
+        assert!(Commit::decode(Path::new(PATH), &bytes).is_ok());
+        check_damage(&bytes, Commit::decode);
+    }
+
+    #[test]
+    fn no_manifest_leads_to_a_file_of_another_name() {
+        let mut draft = small_draft();
+        let name = "../secret".into();
+        draft.segments[1].place = SegmentPlace::File { name, length: 1, checksum: 0 };
+        let (_, bytes) = draft.seal(0).expect("sealed");
+        let error = Commit::decode(Path::new(PATH), &bytes).expect_err("accepted");
+        assert!(error.to_string().contains("another name"), "{error}");
+    }
+
+    #[test]
+    fn a_segment_that_is_too_large_does_not_travel_inline() {
+        let check = |bytes: usize, fits: bool| {
+            let mut draft = small_draft();
+            draft.inline = vec![vec![0; bytes]];
+            assert_eq!(draft.seal(0).is_ok(), fits, "{bytes}");
+        };
+        check(INLINE_SEGMENT_BYTES_MAX, true);
+        check(INLINE_SEGMENT_BYTES_MAX + 1, false);
     }
 }

@@ -1,8 +1,9 @@
 //! What all commits up to one make together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::catalog::manifest::Superseded;
 use crate::catalog::manifest::{Commit, CommitRecord, FlowEntry, SegmentEntry, SegmentId};
 use crate::error::{Error, Result};
 use crate::index::Selection;
@@ -142,9 +143,10 @@ impl State {
     /// The last commit that was effective at `time` (microseconds since 1970). Cost: a binary
     /// search, because effective times ascend.
     pub fn commit_at(&self, time: i64) -> Option<&CommitRecord> {
-        let page = self.history.pages.partition_point(|page| {
-            page.first().is_some_and(|first| first.effective <= time)
-        });
+        let page = self
+            .history
+            .pages
+            .partition_point(|page| page.first().is_some_and(|first| first.effective <= time));
         let page = self.history.pages.get(page.checked_sub(1)?)?;
         let count = page.partition_point(|record| record.effective <= time);
         page.get(count.checked_sub(1)?)
@@ -176,26 +178,14 @@ impl State {
         Ok(next)
     }
 
-    /// Applies a commit in place; after an error the state is not to be used.
+    /// Applies a commit in place; after an error the state is as it was.
     pub(super) fn advance(&mut self, commit: &Commit) -> Result<()> {
         let record = &commit.record;
-        let wrong = |reason: String| {
-            Err(Error::invalid(format!("commit {}", record.number), reason))
-        };
-        if record.number != self.number + 1 {
-            return wrong(format!("it cannot follow commit {}", self.number));
-        }
-        if commit.predecessor != self.checksum {
-            return wrong(format!("it does not follow this commit {}", self.number));
-        }
-        if self.effective().is_some_and(|last| record.effective <= last) {
-            return wrong("it is effective before its predecessor".into());
-        }
-        for part in &commit.superseded {
-            let flow = self.supersede(part.segment, &part.chunks, &part.partials);
-            let Some(flow) = flow else {
-                return wrong(format!("it supersedes what is not live of {}", part.segment));
-            };
+        let flows = self
+            .check(commit)
+            .map_err(|reason| Error::invalid(format!("commit {}", record.number), reason))?;
+        for (part, flow) in commit.superseded.iter().zip(flows) {
+            self.supersede(&flow, part);
             self.touch(&flow, record.effective);
         }
         for flow in &commit.flows {
@@ -203,12 +193,6 @@ impl State {
             Arc::make_mut(&mut self.flows).insert(flow.id.clone(), known);
         }
         for segment in &commit.segments {
-            if segment.id.0 < self.next_segment || segment.id.0 == u64::MAX {
-                return wrong(format!("the number of segment {} was taken", segment.id));
-            }
-            if segment.chunks == u32::MAX || segment.partials == u32::MAX {
-                return wrong(format!("segment {} has too many chunks", segment.id));
-            }
             self.next_segment = segment.id.0 + 1;
             self.add_segment(segment, record.number);
             self.touch(&segment.flow, record.effective);
@@ -232,34 +216,70 @@ impl State {
         Ok(())
     }
 
+    /// Checks that a commit follows this state, and finds the dataflow of everything it
+    /// supersedes.
+    fn check(&self, commit: &Commit) -> Result<Vec<ArtefactId>, String> {
+        let record = &commit.record;
+        if record.number != self.number + 1 {
+            return Err(format!("it cannot follow commit {}", self.number));
+        }
+        if commit.predecessor != self.checksum {
+            return Err(format!("it follows another commit {} than this", self.number));
+        }
+        if self.effective().is_some_and(|last| record.effective <= last) {
+            return Err("it is not effective later than its predecessor".into());
+        }
+        let mut next_segment = self.next_segment;
+        for segment in &commit.segments {
+            if segment.id.0 < next_segment || segment.id.0 == u64::MAX {
+                return Err(format!("the number of segment {} was taken", segment.id));
+            }
+            if segment.chunks == u32::MAX || segment.partials == u32::MAX {
+                return Err(format!("segment {} has too many chunks", segment.id));
+            }
+            next_segment = segment.id.0 + 1;
+        }
+        let mut seen = BTreeSet::new();
+        let mut flows = Vec::with_capacity(commit.superseded.len());
+        for part in &commit.superseded {
+            let id = part.segment;
+            let found = self.segments.iter().find_map(|(flow, all)| Some((flow, all.get(&id)?)));
+            let (flow, live) = found.ok_or_else(|| format!("segment {id} is not live"))?;
+            let is_live = is_live(live.chunks.as_ref(), live.entry.chunks, &part.chunks)
+                && is_live(live.partials.as_ref(), live.entry.partials, &part.partials);
+            if !seen.insert(id) || !is_live {
+                return Err(format!("it supersedes what is not live in segment {id}"));
+            }
+            flows.push(flow.clone());
+        }
+        Ok(flows)
+    }
+
     fn add_segment(&mut self, entry: &SegmentEntry, commit: u64) {
-        let flow = Arc::make_mut(&mut self.segments).entry(entry.flow.clone()).or_default();
         let entry = Arc::new(entry.clone());
         let live = LiveSegment { entry, commit, chunks: None, partials: None };
         if !live.is_dead() {
+            let flows = Arc::make_mut(&mut self.segments);
+            let flow = flows.entry(live.entry.flow.clone()).or_default();
             Arc::make_mut(flow).insert(live.entry.id, Arc::new(live));
         }
     }
 
-    /// Takes chunks and partials of a segment out; absent if some were not live. Returns the
-    /// dataflow of the segment.
-    fn supersede(
-        &mut self,
-        id: SegmentId,
-        chunks: &Selection,
-        partials: &Selection,
-    ) -> Option<ArtefactId> {
-        let found = self.segments.iter().find(|(_, segments)| segments.contains_key(&id));
-        let flow = found?.0.clone();
-        let segments = Arc::make_mut(&mut self.segments).get_mut(&flow)?;
+    /// Takes out what [`State::check`] found live.
+    fn supersede(&mut self, flow: &ArtefactId, part: &Superseded) {
+        let flows = Arc::make_mut(&mut self.segments);
+        let Some(segments) = flows.get_mut(flow) else { return };
         let segments = Arc::make_mut(segments);
-        let live = Arc::make_mut(segments.get_mut(&id)?);
-        take_out(&mut live.chunks, live.entry.chunks, chunks)?;
-        take_out(&mut live.partials, live.entry.partials, partials)?;
+        let Some(live) = segments.get_mut(&part.segment) else { return };
+        let live = Arc::make_mut(live);
+        take_out(&mut live.chunks, live.entry.chunks, &part.chunks);
+        take_out(&mut live.partials, live.entry.partials, &part.partials);
         if live.is_dead() {
-            segments.remove(&id);
+            segments.remove(&part.segment);
         }
-        Some(flow)
+        if segments.is_empty() {
+            flows.remove(flow);
+        }
     }
 
     fn touch(&mut self, flow: &ArtefactId, effective: i64) {
@@ -269,18 +289,137 @@ impl State {
     }
 }
 
-/// Takes `gone` out of what is live of `count`; absent if it is not all live.
-fn take_out(live: &mut Option<Selection>, count: u32, gone: &Selection) -> Option<()> {
-    if gone.is_empty() {
-        return Some(());
+/// Whether all of `gone` is live, where `live` is absent if all of `count` are.
+fn is_live(live: Option<&Selection>, count: u32, gone: &Selection) -> bool {
+    let is_known = gone.max().is_none_or(|max| max < count);
+    is_known && live.is_none_or(|live| live.intersection_len(gone) == gone.len())
+}
+
+/// Takes `gone` out of what is live of `count`.
+fn take_out(live: &mut Option<Selection>, count: u32, gone: &Selection) {
+    if !gone.is_empty() {
+        let rest = live.get_or_insert_with(|| Selection::all(count));
+        rest.subtract(gone);
+        rest.optimize();
     }
-    if gone.max().is_some_and(|max| max >= count) {
-        return None;
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::catalog::manifest::tests::{artefact, file, flow, segment};
+    use crate::catalog::manifest::{Draft, SegmentId};
+
+    /// The commit that a draft becomes after `state`.
+    pub(crate) fn next(state: &State, mut draft: Draft) -> Result<State> {
+        draft.record.number = state.number + 1;
+        draft.record.effective = draft.record.effective.max(state.effective().unwrap_or(0) + 1);
+        let (commit, _) = draft.seal(state.checksum)?;
+        state.apply(&commit)
     }
-    let all = live.take().unwrap_or_else(|| Selection::all(count));
-    let mut rest = all.minus(gone);
-    rest.optimize();
-    let is_live = rest.len() + gone.len() == all.len();
-    *live = Some(rest);
-    is_live.then_some(())
+
+    fn adds(id: u64, name: &str) -> Draft {
+        let segments = vec![segment(id, name, file(id))];
+        Draft { segments, flows: vec![flow(name)], ..Draft::default() }
+    }
+
+    fn supersedes(id: u64, chunks: &[u32], partials: &[u32]) -> Draft {
+        let superseded = vec![Superseded {
+            segment: SegmentId(id),
+            chunks: Selection::from_sorted(chunks.iter().copied()),
+            partials: Selection::from_sorted(partials.iter().copied()),
+        }];
+        Draft { superseded, ..Draft::default() }
+    }
+
+    /// A state with two dataflows and a segment each: 4 chunks and 2 partials, all live.
+    pub(crate) fn two_flows() -> State {
+        let mut first = adds(1, "F");
+        first.artefacts = vec![artefact("F", "S"), artefact("G", "S")];
+        first.settings.insert("user".into(), Some("x".into()));
+        let state = next(&State::default(), first).expect("applied");
+        next(&state, adds(5, "G")).expect("applied")
+    }
+
+    #[test]
+    fn a_segment_is_there_until_nothing_of_it_is_live() {
+        let (f, g) = (flow("F").id, flow("G").id);
+        let before = two_flows();
+        let live = |state: &State| {
+            let segment = state.segments(&f).next()?;
+            let chunks = segment.chunks.clone().unwrap_or_else(|| Selection::all(4));
+            Some(chunks.iter().collect::<Vec<_>>())
+        };
+        assert_eq!(live(&before), Some(vec![0, 1, 2, 3]));
+        let half = next(&before, supersedes(1, &[0, 2], &[])).expect("applied");
+        assert_eq!(live(&half), Some(vec![1, 3]));
+        let rest = next(&half, supersedes(1, &[1, 3], &[])).expect("applied");
+        assert_eq!(live(&rest), Some(vec![]), "its partials live");
+        let gone = next(&rest, supersedes(1, &[], &[0, 1])).expect("applied");
+        assert_eq!(live(&gone), None);
+        assert_eq!(live(&before), Some(vec![0, 1, 2, 3]), "states do not change");
+        assert_eq!(gone.all_segments().count(), 1);
+        assert_eq!(gone.next_segment(), SegmentId(6));
+        let updated = |id| gone.flow(id).map(|known| known.updated);
+        assert_eq!((updated(&f), updated(&g)), (gone.effective(), before.effective()));
+    }
+
+    #[test]
+    fn refuses_a_commit_that_does_not_fit() {
+        let state = two_flows();
+        let check = |draft: Draft, expected: &str| {
+            let error = next(&state, draft).expect_err("applied").to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(adds(5, "F"), "was taken");
+        check(supersedes(2, &[0], &[]), "is not live");
+        check(supersedes(1, &[4], &[]), "not live in");
+        check(supersedes(1, &[], &[2]), "not live in");
+        let mut twice = supersedes(1, &[0], &[]);
+        twice.superseded.extend(supersedes(1, &[1], &[]).superseded);
+        check(twice, "not live in");
+        let half = next(&state, supersedes(1, &[0], &[])).expect("applied");
+        assert!(next(&half, supersedes(1, &[0], &[])).is_err());
+
+        let (commit, _) = adds(9, "F").seal(state.checksum + 1).expect("sealed");
+        assert!(state.apply(&commit).is_err(), "number 0");
+    }
+
+    #[test]
+    fn a_commit_copies_only_what_it_touches() {
+        let before = two_flows();
+        let after = next(&before, supersedes(1, &[0], &[])).expect("applied");
+        assert!(Arc::ptr_eq(&before.artefacts, &after.artefacts));
+        let g = flow("G").id;
+        assert!(Arc::ptr_eq(&before.segments[&g], &after.segments[&g]));
+    }
+
+    #[test]
+    fn history_is_found_by_number_and_by_time() {
+        let mut state = State::default();
+        for step in 1..=200_i64 {
+            let mut draft = Draft::default();
+            draft.record.effective = step * 10;
+            state = next(&state, draft).expect("applied");
+        }
+        let number = |found: Option<&CommitRecord>| found.map_or(0, |record| record.number);
+        for step in 1..=200_u64 {
+            assert_eq!(number(state.commit(step)), step);
+            let time = i64::try_from(step).expect("small") * 10;
+            assert_eq!(number(state.commit_at(time)), step);
+            assert_eq!(number(state.commit_at(time - 1)), step - 1);
+        }
+        assert_eq!((number(state.commit(0)), number(state.commit(201))), (0, 0));
+        assert_eq!(number(state.commit_at(i64::MAX)), 200);
+        assert_eq!(state.commits().count(), 200);
+    }
+
+    #[test]
+    fn settings_are_set_and_removed() {
+        let state = two_flows();
+        assert_eq!(state.setting("user"), Some("x"));
+        let mut draft = Draft::default();
+        draft.settings.insert("user".into(), None);
+        assert_eq!(next(&state, draft).expect("applied").settings().count(), 0);
+    }
 }

@@ -33,7 +33,9 @@ pub enum Crash {
 
 impl MemoryDisk {
     /// The disk as it may be found after the power failed behind the first `at` operations of the
-    /// trace. It records anew; what it starts with is durable, and nobody holds a lock.
+    /// trace. It records anew; what it starts with is durable, and nobody holds a lock. A disk that
+    /// does not record is found empty.
+    #[must_use]
     pub fn crash(&self, at: usize, mode: Crash) -> Self {
         let (mut image, trace) = self.recording();
         let trace = &trace[..at.min(trace.len())];
@@ -51,10 +53,9 @@ impl MemoryDisk {
             follow(operation, &mut known, &mut files);
             let fate = match mode {
                 _ if certain.contains(&index) => Fate::Kept,
-                Crash::Keep => Fate::Kept,
                 Crash::Drop => Fate::Lost,
                 Crash::Names if matches!(operation, Operation::Write { .. }) => Fate::Lost,
-                Crash::Names => Fate::Kept,
+                Crash::Keep | Crash::Names => Fate::Kept,
                 Crash::Torn => Fate::Half,
                 Crash::Random(_) => random.fate(),
             };

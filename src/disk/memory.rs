@@ -152,7 +152,7 @@ impl MemoryDisk {
         let base = image.deep();
         let files = image.names.values().map(|file| file.number + 1).max().unwrap_or(0);
         let trace = Some(Vec::new());
-        let inner = Inner { image, base, files, trace, ..Inner::default() };
+        let inner = Inner { image, files, trace, base, ..Inner::default() };
         Self { inner: Arc::new(Mutex::new(inner)) }
     }
 

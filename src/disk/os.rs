@@ -2,6 +2,10 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Write};
+#[cfg(unix)]
+use std::os::unix::fs::FileExt;
+#[cfg(windows)]
+use std::os::windows::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,8 +69,8 @@ impl Disk for OsDisk {
         let mut names = Vec::new();
         for found in fs::read_dir(folder).map_err(failed)? {
             let name = found.map_err(failed)?.file_name();
-            let not_unicode = |name| failed(io::Error::other(format!("{name:?} is not Unicode")));
-            names.push(name.into_string().map_err(not_unicode)?);
+            let name = name.into_string();
+            names.push(name.map_err(|_| failed(io::Error::other("a name is not Unicode")))?);
         }
         names.sort_unstable();
         Ok(names)
@@ -122,13 +126,13 @@ fn sync_folder(_path: &Path) -> io::Result<()> {
 
 #[cfg(unix)]
 fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+    FileExt::read_exact_at(file, buffer, offset)
 }
 
 #[cfg(windows)]
 fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
     while !buffer.is_empty() {
-        let count = std::os::windows::fs::FileExt::seek_read(file, buffer, offset)?;
+        let count = FileExt::seek_read(file, buffer, offset)?;
         if count == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
@@ -202,11 +206,12 @@ impl Lock for OsLock {}
 mod tests {
     use super::*;
     use crate::disk::is_missing;
+    use crate::disk::memory::tests::check_contract;
 
     #[test]
     fn files_and_names_behave_as_the_trait_says() {
         let folder = tempfile::tempdir().expect("a folder");
-        crate::disk::memory::tests::check_contract(&OsDisk, folder.path());
+        check_contract(&OsDisk, folder.path());
     }
 
     #[test]

@@ -214,6 +214,11 @@ impl Selection {
         self.bitmap.intersection_len(&other.bitmap)
     }
 
+    /// The ordinals from `first` on, ascending.
+    pub fn iter_from(&self, first: u32) -> impl Iterator<Item = u32> + '_ {
+        self.bitmap.range(first..)
+    }
+
     /// The members, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.bitmap.iter()

@@ -97,7 +97,7 @@ fn from_parser(error: &ParserError) -> Error {
     });
     match place {
         Some((at, reason)) => Error::syntax(at, plain(reason)),
-        None => Error::syntax("statement", plain(text)),
+        None => Error::syntax("end of the statement", plain(text)),
     }
 }
 

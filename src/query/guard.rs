@@ -22,7 +22,7 @@ const ALLOWED: &str = "; a statement is SELECT, WITH, VALUES, EXPLAIN, DESCRIBE,
 /// A statement that may run.
 #[derive(Clone, Debug)]
 pub enum Request {
-    /// Reads: SELECT, WITH, VALUES, TABLE, EXPLAIN, DESCRIBE, SHOW TABLES, SHOW COLUMNS.
+    /// Reads: SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, SHOW TABLES, SHOW COLUMNS.
     Query(Box<Statement>),
     /// `SET name = value`, `SET name TO value`, `SET TIME ZONE value`.
     Set {
@@ -326,7 +326,6 @@ mod tests {
             "WITH a AS (SELECT 1) SELECT * FROM a UNION ALL SELECT 2",
             "WITH RECURSIVE a AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM a) SELECT * FROM a",
             "VALUES (1), (2)",
-            "TABLE ecb.exr",
             "EXPLAIN SELECT 1",
             "EXPLAIN ANALYZE SELECT 1",
             "EXPLAIN VERBOSE SELECT 1",

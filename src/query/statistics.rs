@@ -29,10 +29,9 @@ pub fn of_scan(source: &Source, spec: &ScanSpec, series: &Selections) -> Result<
             Precision::Inexact(filtered(source, spec, rows).min(fetch.unwrap_or(usize::MAX)))
         }
     };
-    let all: u64 = source.cube().parts().iter().map(|part| u64::from(part.series_count())).sum();
     let is_whole = matches!(spec.periods, PeriodFilter::All)
         && spec.fetch.is_none()
-        && source.cube().series_count(series) == all;
+        && series.len() == source.live_series()?;
     let mut statistics = Statistics::default().with_num_rows(rows);
     for column in &spec.projection {
         let content = source.contents()[*column];
@@ -46,9 +45,8 @@ fn filtered(source: &Source, spec: &ScanSpec, rows: usize) -> usize {
     let PeriodFilter::Slots(forms) = &spec.periods else { return rows };
     let slots = |ranges: &[std::ops::Range<i32>]| ranges.iter().map(ExactSizeIterator::len).sum();
     let wanted: usize = forms.iter().map(|(_, ranges)| -> usize { slots(ranges) }).sum();
-    let all: usize = source.cube().forms().iter().map(|(_, hull)| hull.len()).sum();
-    let share = |rows: usize| rows.saturating_mul(wanted) / all.max(1);
-    share(rows).clamp(usize::from(rows > 0), rows.max(1))
+    let share = rows.saturating_mul(wanted) / source.slot_count().max(1);
+    share.clamp(usize::from(rows > 0), rows.max(1))
 }
 
 /// Dimensions and periods are never NULL, and all codes of a cube occur.

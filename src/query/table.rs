@@ -10,11 +10,12 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::error;
 use crate::query::error::to_datafusion;
 use crate::query::pushdown::{Pushdown, support};
 use crate::query::scan::{ScanSpec, SeriesScanExec, Source};
 use crate::query::statistics;
-use crate::store::{Cube, PeriodFilter, ScanOrder, SeriesFilter, SqlNames};
+use crate::store::{Cube, PeriodFilter, ScanOrder, SeriesFilter};
 
 /// A dataflow at one snapshot, as a table.
 #[derive(Debug)]
@@ -24,11 +25,15 @@ pub struct CubeTable {
 }
 
 impl CubeTable {
-    /// The table of `cube` under its fixed names.
-    pub fn new(cube: Arc<Cube>, names: &SqlNames) -> Self {
-        let source = Arc::new(Source::new(cube, names));
+    /// The table of `cube`. It keeps what its queries share, so make one for each cube.
+    ///
+    /// # Errors
+    ///
+    /// As of reading which periods the cube has.
+    pub fn new(cube: Arc<Cube>) -> error::Result<Self> {
+        let source = Arc::new(Source::new(cube)?);
         let constraints = statistics::primary_key(&source);
-        Self { source, constraints }
+        Ok(Self { source, constraints })
     }
 
     /// The cube and its columns.

@@ -191,9 +191,9 @@ impl<'a> Builder<'a> {
         self.partials.push(group);
     }
 
-    /// How many series and chunks were added.
-    pub fn counts(&self) -> (u32, u32) {
-        (self.footer.series, self.footer.chunks)
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.footer.series == 0 && self.footer.partials == 0
     }
 
     fn flush_block(&mut self) -> Result<()> {

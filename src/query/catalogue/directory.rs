@@ -42,7 +42,7 @@ impl Directory {
     /// The names of a snapshot. Cost: two short texts a dataflow.
     pub fn new(snapshot: Arc<Snapshot>) -> Self {
         let mut schemas: BTreeMap<String, HashMap<String, usize>> = BTreeMap::new();
-        for (position, state) in snapshot.flows().enumerate() {
+        for (position, state) in snapshot.flows().iter().enumerate() {
             let tables = schemas.entry(state.names.schema.clone()).or_default();
             tables.insert(state.names.table.clone(), position);
         }
@@ -60,7 +60,7 @@ impl Directory {
     ///
     /// [`Error::Bug`] for a position of another snapshot.
     pub fn flow(&self, position: usize) -> Result<&FlowState> {
-        let flow = self.snapshot.flows().nth(position);
+        let flow = self.snapshot.flows().get(position);
         flow.ok_or_else(|| Error::bug("a dataflow of another snapshot"))
     }
 
@@ -78,9 +78,10 @@ impl Directory {
         self.schemas.contains_key(schema) || self.codelists().contains_key(schema)
     }
 
-    /// Whether an agency has exactly this identifier, letter case included.
-    pub fn has_agency(&self, agency: &str) -> bool {
-        self.snapshot.flows().any(|state| state.flow.id.agency == agency)
+    /// The schema of the agency with exactly this identifier, letter case included.
+    pub fn schema_of_agency(&self, agency: &str) -> Option<&str> {
+        let state = self.snapshot.flows().iter().find(|state| state.flow.id.agency == agency);
+        state.map(|state| state.names.schema.as_str())
     }
 
     /// What a name in a schema stands for: a dataflow before what follows from one, and both
@@ -114,13 +115,13 @@ impl Directory {
     /// What the exact names of SDMX stand for: `ECB`, `EXR` or `EXR(1.0)`; without a version, the
     /// newest.
     pub fn find_exact(&self, agency: Option<&str>, table: &str) -> Option<Target> {
-        let states = self.snapshot.flows().enumerate();
+        let states = self.snapshot.flows().iter().enumerate();
         let found = states.filter(|(_, state)| {
             let id = &state.flow.id;
             let version = table.strip_prefix(id.id.as_str());
             let version = version.and_then(|rest| rest.strip_prefix('('));
             let version = version.and_then(|rest| rest.strip_suffix(')'));
-            agency.is_none_or(|agency| agency == id.agency)
+            agency.is_none_or(|agency| agency == id.agency || agency == state.names.schema)
                 && (id.id == table || version == Some(id.version.as_str()))
         });
         let newest = found.max_by(|(_, a), (_, b)| {
@@ -160,11 +161,18 @@ impl Directory {
     /// Tables by schema: the newest version of a list has the plain name, the others carry theirs.
     fn codelists(&self) -> &BTreeMap<String, BTreeMap<String, ArtefactId>> {
         self.codelists.get_or_init(|| {
+            let states = self.snapshot.flows().iter();
+            let schemas: HashMap<&str, &str> = states
+                .map(|state| (state.flow.id.agency.as_str(), state.names.schema.as_str()))
+                .collect();
             let mut lists: BTreeMap<(String, String), Vec<&ArtefactId>> = BTreeMap::new();
             for artefact in self.snapshot.artefacts().iter() {
                 if let Artefact::Codelist(list) = artefact {
                     let id = &list.identity.id;
-                    let key = (self.schema_of(&id.agency), names::fold(&id.id));
+                    // The schema of an agency is that of its dataflows where it has any.
+                    let schema = schemas.get(id.agency.as_str()).map(|s| (*s).to_owned());
+                    let schema = schema.unwrap_or_else(|| names::fold(&id.agency));
+                    let key = (schema, names::fold(&id.id));
                     lists.entry(key).or_default().push(id);
                 }
             }
@@ -184,11 +192,6 @@ impl Directory {
         })
     }
 
-    /// The schema of an agency: that of its dataflows where it has any.
-    fn schema_of(&self, agency: &str) -> String {
-        let known = self.snapshot.flows().find(|state| state.flow.id.agency == agency);
-        known.map_or_else(|| names::fold(agency), |state| state.names.schema.clone())
-    }
 }
 
 /// The codelist that `ECB:CL_CURRENCY` (its newest version) or `ECB:CL_CURRENCY(1.0)` names.

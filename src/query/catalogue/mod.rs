@@ -22,4 +22,5 @@ mod views;
 
 pub use directory::{Directory, Target, find_codelist};
 pub use listing::Listing;
-pub use provider::{Catalogue, DATABASE, SEARCH_SCHEMA};
+pub(crate) use provider::Databases;
+pub use provider::{Catalogue, DATABASE, SEARCH_SCHEMA, SchemaFactory};

@@ -6,9 +6,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, UInt32Builder};
 use arrow::compute::take;
@@ -21,14 +19,15 @@ use datafusion::logical_expr::{
 use hashbrown::HashMap;
 
 use crate::error::Error;
-use crate::model::{Artefacts, Codelist};
+use crate::model::Codelist;
 use crate::query::catalogue::find_codelist;
 use crate::query::error::to_datafusion;
 use crate::query::functions::period;
+use crate::store::Snapshot;
 
-/// Where the names come from: the artefacts of one snapshot, and the lists looked up so far.
+/// Where the names come from: the codelists of one snapshot, and what was looked up so far.
 pub struct Labels {
-    artefacts: Arc<dyn AsRef<Artefacts> + Send + Sync>,
+    snapshot: Arc<Snapshot>,
     maps: Mutex<HashMap<(String, String), Arc<LabelMap>>>,
 }
 
@@ -39,9 +38,9 @@ impl fmt::Debug for Labels {
 }
 
 impl Labels {
-    /// The names in these artefacts.
-    pub fn new(artefacts: Arc<dyn AsRef<Artefacts> + Send + Sync>) -> Self {
-        Self { artefacts, maps: Mutex::default() }
+    /// The names in a snapshot.
+    pub fn new(snapshot: Arc<Snapshot>) -> Self {
+        Self { snapshot, maps: Mutex::default() }
     }
 
     /// The names of a list (`ECB:CL_CURRENCY`, of which the newest version counts, or
@@ -56,8 +55,8 @@ impl Labels {
         if let Some(map) = maps.get(&key) {
             return Ok(Arc::clone(map));
         }
-        let artefacts: &Artefacts = self.artefacts.as_ref().as_ref();
-        let map = Arc::new(LabelMap::new(find_codelist(artefacts, list)?, language));
+        let list = find_codelist(self.snapshot.artefacts(), list)?;
+        let map = Arc::new(LabelMap::new(list, language));
         maps.insert(key, Arc::clone(&map));
         Ok(map)
     }

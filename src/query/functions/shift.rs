@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringViewBuilder};
+use arrow::array::{ArrayRef, AsArray, StringViewBuilder};
 use arrow::datatypes::{DataType, Int64Type};
 use chrono::{Datelike, NaiveDate};
 use datafusion::common::Result;

@@ -7,29 +7,29 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::array::{StringViewArray, StringViewBuilder};
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 use hashbrown::HashMap;
 
-use crate::model::{Period, PeriodForm, ReportingYearStart, Slot, Span, number_of_text};
+use crate::error::Error;
+use crate::model::{Period, ReportingYearStart, Span, Value};
 use crate::query::error::to_datafusion;
 use crate::query::scan::numbers::write_doubles;
 use crate::query::scan::periods::moments;
 use crate::query::scan::{Content, Source};
-use crate::store::{Chunk, KeyAttributes};
+use crate::segment::{MeasureRun, Numbers};
+use crate::store::{Chunk, Part};
 
 /// Collects rows until [`BatchBuilder::finish`].
 pub(super) struct BatchBuilder {
     source: Arc<Source>,
     schema: SchemaRef,
     columns: Vec<ColumnBuilder>,
-    key_attributes: Option<Arc<KeyAttributes>>,
     rows: usize,
     runs: Vec<Range<usize>>,
-    key: Vec<u32>,
     text: Vec<u8>,
 }
 
@@ -44,13 +44,13 @@ enum ColumnBuilder {
     /// The time they cover, likewise.
     PeriodSpan { content: Content, spans: Vec<Option<Span>> },
     /// Doubles, and the rows that are NULL.
-    Number { column: usize, values: Vec<f64>, nulls: Vec<bool>, has_nulls: bool },
+    Number { measure: usize, values: Vec<f64>, nulls: Vec<bool>, has_nulls: bool },
     /// Texts as published.
-    Text { column: usize, texts: StringViewBuilder },
+    Text { measure: usize, texts: StringViewBuilder },
     /// Numbers of the distinct values of this batch.
     KeyAttribute { attribute: usize, values: Distinct },
     /// The same; values are found by part and number.
-    Attribute { column: usize, values: Distinct },
+    Attribute { attribute: usize, values: Distinct },
 }
 
 /// The distinct values of a column in one batch.
@@ -59,23 +59,18 @@ struct Distinct {
     numbers: Vec<Option<u32>>,
     texts: StringViewBuilder,
     count: u32,
-    known: HashMap<(usize, u32), u32>,
+    known: HashMap<(usize, u32), Option<u32>>,
 }
 
 impl BatchBuilder {
-    /// A builder of the columns `projection` of the table. `measures` and `attributes` are what
-    /// the cursor was asked for.
+    /// A builder of the columns `projection` of the table.
     pub(super) fn new(
         source: Arc<Source>,
         schema: SchemaRef,
         projection: &[usize],
-        measures: &[usize],
-        attributes: &[usize],
-    ) -> Result<Self> {
-        let place = |list: &[usize], wanted: usize| list.iter().position(|known| *known == wanted);
+    ) -> Self {
         let has_table = source.has_only_regular_periods();
         let mut columns = Vec::with_capacity(projection.len());
-        let mut needs_key = false;
         for column in projection {
             columns.push(match source.contents()[*column] {
                 Content::Code(dimension) => ColumnBuilder::Code { dimension, numbers: Vec::new() },
@@ -87,31 +82,26 @@ impl BatchBuilder {
                     ColumnBuilder::PeriodSpan { content, spans: Vec::new() }
                 }
                 Content::Number(measure) => ColumnBuilder::Number {
-                    column: place(measures, measure).unwrap_or_default(),
+                    measure,
                     values: Vec::new(),
                     nulls: Vec::new(),
                     has_nulls: false,
                 },
                 Content::Text(measure) => ColumnBuilder::Text {
-                    column: place(measures, measure).unwrap_or_default(),
+                    measure,
                     texts: StringViewBuilder::new(),
                 },
                 Content::KeyAttribute(attribute) => {
-                    needs_key = true;
                     ColumnBuilder::KeyAttribute { attribute, values: Distinct::default() }
                 }
                 Content::Attribute(attribute) => ColumnBuilder::Attribute {
-                    column: place(attributes, attribute).unwrap_or_default(),
+                    attribute,
                     values: Distinct::default(),
                 },
             });
         }
-        let key_attributes = match needs_key {
-            true => Some(source.cube().key_attributes().map_err(to_datafusion)?),
-            false => None,
-        };
-        let (runs, key, text) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { source, schema, columns, key_attributes, rows: 0, runs, key, text })
+        let (runs, text) = (Vec::new(), Vec::new());
+        Self { source, schema, columns, rows: 0, runs, text }
     }
 
     /// The number of rows that the next batch has.
@@ -128,43 +118,37 @@ impl BatchBuilder {
         }
         let cube = Arc::clone(self.source.cube());
         let part = &cube.parts()[chunk.part];
-        if self.key_attributes.is_some() {
-            let dimensions = 0..cube.flow().dimensions().len();
-            self.key.clear();
-            self.key.extend(dimensions.map(|d| part.code(d, chunk.series)));
-        }
         let from = Rows { chunk, runs: &self.runs, count };
         for column in &mut self.columns {
             match column {
                 ColumnBuilder::Code { dimension, numbers } => {
-                    let code = part.code(*dimension, chunk.series);
+                    let code = part.code(*dimension, chunk.series).map_err(to_datafusion)?;
                     numbers.resize(numbers.len() + count, code);
                 }
                 ColumnBuilder::Period { places, .. } => from.push_places(&self.source, places)?,
                 ColumnBuilder::PeriodText(texts) => from.push_period_texts(texts, &mut self.text),
                 ColumnBuilder::PeriodSpan { spans, .. } => {
-                    from.push_spans(spans, &mut self.text);
+                    from.push_spans(spans);
                 }
-                ColumnBuilder::Number { column, values, nulls, has_nulls } => {
+                ColumnBuilder::Number { measure, values, nulls, has_nulls } => {
+                    let measure = &chunk.data.measures[*measure];
                     let start = values.len();
-                    let column = *column;
-                    write_doubles(&chunk.measures[column].numbers, &self.runs, values);
+                    write_doubles(measure, &self.runs, values);
                     nulls.resize(values.len(), false);
-                    from.set_nulls(column, start, nulls, has_nulls);
-                    from.set_text_numbers(column, start, (values, nulls), &mut self.text);
-                    *has_nulls |= !chunk.measures[column].texts.is_empty();
+                    *has_nulls |= from.correct(measure, &mut values[start..], &mut nulls[start..]);
                 }
-                ColumnBuilder::Text { column, texts } => {
-                    from.push_texts(*column, texts, &mut self.text);
+                ColumnBuilder::Text { measure, texts } => {
+                    from.push_texts(&chunk.data.measures[*measure], texts, &mut self.text);
                 }
                 ColumnBuilder::KeyAttribute { attribute, values } => {
-                    let known = self.key_attributes.as_deref();
-                    let value = known.and_then(|known| known.value(*attribute, &self.key));
+                    let value = cube.key_attribute(*attribute, chunk.part, chunk.series);
+                    let value = value.map_err(to_datafusion)?;
                     let number = value.map(|value| values.number_of_key(value));
                     values.numbers.resize(values.numbers.len() + count, number);
                 }
-                ColumnBuilder::Attribute { column, values } => {
-                    from.push_attribute(*column, &part.strings, values);
+                ColumnBuilder::Attribute { attribute, values } => {
+                    let id = &cube.flow().attributes()[*attribute].id;
+                    from.push_attribute(id, part, values)?;
                 }
             }
         }
@@ -199,7 +183,7 @@ impl ColumnBuilder {
             }
             Self::PeriodText(texts) | Self::Text { texts, .. } => Arc::new(texts.finish()),
             Self::PeriodSpan { content, spans } => {
-                let has_moments = source.cube().has_other_periods();
+                let has_moments = source.has_other_periods();
                 let (starts, ends) = moments(fresh(spans).into_iter(), has_moments);
                 if *content == Content::PeriodStart { starts } else { ends }
             }
@@ -221,13 +205,24 @@ fn fresh<T>(rows: &mut Vec<T>) -> Vec<T> {
 }
 
 impl Distinct {
-    /// The number of an observation's value, which its part knows by `number`.
-    fn number(&mut self, part: usize, number: u32, text: &str) -> u32 {
-        *self.known.entry((part, number)).or_insert_with(|| {
+    /// The number of an observation's value, which its part knows by `value`.
+    fn number(
+        &mut self,
+        (part_index, part): (usize, &Part),
+        attribute: usize,
+        value: u32,
+    ) -> Result<Option<u32>> {
+        if let Some(known) = self.known.get(&(part_index, value)) {
+            return Ok(*known);
+        }
+        let text = part.segment().observation_value(attribute, value).map_err(to_datafusion)?;
+        let number = text.map(|text| {
             self.texts.append_value(text);
             self.count += 1;
             self.count - 1
-        })
+        });
+        self.known.insert((part_index, value), number);
+        Ok(number)
     }
 
     /// The number of a value of the key: the last one's where it is the same.
@@ -260,21 +255,19 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn positions(&self) -> impl Iterator<Item = u16> + '_ {
-        self.runs.iter().cloned().flatten().map(position)
+    fn positions(&self) -> impl Iterator<Item = usize> + '_ {
+        self.runs.iter().cloned().flatten()
     }
 
     fn push_places(&self, source: &Source, places: &mut Vec<u32>) -> Result<()> {
         let table = source.periods();
         for run in self.runs {
-            let first = self.chunk.first + i32::from(position(run.start));
-            let place = table.and_then(|table| table.place(self.chunk.form, first));
+            let slot = self.chunk.data.slot(run.start);
+            let place = table.and_then(|table| table.place(slot.form, slot.index));
             let start = place.and_then(|place| u32::try_from(place).ok()).ok_or_else(|| {
-                let what = "a period outside the hull of its form";
-                to_datafusion(crate::error::Error::bug(what))
+                to_datafusion(Error::bug(format!("period {slot} outside the hull of its form")))
             })?;
-            let length = u32::from(position(run.len()));
-            places.extend(start..start + length);
+            places.extend(start..start + count(run.len()));
         }
         Ok(())
     }
@@ -282,67 +275,62 @@ impl Rows<'_> {
     fn push_period_texts(&self, texts: &mut StringViewBuilder, text: &mut Vec<u8>) {
         for position in self.positions() {
             text.clear();
-            self.chunk.write_period(position, text);
+            self.chunk.data.write_period(position, text);
             texts.append_value(String::from_utf8_lossy(text));
         }
     }
 
-    fn push_spans(&self, spans: &mut Vec<Option<Span>>, text: &mut Vec<u8>) {
+    fn push_spans(&self, spans: &mut Vec<Option<Span>>) {
         let year_start = ReportingYearStart::default();
         for position in self.positions() {
-            if self.chunk.form != PeriodForm::Other {
-                let index = self.chunk.first + i32::from(position);
-                spans.push(Slot { form: self.chunk.form, index }.span(year_start));
-                continue;
-            }
-            text.clear();
-            self.chunk.write_period(position, text);
-            let period = Period::parse(&String::from_utf8_lossy(text));
-            spans.push(period.ok().and_then(|period| period.span(year_start)));
+            spans.push(match self.chunk.data.periods.get(position) {
+                None => self.chunk.data.slot(position).span(year_start),
+                Some(text) => Period::parse(text).ok().and_then(|period| period.span(year_start)),
+            });
         }
     }
 
-    /// The rows, counted from the first of this chunk, at these ascending positions.
-    fn rows_at<'b>(&'b self, positions: &'b [u16]) -> impl Iterator<Item = (usize, u16)> + 'b {
+    /// The rows, counted from the first of this chunk, of those of `entries` that are in the runs.
+    /// Entries ascend by their position.
+    fn rows_of<'b, T>(
+        &'b self,
+        entries: &'b [T],
+        position: impl Fn(&T) -> u16 + Copy + 'b,
+    ) -> impl Iterator<Item = (usize, &'b T)> + 'b {
         let mut before = 0;
-        self.runs.iter().flat_map(move |run| {
-            let low = positions.partition_point(|p| usize::from(*p) < run.start);
-            let high = positions.partition_point(|p| usize::from(*p) < run.end);
+        self.runs.iter().take(if entries.is_empty() { 0 } else { usize::MAX }).flat_map(move |run| {
+            let at = move |entry: &T| usize::from(position(entry));
+            let low = entries.partition_point(|entry| at(entry) < run.start);
+            let high = entries.partition_point(|entry| at(entry) < run.end);
             let base = before;
             before += run.len();
             let start = run.start;
-            positions[low..high].iter().map(move |p| (base + usize::from(*p) - start, *p))
+            entries[low..high].iter().map(move |entry| (base + at(entry) - start, entry))
         })
     }
 
-    fn set_nulls(&self, column: usize, start: usize, nulls: &mut [bool], has_nulls: &mut bool) {
-        for (row, _) in self.rows_at(&self.chunk.measures[column].missing) {
-            nulls[start + row] = true;
-            *has_nulls = true;
+    /// Corrects the rows that have no number, or a text that stands for one. Says whether there
+    /// are any.
+    fn correct(&self, measure: &MeasureRun, values: &mut [f64], nulls: &mut [bool]) -> bool {
+        if let Numbers::None = measure.numbers {
+            nulls.fill(true);
         }
+        for (row, _) in self.rows_of(&measure.missing, |position| *position) {
+            nulls[row] = true;
+        }
+        for (row, (_, text)) in self.rows_of(&measure.texts, |(position, _)| *position) {
+            let number = Value::parse(text).number();
+            values[row] = number.unwrap_or_default();
+            nulls[row] = number.is_none();
+        }
+        let has_numbers = measure.numbers != Numbers::None;
+        !(has_numbers && measure.missing.is_empty() && measure.texts.is_empty())
     }
 
-    /// Replaces the values of texts by the number they stand for, or NULL.
-    fn set_text_numbers(
-        &self,
-        column: usize,
-        start: usize,
-        (values, nulls): (&mut [f64], &mut [bool]),
-        text: &mut Vec<u8>,
-    ) {
-        for (row, position) in self.rows_at(&self.chunk.measures[column].texts) {
-            text.clear();
-            self.chunk.write_text(column, position, text);
-            let number = std::str::from_utf8(text).ok().and_then(number_of_text);
-            values[start + row] = number.unwrap_or_default();
-            nulls[start + row] = number.is_none();
-        }
-    }
-
-    fn push_texts(&self, column: usize, texts: &mut StringViewBuilder, text: &mut Vec<u8>) {
+    fn push_texts(&self, measure: &MeasureRun, texts: &mut StringViewBuilder, text: &mut Vec<u8>) {
         for position in self.positions() {
             text.clear();
-            self.chunk.write_text(column, position, text);
+            measure.value(position).write_to(text);
             if text.is_empty() {
                 texts.append_null();
             } else {
@@ -351,48 +339,32 @@ impl Rows<'_> {
         }
     }
 
-    fn push_attribute(&self, column: usize, strings: &[String], values: &mut Distinct) {
-        let attribute = &self.chunk.attributes[column];
-        let part = self.chunk.part;
-        let mut number = |value: Option<u32>| {
-            value.map(|value| values.number(part, value, &strings[value as usize]))
-        };
-        let default = number(attribute.default);
-        let exceptions: Vec<u16> = attribute.exceptions.iter().map(|(at, _)| *at).collect();
-        let mut changed = Vec::new();
-        for (row, position) in self.rows_at(&exceptions) {
-            let found = attribute.exceptions.binary_search_by_key(&position, |(at, _)| *at);
-            let value = found.ok().and_then(|index| attribute.exceptions[index].1);
-            changed.push((row, number(value)));
-        }
+    /// A segment has the attributes of observations in an order of its own.
+    fn push_attribute(&self, id: &str, part: &Part, values: &mut Distinct) -> Result<()> {
+        let known = &part.segment().footer().observation_attributes;
         let start = values.numbers.len();
+        let Some(attribute) = known.iter().position(|known| known == id) else {
+            values.numbers.resize(start + self.count, None);
+            return Ok(());
+        };
+        let run = &self.chunk.data.attributes[attribute];
+        let default = values.number((self.chunk.part, part), attribute, run.default)?;
         values.numbers.resize(start + self.count, default);
-        for (row, value) in changed {
-            values.numbers[start + row] = value;
+        for (row, (_, value)) in self.rows_of(&run.exceptions, |(position, _)| *position) {
+            values.numbers[start + row] =
+                values.number((self.chunk.part, part), attribute, *value)?;
         }
+        Ok(())
     }
 }
 
 /// Positions stay below the slots of a chunk, which are few.
-fn position(position: usize) -> u16 {
-    u16::try_from(position).unwrap_or(u16::MAX)
+fn count(positions: usize) -> u32 {
+    u32::try_from(positions).unwrap_or(u32::MAX)
 }
 
 /// The runs of positions that the request wants and that hold an observation.
 pub(crate) fn wanted_runs(chunk: &Chunk, runs: &mut Vec<Range<usize>>) {
     runs.clear();
-    let mut absent = chunk.absent.iter().map(|at| usize::from(*at)).peekable();
-    for wanted in &chunk.positions {
-        let (mut start, end) = (usize::from(wanted.start), usize::from(wanted.end));
-        while absent.next_if(|at| *at < start).is_some() {}
-        while let Some(at) = absent.next_if(|at| *at < end) {
-            if start < at {
-                runs.push(start..at);
-            }
-            start = at + 1;
-        }
-        if start < end {
-            runs.push(start..end);
-        }
-    }
+    runs.extend(chunk.positions.iter().flat_map(|wanted| chunk.data.present(wanted.clone())));
 }

@@ -34,6 +34,7 @@ pub(crate) use batch::wanted_runs;
 pub use periods::PeriodTable;
 pub use source::{Content, SDMX_ID, SDMX_ROLE, Source};
 pub use spec::ScanSpec;
+pub(crate) use spec::split;
 
 /// Series below which one partition is faster than several: some ten thousand observations.
 const PARTITION_SERIES_MIN: u64 = 256;
@@ -57,12 +58,12 @@ impl SeriesScanExec {
     ///
     /// If `spec` does not fit the table.
     pub fn try_new(source: Arc<Source>, spec: ScanSpec, target_partitions: usize) -> Result<Self> {
-        let series = source.cube().series_count(&spec.series);
+        let series = spec.series.len();
         let partitions = match spec.order {
             ScanOrder::Stored if series >= PARTITION_SERIES_MIN => target_partitions.max(1),
             _ => 1,
         };
-        let partitions = Arc::new(spec::split(&spec.series, partitions));
+        let partitions = Arc::new(split(&spec.series, partitions));
         let schema = Arc::new(source.schema().project(&spec.projection)?);
         let properties = Arc::new(properties(&source, &spec, schema, partitions.len()));
         let statistics = Arc::new(OnceLock::new());

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::model::Decimal;
-use crate::store::Numbers;
+use crate::segment::{MeasureRun, Numbers};
 
 /// Up to this, every integer is a double.
 const EXACT_INTEGERS: u64 = 1 << 53;
@@ -14,22 +14,13 @@ const POWERS: [f64; 23] = [
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
-/// Appends the values at the positions of `runs`.
-pub(super) fn write_doubles(numbers: &Numbers, runs: &[Range<usize>], out: &mut Vec<f64>) {
-    match numbers {
-        Numbers::Mantissas { values, scale } => {
-            for run in runs {
-                write_mantissas(&values[run.clone()], *scale, out);
-            }
-        }
-        Numbers::Wide { values, scale } => {
-            let double = |m: &i128| Decimal { mantissa: *m, scale: *scale }.to_f64();
-            out.extend(runs.iter().flat_map(|run| values[run.clone()].iter().map(double)));
-        }
-        Numbers::Doubles(values) => {
-            for run in runs {
-                out.extend_from_slice(&values[run.clone()]);
-            }
+/// Appends the numbers at the positions of `runs`; any number where there is none.
+pub(super) fn write_doubles(measure: &MeasureRun, runs: &[Range<usize>], out: &mut Vec<f64>) {
+    for run in runs {
+        match &measure.numbers {
+            Numbers::None => out.resize(out.len() + run.len(), 0.0),
+            Numbers::Decimals(values) => write_mantissas(&values[run.clone()], measure.scale, out),
+            Numbers::Doubles(values) => out.extend_from_slice(&values[run.clone()]),
         }
     }
 }
@@ -58,9 +49,8 @@ mod tests {
         let values = vec![1, -15, 1 << 53, (1 << 53) + 1, i64::MAX, i64::MIN + 1];
         for scale in [0, 1, 7, 22, 23, 30] {
             for take in 1..=values.len() {
-                let numbers = Numbers::Mantissas { values: values[..take].to_vec(), scale };
                 let mut found = Vec::new();
-                write_doubles(&numbers, &[0..take], &mut found);
+                write_mantissas(&values[..take], scale, &mut found);
                 for (value, mantissa) in found.iter().zip(&values) {
                     let exact = Decimal { mantissa: i128::from(*mantissa), scale };
                     let expected: f64 = exact.to_string().parse().expect("a number");

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, StringViewArray, StringViewBuilder};
+use arrow::array::{Array, ArrayRef, Date32Array, StringViewArray, StringViewBuilder};
 use arrow::array::TimestampMicrosecondArray;
 use chrono::NaiveDateTime;
 

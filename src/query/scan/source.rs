@@ -2,14 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::StringViewArray;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use crate::error::Result;
 use crate::model::{ComponentRole, Flow, PeriodForm};
 use crate::query::scan::PeriodTable;
-use crate::store::{Cube, SqlNames};
+
+use crate::store::{Cube, SeriesFilter, SqlNames, text_column};
 
 /// The key of the field metadata that holds the SDMX identifier of a column's component.
 pub const SDMX_ID: &str = "sdmx.id";
@@ -52,19 +55,37 @@ pub struct Source {
     name: String,
     schema: SchemaRef,
     contents: Vec<Content>,
+    forms: Vec<(PeriodForm, Range<i32>)>,
+    has_other_periods: bool,
     codes: Vec<OnceLock<StringViewArray>>,
     periods: OnceLock<Option<PeriodTable>>,
+    live_series: OnceLock<u64>,
 }
 
 impl Source {
-    /// The table of `cube` under its fixed names. Cost: none of the observations, codes or periods
-    /// are looked at yet.
-    pub fn new(cube: Arc<Cube>, names: &SqlNames) -> Self {
-        let (fields, contents) = columns(&cube, names).into_iter().unzip::<_, _, Vec<_>, _>();
-        let codes = cube.flow().dimensions().iter().map(|_| OnceLock::new()).collect();
+    /// The table of `cube` under its fixed names.
+    ///
+    /// # Errors
+    ///
+    /// As of reading which periods the cube has.
+    pub fn new(cube: Arc<Cube>) -> Result<Self> {
+        let forms = cube.forms()?.to_vec();
+        let has_other_periods = cube.has_other_periods()?;
+        let names = &cube.entry().names;
+        let columns = columns(cube.flow(), names, &forms, has_other_periods);
+        let (fields, contents) = columns.into_iter().unzip::<_, _, Vec<_>, _>();
         let name = format!("{}.{}", names.schema, names.table);
-        let schema = Arc::new(Schema::new(fields));
-        Self { cube, name, schema, contents, codes, periods: OnceLock::new() }
+        Ok(Self {
+            name,
+            schema: Arc::new(Schema::new(fields)),
+            contents,
+            forms,
+            has_other_periods,
+            codes: cube.flow().dimensions().iter().map(|_| OnceLock::new()).collect(),
+            periods: OnceLock::new(),
+            live_series: OnceLock::new(),
+            cube,
+        })
     }
 
     /// The cube.
@@ -89,26 +110,44 @@ impl Source {
 
     /// The codes of a dimension, each at its number.
     pub fn codes(&self, dimension: usize) -> &StringViewArray {
-        let all = || self.cube.codes(dimension).iter().collect();
+        let all = || StringViewArray::from_iter_values(self.cube.codes(dimension).iter());
         self.codes[dimension].get_or_init(all)
     }
 
     /// All regular periods between the first and the last of each form. Absent if there are too
     /// many of them.
     pub fn periods(&self) -> Option<&PeriodTable> {
-        let build = || PeriodTable::build(self.cube.forms(), self.cube.has_other_periods());
+        let build = || PeriodTable::build(&self.forms, self.has_other_periods);
         self.periods.get_or_init(build).as_ref()
+    }
+
+    /// The number of all series that are there at this snapshot; one that stands in several parts
+    /// counts for each.
+    ///
+    /// # Errors
+    ///
+    /// As of reading the footers of the cube's segments.
+    pub fn live_series(&self) -> Result<u64> {
+        if let Some(known) = self.live_series.get() {
+            return Ok(*known);
+        }
+        let count = self.cube.select(&SeriesFilter::All)?.len();
+        Ok(*self.live_series.get_or_init(|| count))
     }
 
     /// Whether every observation of the cube is at a period of [`Source::periods`].
     pub fn has_only_regular_periods(&self) -> bool {
-        !self.cube.has_other_periods() && self.periods().is_some()
+        !self.has_other_periods && self.periods().is_some()
     }
 
-    /// Whether all periods of the cube have one form, so that a series is sorted by time as stored.
-    pub fn has_one_form(&self) -> bool {
-        let forms = self.cube.forms().len();
-        forms == 0 || forms == 1 && !self.cube.has_other_periods()
+    /// Whether some periods are known by their text only.
+    pub fn has_other_periods(&self) -> bool {
+        self.has_other_periods
+    }
+
+    /// The number of slots between the first and the last of each form.
+    pub fn slot_count(&self) -> usize {
+        self.forms.iter().map(|(_, hull)| hull.len()).sum()
     }
 
     /// The columns that identify a row: dimensions and time.
@@ -126,15 +165,19 @@ impl fmt::Debug for Source {
 }
 
 /// The columns of the table in their order.
-fn columns(cube: &Cube, names: &SqlNames) -> Vec<(Field, Content)> {
-    let flow: &Flow = cube.flow();
-    let moment = match cube.has_other_periods() {
+fn columns(
+    flow: &Flow,
+    names: &SqlNames,
+    forms: &[(PeriodForm, Range<i32>)],
+    has_other_periods: bool,
+) -> Vec<(Field, Content)> {
+    let moment = match has_other_periods {
         true => DataType::Timestamp(TimeUnit::Microsecond, None),
         false => DataType::Date32,
     };
     // Weeks and days that a reporting year does not have begin and end nowhere.
-    let may_lack_days = cube.has_other_periods()
-        || cube.forms().iter().any(|(form, _)| {
+    let may_lack_days = has_other_periods
+        || forms.iter().any(|(form, _)| {
             matches!(form, PeriodForm::Week | PeriodForm::ReportingDay | PeriodForm::Timeless)
         });
     let mut used: HashSet<String> = names.columns.iter().cloned().collect();
@@ -166,7 +209,7 @@ fn columns(cube: &Cube, names: &SqlNames) -> Vec<(Field, Content)> {
                 let measure = index - measures_from;
                 let number = field(name, DataType::Float64, true, "measure");
                 columns.push((number, Content::Number(measure)));
-                let name = unused(&format!("{name}_text"), &mut used);
+                let name = unused(&text_column(name), &mut used);
                 let text = field(&name, DataType::Utf8View, true, "text");
                 columns.push((text, Content::Text(measure)));
             }

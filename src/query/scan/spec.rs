@@ -76,7 +76,7 @@ impl ScanSpec {
             self.projection.iter().position(shows)
         };
         let mut wanted: Vec<Content> = key.iter().map(|dimension| Content::Code(*dimension)).collect();
-        if source.has_one_form() && key.len() == source.cube().flow().dimensions().len() {
+        if key.len() == source.cube().flow().dimensions().len() {
             wanted.push(Content::PeriodText);
         }
         let sorted = wanted.into_iter().map_while(place).map(|column| {
@@ -88,9 +88,9 @@ impl ScanSpec {
     }
 
     /// Writes what is scanned, for a plan.
-    pub(super) fn describe(&self, source: &Source, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let selected = source.cube().series_count(&self.series);
-        let all: u64 = source.cube().parts().iter().map(|p| u64::from(p.series_count())).sum();
+    pub(crate) fn describe(&self, source: &Source, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let selected = self.series.len();
+        let all = source.live_series().map_err(|_| fmt::Error)?;
         write!(f, "table={}, series={selected} of {all}, periods=", source.name())?;
         self.describe_periods(f)?;
         let schema = source.schema();
@@ -145,11 +145,11 @@ pub(super) fn least(a: Option<usize>, b: Option<usize>) -> Option<usize> {
 }
 
 /// Cuts a selection into `count` contiguous ones with equally many series each.
-pub(super) fn split(series: &Selections, count: usize) -> Vec<Selections> {
+pub(crate) fn split(series: &Selections, count: usize) -> Vec<Selections> {
     if count <= 1 {
         return vec![series.clone()];
     }
-    let total: u64 = series.0.iter().map(Selection::len).sum();
+    let total = series.len();
     let count = count as u64;
     let mut pieces = Vec::new();
     for piece in 0..count {

@@ -35,13 +35,7 @@ pub(super) fn open(
     reserve(&mut reservation, batch_rows * spec.projection.len() * ROW_COLUMN_BYTES)?;
     let request = spec.request(source, series);
     let schema = scan.properties.equivalence_properties().schema();
-    let builder = BatchBuilder::new(
-        Arc::clone(source),
-        Arc::clone(schema),
-        &spec.projection,
-        &request.measures,
-        &request.attributes,
-    )?;
+    let builder = BatchBuilder::new(Arc::clone(source), Arc::clone(schema), &spec.projection);
     let cursor = source.cube().cursor(request).map_err(to_datafusion)?;
     Ok(Box::pin(cooperative(SeriesStream {
         schema: Arc::clone(schema),

@@ -1,5 +1,5 @@
 //! Records to rows.
-#![warn(clippy::indexing_slicing)]
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 use std::fmt;
 use std::io::Read;
@@ -363,7 +363,8 @@ impl Reader<'_> {
         Wrong { cell, reason }: Wrong,
     ) -> Result<()> {
         self.bad_records += 1;
-        let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(SHOWN_CHARS).collect();
+        let shown =
+            |bytes: &[u8]| String::from_utf8_lossy(bytes).chars().take(SHOWN_CHARS).collect();
         let problem = Problem {
             line: records.line(),
             column: cell.and_then(|(column, _)| u32::try_from(column + 1).ok()),
@@ -393,4 +394,278 @@ fn fill_cells<'a>(cells: &mut Vec<Cell<'a>>, layout: &Layout, texts: Texts<'a>) 
 fn recycle(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'static>> {
     cells.clear();
     cells.into_iter().map(|_| None).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io, result};
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sdmx::csv::fixture::{Kept, flow};
+
+    /// The rows of a message for flows that are asked for one after the other.
+    fn read(flows: &[&Arc<Flow>], text: &[u8]) -> result::Result<Kept, String> {
+        let flows = flows.iter().map(|flow| Arc::clone(flow)).collect();
+        let mut kept = Kept { flows, ..Kept::default() };
+        match read_rows(text, "f.csv", &mut kept) {
+            Ok(_) => Ok(kept),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Compares rows without the numbers of their columns.
+    #[track_caller]
+    fn check(flow: &Arc<Flow>, text: &str, expected: &[&str]) {
+        let kept = read(&[flow], text.as_bytes()).unwrap();
+        let lines: Vec<&str> = kept
+            .lines
+            .iter()
+            .map(|line| line.rsplit_once("] ").map_or(line.as_str(), |(line, _)| line))
+            .collect();
+        let expected: Vec<&str> = expected.iter().map(|line| line.trim_end_matches(']')).collect();
+        assert_eq!(lines, expected);
+    }
+
+    #[track_caller]
+    fn check_error(flow: &Arc<Flow>, text: &[u8], expected: &str) {
+        let error = read(&[flow], text).err().expect("accepted");
+        assert!(error.contains(expected), "{error}\n  instead of {expected}");
+    }
+
+    fn exr() -> Arc<Flow> {
+        flow("ECB:EXR(1.0)", &["FREQ+", "CURRENCY+", "TIME_PERIOD"], &["OBS_VALUE"], &["OBS_COM"])
+    }
+
+    #[test]
+    fn reads_version_1_with_any_separator_quoting_and_line_end() {
+        let expected =
+            ["2 0 Merge [D|USD|2020-01-01|1.5|\u{2205}]", "3 0 Merge [D||2020||\u{2205}]"];
+        for separator in [",", ";", "\t", "|"] {
+            let text =
+                "DATAFLOW,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE\nECB:EXR(1.0),D,USD,2020-01-01,1.5\n\
+                        ECB:EXR(1.0),D,,2020,\n"
+                    .replace(',', separator);
+            check(&exr(), &text, &expected);
+            check(&exr(), &text.replace('\n', "\r\n"), &expected);
+            check(&exr(), &format!("\u{feff}{}", text.trim_end_matches('\n')), &expected);
+            let quoted = text.replace(separator, &format!("\"{separator}\""));
+            let quoted = format!("\"{}\"", quoted.trim_end_matches('\n').replace('\n', "\"\n\""));
+            check(&exr(), &quoted, &expected);
+            check(&exr(), &quoted.replace('\n', "\r\n"), &expected);
+        }
+    }
+
+    #[test]
+    fn finds_columns_in_any_order_and_leaves_out_unknown_ones() {
+        let text = "DATAFLOW,LAST UPDATE,OBS_VALUE,TIME_PERIOD,CURRENCY,FREQ,OBS_FLAG\n\
+                    ECB:EXR(1.0),x,1,2020,USD,D,y\n";
+        let kept = read(&[&exr()], text.as_bytes()).unwrap();
+        assert_eq!(kept.lines, ["2 0 Merge [D|USD|2020|1|\u{2205}] 6,5,4,3,0"]);
+        assert_eq!(kept.named, ["Dataflow ECB:EXR(1.0)"]);
+    }
+
+    #[test]
+    fn cuts_labels_of_coded_cells_only() {
+        check(
+            &exr(),
+            "DATAFLOW,FREQ: Frequency,CURRENCY: Currency,TIME_PERIOD: Time,OBS_VALUE,OBS_COM: Comment\n\
+             ECB:EXR(1.0): Rates,D: Daily,USD: \"US: dollar\",2020: 2020,1.5,Note: broken\n",
+            &["2 0 Merge [D|USD|2020|1.5|Note: broken]"],
+        );
+        check(
+            &exr(),
+            "DATAFLOW,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE\nECB:EXR(1.0),D: Daily,USD,2020,1\n",
+            &["2 0 Merge [D: Daily|USD|2020|1|\u{2205}]"],
+        );
+    }
+
+    #[test]
+    fn reads_a_decimal_comma_where_semicolons_separate() {
+        let head = "DATAFLOW;FREQ;CURRENCY;TIME_PERIOD;OBS_VALUE;OBS_COM\n";
+        for (cell, value) in [("12,4", "12.4"), ("-0,5", "-0.5"), ("1,2,3", "1,2,3"), (",5", ",5")]
+        {
+            let text = format!("{head}ECB:EXR(1.0);D;\"a\"\"b\";2020;{cell};1,5\n");
+            check(&exr(), &text, &[&format!("2 0 Merge [D|a\"b|2020|{value}|1,5]")]);
+        }
+        let text = "DATAFLOW,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE\nECB:EXR(1.0),D,E,2020,\"12,4\"\n";
+        check(&exr(), text, &["2 0 Merge [D|E|2020|12,4|\u{2205}]"]);
+    }
+
+    #[test]
+    fn counts_lines_through_quoted_cells() {
+        check(
+            &exr(),
+            "DATAFLOW,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE,OBS_COM\n\n\
+             ECB:EXR(1.0),D,USD,2020,1,\"a\n\"\"b\"\"\r\n,c\"\n\r\nECB:EXR(1.0),D,USD,2021,1,5\" wide\n",
+            &["3 0 Merge [D|USD|2020|1|a\n\"b\"\r\n,c]", "7 0 Merge [D|USD|2021|1|5\" wide]"],
+        );
+    }
+
+    #[test]
+    fn hands_bad_lines_to_the_sink_and_goes_on() {
+        let text = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE\n\
+                    dataflow,ECB:EXR(1.0),M,D,USD,2020\n\
+                    dataflow,ECB:EXR(1.0),X,D,USD,2020,1\n\
+                    dataflow,ECB:EXR(1.0,M,D,USD,2020,1\n\
+                    metadataflow,ECB:EXR(1.0),M,D,USD,2020,1\n\
+                    dataflow,ECB:EXR(1.0),M,\"D\"x,USD,2020,1\n\
+                    dataflow,ECB:EXR(1.0),D,D,USD,2020,1\n\
+                    dataflow,ECB:EXR(1.0),R,D,\"USD,2020,1\n\
+                    dataflow,ECB:EXR(1.0),R,D,USD,2021,2\n";
+        let kept = read(&[&exr()], text.as_bytes()).unwrap();
+        let expected = [
+            "bad line 2: has 6 cells, and the header 7 <dataflow,ECB:EXR(1.0),M,D,USD,2020>",
+            "bad line 3, column 3, ACTION \"X\": is none of I (information), A (append), M (merge), \
+             R (replace), D (delete) <dataflow,ECB:EXR(1.0),X,D,USD,2020,1>",
+            "bad line 4, column 2, STRUCTURE_ID \"ECB:EXR(1.0\": is no reference such as \
+             ECB:EXR(1.0) <dataflow,ECB:EXR(1.0,M,D,USD,2020,1>",
+            "bad line 5, column 1, STRUCTURE \"metadataflow\": is none of dataflow, datastructure, \
+             dataprovision <metadataflow,ECB:EXR(1.0),M,D,USD,2020,1>",
+            "bad line 6: there is text after a closing quote \
+             <dataflow,ECB:EXR(1.0),M,\"D\"x,USD,2020,1>",
+            "7 0 Delete [D|USD|2020|1|\u{2205}] 4,5,6,7,0",
+            "bad line 8: a quote is opened and never closed \
+             <dataflow,ECB:EXR(1.0),R,D,\"USD,2020,1>",
+            "9 0 Replace [D|USD|2021|2|\u{2205}] 4,5,6,7,0",
+        ];
+        assert_eq!(kept.lines, expected);
+        let latin = b"DATAFLOW,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE\nECB:EXR(1.0),D,\xe9,2020,1\n";
+        let kept = read(&[&exr()], latin).unwrap();
+        assert!(kept.lines[0].starts_with("bad line 2: is not UTF-8"), "{:?}", kept.lines);
+        let mut stops = Kept { flows: vec![exr()], stops: true, ..Kept::default() };
+        assert!(read_rows(text.as_bytes(), "f.csv", &mut stops).is_err());
+        assert_eq!(stops.lines.len(), 1);
+    }
+
+    #[test]
+    fn keeps_the_memory_of_cells_between_rows() {
+        let mut cells: Vec<Cell<'_>> = Vec::with_capacity(100);
+        cells.push(Some("x"));
+        let (memory, text) = (cells.as_ptr() as usize, recycle(cells));
+        assert_eq!((text.as_ptr() as usize, text.capacity(), text.len()), (memory, 100, 0));
+    }
+
+    #[test]
+    fn refuses_what_is_no_message() {
+        check_error(&exr(), b"", "f.csv:1: the file is empty");
+        check_error(&exr(), b"KEY,FREQ\nx,y\n", "begins with \"KEY,FREQ\"");
+        check_error(&exr(), b"DATAFLOWS,FREQ\n", "begins with");
+        check_error(&exr(), b"DATAFLOW", "begins with");
+        check_error(&exr(), b"STRUCTURE,FREQ\n", "after STRUCTURE comes STRUCTURE_ID");
+        check_error(&exr(), b"<xml/>", "this is XML");
+        check_error(&exr(), b"{}", "this is JSON");
+        check_error(&exr(), b"\xff\xfeD\0", "UTF-16");
+        check_error(&exr(), b"DATAFLOW,\xe9\n", "not UTF-8");
+        let text =
+            b"DATAFLOW,FREQ,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE\nECB:EXR(1.0),D,D,U,2020,1\n";
+        check_error(&exr(), text, "columns 2 and 3 are both FREQ");
+    }
+
+    #[test]
+    fn misses_columns_of_dimensions_that_rows_need() {
+        let text = b"DATAFLOW,FREQ,TIME_PERIOD,OBS_VALUE\nECB:EXR(1.0),D,2020,1\n";
+        check_error(
+            &exr(),
+            text,
+            "f.csv:1: has no column CURRENCY, which is a dimension of ECB:EXR(1.0)",
+        );
+        let text = b"DATAFLOW,FREQ,CURRENCY,OBS_VALUE\nECB:EXR(1.0),D,USD,1\n";
+        check_error(&exr(), text, "TIME_PERIOD");
+        check_error(&exr(), b"DATAFLOW,FREQ\nECB:EXR(1.0),D\n", "CURRENCY");
+        // A row that deletes may leave dimensions out: all their codes are meant.
+        let head = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ\n";
+        let delete = format!("{head}dataflow,ECB:EXR(1.0),D,A\n");
+        let none = "\u{2205}";
+        check(&exr(), &delete, &[&format!("2 0 Delete [A|{none}|{none}|{none}|{none}]")]);
+        check_error(&exr(), delete.replace(",D,", ",M,").as_bytes(), "CURRENCY");
+        // So may one that gives only what depends on the others.
+        let partial = flow("A:F(1.0)", &["X", "Y", "TIME_PERIOD"], &["V"], &["TITLE/Y", "NOTE"]);
+        let text = "STRUCTURE;STRUCTURE_ID;Y;TITLE\ndatastructure;A:F(1.0);1;t\n";
+        check(&partial, text, &[&format!("2 0 Merge [{none}|1|{none}|{none}|t|{none}]")]);
+    }
+
+    #[test]
+    fn rows_carry_their_raw_text() {
+        struct Raw(Vec<String>);
+        impl RowSink for Raw {
+            fn header(&mut self, raw: &str) -> Result<()> {
+                self.0.push(raw.to_owned());
+                Ok(())
+            }
+            fn flow(&mut self, _: &FlowRef) -> Result<Arc<Flow>> {
+                Ok(exr())
+            }
+            fn row(&mut self, _: usize, row: &Row<'_>) -> Result<()> {
+                self.0.push(row.raw.to_owned());
+                Ok(())
+            }
+            fn bad_record(&mut self, _: Problem, raw: &[u8]) -> Result<()> {
+                self.0.push(String::from_utf8_lossy(raw).into_owned());
+                Ok(())
+            }
+        }
+        let text = "DATAFLOW,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE\nECB:EXR(1.0),\"D\",\"a\n\"\"\",2020,1\n\
+                    x\nECB:EXR(1.0),D,E,2020,1";
+        let mut raw = Raw(Vec::new());
+        read_rows(text.as_bytes(), "f.csv", &mut raw).unwrap();
+        assert_eq!(raw.0.join("\n"), text);
+    }
+
+    #[test]
+    fn reads_records_longer_than_the_buffer_and_refuses_endless_ones() {
+        let head =
+            "DATAFLOW,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE,OBS_COM\nECB:EXR(1.0),D,U,2020,1,\"";
+        let long = "x\n".repeat(500_000);
+        let text = format!("{head}{long}\"\nECB:EXR(1.0),D,U,2021,1,");
+        let last = "500003 0 Merge [D|U|2021|1|]";
+        check(&exr(), &text, &[&format!("2 0 Merge [D|U|2020|1|{long}]"), last]);
+        let endless = format!("{head}{}", "x".repeat(17 << 20));
+        check_error(&exr(), endless.as_bytes(), "f.csv:2: the record is too long");
+        // With a line end, only the line is lost.
+        let endless = format!("{head}\nECB:EXR(1.0),D,U,2021,1,\n{}", "x\n".repeat(9 << 20));
+        let kept = read(&[&exr()], endless.as_bytes()).unwrap();
+        assert!(kept.lines[0].starts_with("bad line 2: the record is too long"));
+        assert!(kept.lines[1].starts_with("3 0 Merge [D|U|2021|1|]"));
+    }
+
+    /// Gives one byte at a time, so that every boundary of the buffer is met.
+    struct Slow<'a>(&'a [u8]);
+
+    impl Read for Slow<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let count = self.0.len().min(out.len()).min(1);
+            out[..count].copy_from_slice(&self.0[..count]);
+            self.0 = &self.0[count..];
+            Ok(count)
+        }
+    }
+
+    fn read_slowly(text: &[u8]) -> Vec<String> {
+        let mut kept = Kept { flows: vec![exr()], ..Kept::default() };
+        let end = read_rows(Slow(text), "f.csv", &mut kept).err();
+        kept.lines.extend(end.map(|error| error.to_string()));
+        kept.lines
+    }
+
+    proptest! {
+        /// Any bytes are refused or read, never a panic; and the same however they arrive.
+        #[test]
+        fn survives_any_bytes(
+            rest in prop::collection::vec(
+                prop::sample::select(&b"\"\",,\n\r;aA:(1.0)\xc3\xa9MD"[..]), 0..120),
+            head in prop::sample::select(vec![
+                "DATAFLOW,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE\n",
+                "STRUCTURE[;],STRUCTURE_ID,ACTION,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE\ndataflow,A:B,M,a",
+                "DATAFLOW,FREQ,CURRENCY,TIME_PERIOD\nA:B(1),\"", "DATAFLOW", "STRUCTURE", "",
+            ]),
+        ) {
+            let text = [head.as_bytes(), &rest].concat();
+            let mut kept = Kept { flows: vec![exr()], ..Kept::default() };
+            let end = read_rows(text.as_slice(), "f.csv", &mut kept).err();
+            kept.lines.extend(end.map(|error| error.to_string()));
+            prop_assert_eq!(kept.lines, read_slowly(&text));
+        }
+    }
 }

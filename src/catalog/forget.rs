@@ -1,0 +1,188 @@
+//! Forgetting: giving back the space of what only earlier commits needed.
+//!
+//! Forgetting before commit `n` keeps every state from `n` on. It goes in an order in which a crash
+//! between any two steps leaves a database that opens as before: first a checkpoint of `n`, then
+//! the mark `commits/forgotten` with that number, then the removal of manifests, checkpoints and
+//! segment files that no kept state needs. What a crash left over goes with the next forgetting.
+//!
+//! A manifest stays while an inline segment in it is live in a kept state. So manifests may be
+//! missing in between, and the mark tells a reader that it has to open anew, not to wait for the
+//! next number.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::catalog::commit::Writer;
+use crate::catalog::manifest::{SegmentId, SegmentPlace};
+use crate::catalog::open::manifest_path;
+use crate::catalog::open::{checkpoint_path, commits_folder, is_valid_checkpoint, list_files};
+use crate::catalog::state::State;
+use crate::disk::Disk;
+use crate::error::{Error, Result};
+
+/// Bytes of the mark: a number of 20 digits.
+const MARK_BYTES: u64 = 20;
+
+/// What forgetting removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Manifests and checkpoints.
+    pub commits: u64,
+    /// Segment files.
+    pub segments: u64,
+    /// Bytes of both.
+    pub bytes: u64,
+}
+
+impl Writer {
+    /// Removes what is needed only for states before the commit `first`, which stays readable, as
+    /// do all after it. Whoever still reads an earlier state gets an error for what it has not
+    /// opened yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such commit; [`Error::Io`], then only some is removed,
+    /// and forgetting again removes the rest.
+    pub fn forget(&mut self, first: u64) -> Result<Forgotten> {
+        let catalog = Arc::clone(self.catalog());
+        let (disk, path) = (&*catalog.disk, catalog.path());
+        if first == 0 || first < first_kept(disk, path)? {
+            return Err(Error::not_found("commit", first.to_string()));
+        }
+        let base = catalog.state_at(first)?;
+        if !is_valid_checkpoint(disk, path, first) {
+            // One that is damaged has the name.
+            catalog.remove_if_there(&checkpoint_path(path, first))?;
+            catalog.write_checkpoint(&base, 0)?;
+        }
+        if self.state().number() > first {
+            // A second one, because the first can no longer be replaced by manifests.
+            catalog.write_checkpoint(self.state(), 0)?;
+        }
+        catalog.replace(&mark_path(path), format!("{first:020}").as_bytes())?;
+        let mut removed = Forgotten::default();
+        let mut remove = |file: PathBuf| {
+            removed.bytes += disk.len(&file).unwrap_or(0);
+            catalog.remove_if_there(&file)
+        };
+        let needed = manifests_needed(&base);
+        let files = list_files(disk, path)?;
+        for number in files.manifests.range(..first).filter(|number| !needed.contains(number)) {
+            remove(manifest_path(path, *number))?;
+            removed.commits += 1;
+        }
+        for number in files.checkpoints.range(..first) {
+            remove(checkpoint_path(path, *number))?;
+            removed.commits += 1;
+        }
+        let live: BTreeSet<SegmentId> = base.all_segments().map(|live| live.entry.id).collect();
+        let folder = catalog.segments_folder();
+        for name in disk.list(&folder)? {
+            let id = SegmentId::of_file(&name).filter(|id| *id < base.next_segment());
+            if id.is_some_and(|id| !live.contains(&id)) {
+                remove(folder.join(name))?;
+                removed.segments += 1;
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// The number of the first commit whose state can be read; 0 if nothing was forgotten.
+pub(super) fn first_kept(disk: &dyn Disk, path: &Path) -> Result<u64> {
+    let mark = mark_path(path);
+    if !disk.exists(&mark)? {
+        return Ok(0);
+    }
+    let bytes = disk.read(&mark, MARK_BYTES)?;
+    let number = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
+    number.ok_or_else(|| Error::corrupt(mark, 0, "it should be a number; remove it"))
+}
+
+fn mark_path(path: &Path) -> PathBuf {
+    commits_folder(path).join("forgotten")
+}
+
+/// The manifests with inline segments that are live.
+fn manifests_needed(state: &State) -> BTreeSet<u64> {
+    let is_inline = |place: &SegmentPlace| matches!(place, SegmentPlace::Inline { .. });
+    let inline = state.all_segments().filter(|live| is_inline(&live.entry.place));
+    inline.map(|live| live.commit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::commit::tests::{FOLDER, begin, check_content, step};
+    use crate::catalog::open::{Catalog, Health};
+    use crate::disk::{Crash, MemoryDisk};
+
+    fn database(disk: &MemoryDisk, commits: usize) -> (Arc<Catalog>, Vec<Arc<State>>) {
+        let catalog = Catalog::create(Arc::new(disk.clone()), FOLDER).expect("created");
+        let mut states = vec![catalog.state()];
+        states.extend((0..commits).map(|_| step(&catalog).expect("committed")));
+        (catalog, states)
+    }
+
+    /// All states from `first` on can be read, to the last byte.
+    fn check(disk: &MemoryDisk, states: &[Arc<State>], first: u64) {
+        let catalog = Catalog::open(Arc::new(disk.clone()), FOLDER).expect("opened");
+        assert_eq!((catalog.health(), &catalog.state()), (Health::Good, &states[states.len() - 1]));
+        for state in states.iter().filter(|state| state.number() >= first.max(1)) {
+            let read = catalog.state_at(state.number()).expect("is kept");
+            assert_eq!(&read, state);
+            read.all_segments().for_each(|live| check_content(&catalog, live));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_whole_and_the_rest_is_gone() {
+        for first in [1, 13, 29, 30] {
+            let disk = MemoryDisk::new();
+            let (catalog, states) = database(&disk, 30);
+            let late = Catalog::open(Arc::new(disk.clone()), FOLDER).expect("opened");
+            let removed = begin(&catalog).expect("begun").forget(first).expect("forgotten");
+            assert_eq!(removed.commits == 0, first == 1, "{removed:?}");
+            assert_eq!(removed.segments > 0, first > 20, "{removed:?}");
+            check(&disk, &states, first);
+            assert_eq!(catalog.check().expect("checked").len(), 0);
+            if first > 1 {
+                assert!(matches!(catalog.state_at(first - 1), Err(Error::NotFound { .. })));
+                assert!(begin(&catalog).expect("begun").forget(first - 1).is_err());
+            }
+            let again = begin(&catalog).expect("begun").forget(first).expect("forgotten");
+            assert_eq!(again, Forgotten::default(), "nothing is left to forget");
+            let next = step(&catalog).expect("committed");
+            assert_eq!(late.refresh().expect("read"), next);
+        }
+    }
+
+    #[test]
+    fn a_reader_left_behind_opens_anew() {
+        let disk = MemoryDisk::new();
+        let (catalog, _) = database(&disk, 5);
+        let late = Catalog::open(Arc::new(disk.clone()), FOLDER).expect("opened");
+        let last = (0..20).map(|_| step(&catalog).expect("committed")).last();
+        begin(&catalog).expect("begun").forget(24).expect("forgotten");
+        assert_eq!(late.refresh().expect("read"), last.expect("many"));
+    }
+
+    #[test]
+    fn every_crash_while_forgetting_keeps_what_is_to_be_kept() {
+        let disk = MemoryDisk::traced();
+        let (catalog, states) = database(&disk, 14);
+        let before = disk.trace().len();
+        begin(&catalog).expect("begun").forget(11).expect("forgotten");
+        for at in before..=disk.trace().len() {
+            let modes = [Crash::Keep, Crash::Drop, Crash::Names, Crash::Torn];
+            for mode in modes.into_iter().chain((0..20).map(Crash::Random)) {
+                let found = disk.crash(at, mode);
+                check(&found, &states, 11);
+                let catalog = Catalog::open(Arc::new(found.clone()), FOLDER).expect("opened");
+                begin(&catalog).expect("begun").forget(11).expect("forgotten");
+                check(&found, &states, 11);
+            }
+        }
+    }
+}

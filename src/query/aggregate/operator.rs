@@ -1,0 +1,269 @@
+//! The operator: threads that each aggregate a share of the series, merged at the end.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arrow::compute::SortOptions;
+use arrow::datatypes::{Field, SchemaRef};
+use datafusion::common::runtime::JoinSet;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_plan::coop::make_cooperative;
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning};
+use datafusion::physical_plan::{PlanProperties, ReplaceChildrenOptions};
+use futures::{TryStreamExt, stream};
+
+use crate::error;
+use crate::query::aggregate::cells::Cells;
+use crate::query::aggregate::groups::Groups;
+use crate::query::aggregate::keys::KeyColumn;
+use crate::query::aggregate::output::Output;
+use crate::query::aggregate::work::Work;
+use crate::query::aggregate::AggregateSpec;
+use crate::query::error::{from_datafusion, to_datafusion};
+use crate::query::scan::{ScanSpec, Source, split};
+use crate::store::{PeriodFilter, Selections};
+
+/// Series of one share of the work, at least: some ten thousand observations.
+const SHARE_SERIES_MIN: u64 = 256;
+/// Shares a thread, so that a thread whose shares are light takes over from the others.
+const SHARES_PER_THREAD: u64 = 8;
+
+/// Aggregates the observations of selected series without making rows of them.
+#[derive(Clone, Debug)]
+pub struct SeriesAggregateExec {
+    source: Arc<Source>,
+    scan: Arc<ScanSpec>,
+    spec: Arc<AggregateSpec>,
+    schema: SchemaRef,
+    threads: usize,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+impl SeriesAggregateExec {
+    /// The aggregation `spec` of what `scan` reads, on up to `threads` threads. The columns of
+    /// `schema` are the keys, then the functions.
+    pub fn new(
+        source: Arc<Source>,
+        scan: ScanSpec,
+        spec: AggregateSpec,
+        schema: SchemaRef,
+        threads: usize,
+    ) -> Self {
+        let ordering = LexOrdering::new(ordering(&spec, &schema));
+        let equivalence = EquivalenceProperties::new_with_orderings(Arc::clone(&schema), ordering);
+        let properties = PlanProperties::new(
+            equivalence,
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        )
+        .with_scheduling_type(SchedulingType::Cooperative);
+        Self {
+            source,
+            scan: Arc::new(scan),
+            spec: Arc::new(spec),
+            schema,
+            threads: threads.max(1),
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+
+    /// The answer, aggregated now.
+    async fn aggregate(self, context: Arc<TaskContext>) -> Result<Output> {
+        let count = (self.scan.series.len() / SHARE_SERIES_MIN).max(1);
+        let count = count.min(self.threads as u64 * SHARES_PER_THREAD);
+        let shares = Shares {
+            pieces: split(&self.scan.series, usize::try_from(count).unwrap_or(1)),
+            next: AtomicUsize::new(0),
+            cancelled: AtomicBool::new(false),
+        };
+        let shares = Arc::new(shares);
+        let batch_rows = context.session_config().batch_size();
+        let threads = self.threads.min(shares.pieces.len());
+        let operator = Arc::new(self);
+        let _guard = CancelOnDrop(Arc::clone(&shares));
+        let mut tasks = JoinSet::new();
+        for thread in 0..threads {
+            let (operator, shares) = (Arc::clone(&operator), Arc::clone(&shares));
+            let context = Arc::clone(&context);
+            tasks.spawn_blocking(move || operator.work(thread, &shares, &context));
+        }
+        let mut found = Vec::with_capacity(threads);
+        while let Some(task) = tasks.join_next().await {
+            let work = task.map_err(|e| DataFusionError::External(Box::new(e)))?;
+            found.push(work.map_err(to_datafusion)?);
+        }
+        let spec = Arc::clone(&operator.spec);
+        let merged = merge(found, &spec).map_err(to_datafusion)?;
+        let schema = Arc::clone(&operator.schema);
+        let Found { groups, cells, reservation } = merged;
+        let output = Output::new(spec, schema, groups, cells, batch_rows);
+        Ok(output.holding(reservation))
+    }
+
+    /// What one thread does: takes shares until none is left.
+    fn work(&self, thread: usize, shares: &Shares, context: &TaskContext) -> error::Result<Found> {
+        let name = format!("SeriesAggregate[{thread}] {}", self.source.name());
+        let reservation = MemoryConsumer::new(name).register(context.memory_pool());
+        let mut work = Work::new(&self.source, &self.scan, &self.spec, &shares.cancelled);
+        let mut reserve = |bytes: usize| {
+            reservation.try_resize(bytes).map_err(|e| from_datafusion(&e))
+        };
+        reserve(work.memory_bytes())?;
+        loop {
+            let share = shares.next.fetch_add(1, Ordering::Relaxed);
+            let Some(series) = shares.pieces.get(share) else { break };
+            work.run(series, &mut reserve)?;
+        }
+        let Work { groups, cells, .. } = work;
+        Ok(Found { groups, cells, reservation })
+    }
+}
+
+/// What the threads share.
+struct Shares {
+    pieces: Vec<Selections>,
+    next: AtomicUsize,
+    cancelled: AtomicBool,
+}
+
+/// Stops the threads when nobody waits for them any more.
+struct CancelOnDrop(Arc<Shares>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancelled.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What one thread found, and the memory it holds.
+struct Found {
+    groups: Groups,
+    cells: Cells,
+    reservation: MemoryReservation,
+}
+
+/// What all threads found, in the state of the one that found most groups.
+fn merge(mut found: Vec<Found>, spec: &AggregateSpec) -> error::Result<Found> {
+    found.sort_by_key(|one| one.groups.len());
+    let last = found.pop().ok_or_else(|| error::Error::bug("an aggregation without threads"))?;
+    let Found { mut groups, mut cells, reservation } = last;
+    let width = spec.keys.width();
+    for other in found {
+        let numbers: Vec<usize> =
+            other.groups.keys().iter().map(|key| groups.number(*key)).collect();
+        if groups.len() > cells.capacity() {
+            let bytes = groups.memory_bytes() + groups.len() * cells.bytes_per_group();
+            reservation.try_resize(bytes).map_err(|e| from_datafusion(&e))?;
+            cells.grow(groups.len());
+        }
+        debug_assert_eq!(cells.rows.len() % width, 0);
+        cells.merge(&other.cells, &numbers)?;
+    }
+    Ok(Found { groups, cells, reservation })
+}
+
+/// The order of the answer: that of the keys, as far as they are plain columns of dimensions.
+fn ordering(spec: &AggregateSpec, schema: &SchemaRef) -> Vec<PhysicalSortExpr> {
+    let dimensions = spec.keys.columns.iter().enumerate().map_while(|(column, key)| match key {
+        KeyColumn::Dimension(index) => {
+            let is_plain = spec.keys.dimensions[*index].number_of_code.is_none();
+            is_plain.then_some(column)
+        }
+        KeyColumn::Period(_) => None,
+    });
+    let sorted = dimensions.map(|column| {
+        let options = SortOptions { descending: false, nulls_first: false };
+        PhysicalSortExpr::new(Arc::new(Column::new(schema.field(column).name(), column)), options)
+    });
+    sorted.collect()
+}
+
+impl DisplayAs for SeriesAggregateExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fields = self.schema.fields();
+        let (keys, functions) = fields.split_at(self.spec.keys.columns.len());
+        let names = |fields: &[Arc<_>]| -> String {
+            let names: Vec<&str> = fields.iter().map(|f: &Arc<Field>| f.name().as_str()).collect();
+            names.join(", ")
+        };
+        write!(f, "SeriesAggregateExec: ")?;
+        write!(f, "groups=[{}], aggregates=[{}], ", names(keys), names(functions))?;
+        let reads = !matches!(self.scan.periods, PeriodFilter::All) || self.spec.keys.periods.is_some();
+        write!(f, "from={}, ", if reads { "observations" } else { "totals" })?;
+        self.scan.describe(&self.source, f)
+    }
+}
+
+impl ExecutionPlan for SeriesAggregateExec {
+    fn name(&self) -> &'static str {
+        "SeriesAggregateExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        _: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let baseline = BaselineMetrics::new(&self.metrics, partition);
+        let operator = self.clone();
+        let answer = async move {
+            let timer = baseline.elapsed_compute().timer();
+            let output = operator.aggregate(context).await?;
+            drop(timer);
+            let counted = stream::iter(output).inspect_ok(move |batch| {
+                baseline.record_output(batch.num_rows());
+            });
+            Ok::<_, DataFusionError>(counted)
+        };
+        let batches = stream::once(answer).try_flatten();
+        let schema = Arc::clone(&self.schema);
+        let stream = RecordBatchStreamAdapter::new(schema, batches);
+        Ok(make_cooperative(Box::pin(stream)))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+}

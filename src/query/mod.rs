@@ -1,0 +1,25 @@
+//! SQL over cubes: DataFusion over the store.
+//!
+//! An [`Engine`] belongs to one open database and holds what all its users share: the functions,
+//! the optimizer's rules, the account of memory. A [`Session`] belongs to one user or connection
+//! and holds settings. A statement is parsed, let through the [`guard`], planned over one snapshot
+//! by names alone ([`catalogue`]), turned into operators over series (`table`, `pushdown`, `scan`,
+//! `aggregate`, `order`), and answered as a stream of Arrow batches ([`Answer`]).
+//!
+//! Read in this order: `error` (ours and DataFusion's), `names`, `guard`, `catalogue`, `functions`,
+//! `session`, `table` and what it leads to, `render` (answers as text).
+//!
+//! **Invariant:** a statement sees exactly one snapshot, from its names to its last row.
+//!
+//! **Invariant:** no statement reads or writes a file, except what an operator spills into the
+//! folder that the engine was given.
+
+pub mod catalogue;
+pub mod error;
+pub mod functions;
+pub mod guard;
+pub mod names;
+pub mod render;
+mod session;
+
+pub use session::{Answer, Connection, Engine, EngineOptions, Prepared, Rows, Session};

@@ -1,0 +1,136 @@
+//! `ORDER BY` dimensions, then the period, by sorting series instead of rows.
+//!
+//! The rule looks for a sort right above a scan, or above projections that only rename and drop
+//! columns, and replaces it by a scan in that order, with the `LIMIT` of the sort if it has one.
+//! The texts of codes and periods are compared bytewise by both, and are never NULL.
+
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::error::Result;
+use datafusion::physical_expr::PhysicalSortExpr;
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::{ExecutionPlan, ReplaceChildrenOptions};
+use datafusion::physical_plan::execution_plan::ChildrenPropertiesMode;
+
+use crate::query::scan::{Content, SeriesScanExec};
+use crate::store::ScanOrder;
+
+/// Replaces sorts of rows by sorts of series. It has to run before sorts are distributed over
+/// partitions.
+#[derive(Debug, Default)]
+pub struct SeriesOrder;
+
+impl PhysicalOptimizerRule for SeriesOrder {
+    fn optimize(
+        &self,
+        plan: Arc<dyn ExecutionPlan>,
+        _: &ConfigOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        plan.transform_down(|node| match node.downcast_ref::<SortExec>() {
+            Some(sort) if !sort.preserve_partitioning() => {
+                let sorted = sorted(sort.input(), &columns(sort.expr()), sort.fetch())?;
+                Ok(sorted.map_or_else(|| Transformed::no(node), Transformed::yes))
+            }
+            _ => Ok(Transformed::no(node)),
+        })
+        .data()
+    }
+
+    fn name(&self) -> &'static str {
+        "series_order"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+}
+
+/// The columns sorted by, where all are columns in ascending order; else `None` at the first that
+/// is not, which no scan satisfies.
+fn columns<'a>(order: impl IntoIterator<Item = &'a PhysicalSortExpr>) -> Vec<Option<usize>> {
+    let column = |sort: &PhysicalSortExpr| {
+        let column = sort.expr.downcast_ref::<Column>().map(Column::index);
+        column.filter(|_| !sort.options.descending)
+    };
+    order.into_iter().map(column).collect()
+}
+
+/// `plan` sorted by these columns of its output, if its scan can do that.
+fn sorted(
+    plan: &Arc<dyn ExecutionPlan>,
+    order: &[Option<usize>],
+    fetch: Option<usize>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+        let below = |column: &Option<usize>| {
+            let expr = &projection.expr().get((*column)?)?.expr;
+            expr.downcast_ref::<Column>().map(Column::index)
+        };
+        let order: Vec<Option<usize>> = order.iter().map(below).collect();
+        let Some(input) = sorted(projection.input(), &order, fetch)? else { return Ok(None) };
+        let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+        return Arc::clone(plan).replace_children(vec![input], options).map(Some);
+    }
+    let Some(scan) = plan.downcast_ref::<SeriesScanExec>() else { return Ok(None) };
+    match key(scan, order) {
+        Some(key) => Ok(Some(Arc::new(scan.sorted(key, fetch)?))),
+        None => Ok(None),
+    }
+}
+
+/// The permutation of all dimensions that gives this order; absent if none does.
+fn key(scan: &SeriesScanExec, order: &[Option<usize>]) -> Option<Vec<usize>> {
+    // A scan that stops early keeps other rows in another order.
+    if scan.spec().order != ScanOrder::Stored || scan.spec().fetch.is_some() {
+        return None;
+    }
+    let source = scan.source();
+    let dimensions = source.cube().flow().dimensions().len();
+    let is_fixed = fixed(scan);
+    let mut key: Vec<usize> = Vec::with_capacity(dimensions);
+    for column in order {
+        match scan.content((*column)?) {
+            Content::Code(dimension) if key.contains(&dimension) => {}
+            Content::Code(dimension) => key.push(dimension),
+            Content::PeriodText => {
+                // Time comes after the whole key, and rows are unique from there on.
+                let rest = (0..dimensions).filter(|d| !key.contains(d));
+                if rest.into_iter().any(|d| !is_fixed(d)) {
+                    return None;
+                }
+                break;
+            }
+            _ => return None,
+        }
+    }
+    let rest: Vec<usize> = (0..dimensions).filter(|d| !key.contains(d)).collect();
+    key.extend(rest);
+    Some(key)
+}
+
+/// Says whether a dimension has one code in all selected series.
+fn fixed(scan: &SeriesScanExec) -> impl Fn(usize) -> bool {
+    let cube = Arc::clone(scan.source().cube());
+    let series = Arc::clone(&scan.spec().series);
+    move |dimension| {
+        if cube.codes(dimension).len() <= 1 {
+            return true;
+        }
+        let mut first = None;
+        for (selection, part) in series.0.iter().zip(cube.parts()) {
+            for series in selection.iter() {
+                match (first, part.code(dimension, series)) {
+                    (None, Ok(code)) => first = Some(code),
+                    (Some(known), Ok(code)) if known == code => {}
+                    _ => return false,
+                }
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,171 @@
+//! What all sessions on one database share.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::prelude::SessionConfig;
+
+use crate::error::Result;
+use crate::limits::{Budget, QUERY_MEMORY_BYTES, QUERY_SPILL_BYTES};
+use crate::query::Session;
+use crate::query::catalogue::{DATABASE, Directory, SEARCH_SCHEMA, SchemaFactory};
+use crate::query::error::{QUERY_MEMORY, from_datafusion};
+use crate::query::functions::Labels;
+use crate::query::session::pool::BudgetPool;
+use crate::query::session::rules;
+use crate::store::{Database, Snapshot};
+
+/// How an engine uses the machine.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// The account that all running queries take their memory from.
+    pub memory: Budget,
+    /// How many threads one query may use.
+    pub threads: NonZeroUsize,
+    /// Rows of one batch.
+    pub batch_rows: usize,
+    /// The folder for what does not fit into memory; without one, the operating system's.
+    pub spill: Option<PathBuf>,
+}
+
+impl EngineOptions {
+    /// The usual limits, for so many threads.
+    pub fn new(threads: NonZeroUsize) -> Self {
+        let memory = Budget::new(QUERY_MEMORY, QUERY_MEMORY_BYTES);
+        Self { memory, threads, batch_rows: 8_192, spill: None }
+    }
+}
+
+/// One for each open database.
+pub struct Engine {
+    database: Database,
+    base: SessionState,
+    added: Vec<(String, SchemaFactory)>,
+    /// The names of the snapshot that was asked for last.
+    newest: Mutex<Option<Names>>,
+}
+
+/// The names of one snapshot: of its tables and of its codes.
+#[derive(Clone)]
+pub(super) struct Names {
+    pub(super) directory: Arc<Directory>,
+    pub(super) labels: Arc<Labels>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+impl Engine {
+    /// An engine on an open database.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::error::Error::Io`] if the folder for spilling cannot be used.
+    pub fn new(database: Database, options: EngineOptions) -> Result<Arc<Self>> {
+        Self::with_additions(database, options, Vec::new(), Vec::new())
+    }
+
+    /// An engine with the functions and schemas that a front adds, such as those of `pg_catalog`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Engine::new`].
+    pub fn with_additions(
+        database: Database,
+        options: EngineOptions,
+        functions: Vec<Arc<ScalarUDF>>,
+        schemas: Vec<(String, SchemaFactory)>,
+    ) -> Result<Arc<Self>> {
+        let runtime = runtime(&options)?;
+        let base = base_state(&options, runtime, functions);
+        Ok(Arc::new(Self { database, base, added: schemas, newest: Mutex::default() }))
+    }
+
+    /// A session with the default settings.
+    pub fn session(self: &Arc<Self>) -> Session {
+        Session::new(Arc::clone(self))
+    }
+
+    /// The database.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(super) fn base(&self) -> &SessionState {
+        &self.base
+    }
+
+    pub(super) fn added(&self) -> &[(String, SchemaFactory)] {
+        &self.added
+    }
+
+    /// The names of a snapshot; those of the newest are kept for the next session.
+    pub(super) fn names(&self, snapshot: &Arc<Snapshot>) -> Names {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(names) = newest.as_ref()
+            && Arc::ptr_eq(names.directory.snapshot(), snapshot)
+        {
+            return names.clone();
+        }
+        let directory = Arc::new(Directory::new(Arc::clone(snapshot)));
+        let labels = Arc::new(Labels::new(Arc::clone(snapshot)));
+        let names = Names { directory, labels };
+        *newest = Some(names.clone());
+        names
+    }
+}
+
+/// Memory within the budget, spilling within a bound, and no store of objects at all: whatever a
+/// plan might ask for by its address, there is nothing to find.
+fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
+    let mode = match &options.spill {
+        Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+        None => DiskManagerMode::OsTmpDirectory,
+    };
+    let disk = DiskManagerBuilder::default().with_mode(mode);
+    let disk = disk.with_max_temp_directory_size(QUERY_SPILL_BYTES);
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(BudgetPool::new(&options.memory)?))
+        .with_disk_manager_builder(disk)
+        .build_arc()
+        .map_err(|error| from_datafusion(&error))?;
+    let files = ObjectStoreUrl::local_filesystem();
+    let files: &ObjectStoreUrl = &files;
+    runtime.deregister_object_store(files.as_ref()).map_err(|error| from_datafusion(&error))?;
+    Ok(runtime)
+}
+
+fn base_state(
+    options: &EngineOptions,
+    runtime: Arc<RuntimeEnv>,
+    functions: Vec<Arc<ScalarUDF>>,
+) -> SessionState {
+    // Our own `information_schema` answers: DataFusion's opens every table to list one.
+    let config = SessionConfig::new()
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(DATABASE, SEARCH_SCHEMA)
+        .with_information_schema(false)
+        .with_target_partitions(options.threads.get())
+        .with_batch_size(options.batch_rows)
+        .with_collect_statistics(true);
+    let mut builder = SessionStateBuilder::new_with_default_features()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_optimizer_rules(rules::logical())
+        .with_physical_optimizer_rules(rules::physical());
+    // Formats and factories are for tables over files.
+    *builder.file_formats() = None;
+    *builder.table_factories() = None;
+    builder.scalar_functions().get_or_insert_default().extend(functions);
+    builder.build()
+}

@@ -1,0 +1,20 @@
+//! From a text of SQL to a stream of batches.
+//!
+//! Read in this order: `pool` (memory), `rules` (what the optimizer does, and what it does not),
+//! `engine` (what all sessions share), `settings` (what one session may set), `statement` (one
+//! session and the life of one statement), `headers` (what columns are called), `answer`,
+//! `connection` (the same without async).
+
+mod answer;
+mod connection;
+mod engine;
+mod headers;
+mod pool;
+mod rules;
+mod settings;
+mod statement;
+
+pub use answer::Answer;
+pub use connection::{Connection, Rows};
+pub use engine::{Engine, EngineOptions};
+pub use statement::{Prepared, Session};

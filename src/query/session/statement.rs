@@ -1,0 +1,350 @@
+//! One session, and the life of one statement.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::{ParamValues, Result as DataFusionResult, ScalarValue};
+use datafusion::execution::{FunctionRegistry, SessionState};
+use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
+use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::sql::parser::Statement;
+use datafusion::sql::sqlparser::ast;
+use futures::stream;
+
+use crate::error::{Error, Result};
+use crate::query::catalogue::{Catalogue, Databases, SEARCH_SCHEMA};
+use crate::query::error::from_datafusion;
+use crate::query::functions;
+use crate::query::guard::{self, Request};
+use crate::query::names;
+use crate::query::session::headers;
+use crate::query::session::settings::{self, Settings};
+use crate::query::{Answer, Engine};
+
+/// One user or connection. Statements may run at the same time.
+pub struct Session {
+    engine: Arc<Engine>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    settings: Settings,
+    ready: Option<Arc<Ready>>,
+}
+
+/// All that planning needs, over one snapshot and with one session's settings.
+struct Ready {
+    catalogue: Arc<Catalogue>,
+    settings: Settings,
+    session: SessionState,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Session")
+    }
+}
+
+/// A statement that is planned once and answered many times.
+pub struct Prepared {
+    statement: Box<Statement>,
+    tag: &'static str,
+    plan: LogicalPlan,
+    ready: Arc<Ready>,
+}
+
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Prepared({})", self.statement)
+    }
+}
+
+impl Prepared {
+    /// The columns of its answers.
+    pub fn schema(&self) -> SchemaRef {
+        headers::named(&self.plan, self.plan.schema().inner())
+    }
+
+    /// The types of `$1`, `$2` and so on; absent where the statement leaves one open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a parameter that is no number, or used as two types.
+    pub fn parameters(&self) -> Result<Vec<Option<DataType>>> {
+        let types = self.plan.get_parameter_types().map_err(|error| from_datafusion(&error))?;
+        let mut all = Vec::new();
+        for (name, found) in types {
+            let number = name.strip_prefix('$').and_then(|n| n.parse::<usize>().ok());
+            let Some(place) = number.and_then(|n| n.checked_sub(1)).filter(|n| *n < 65_535) else {
+                return Err(Error::invalid(name, "is no parameter; write $1, $2 and so on"));
+            };
+            all.resize_with(all.len().max(place + 1), || None);
+            if let Some(slot) = all.get_mut(place) {
+                *slot = found;
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Session {
+    pub(super) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, state: Mutex::default() }
+    }
+
+    /// The engine that it belongs to.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The value of a setting: `sdmx.language`, `search_path`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such setting.
+    pub fn setting(&self, name: &str) -> Result<String> {
+        self.with(|state| state.settings.get(name).map(str::to_owned))
+    }
+
+    /// Sets one; without a value, to its default.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such setting, [`Error::Invalid`] for a wrong value.
+    pub fn set(&self, name: &str, value: Option<&str>) -> Result<()> {
+        self.with(|state| state.settings.set(name, value))
+    }
+
+    /// Parses a text of any number of statements and refuses those that may not run.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`guard::parse`].
+    pub fn parse(&self, sql: &str) -> Result<Vec<Request>> {
+        guard::parse(sql)
+    }
+
+    /// Answers a text of one statement.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`guard::parse`]; [`Error::NotFound`] for a table, column or function, with the
+    /// nearest; [`Error::Invalid`] and [`Error::Unsupported`] for what cannot be planned. What goes
+    /// wrong later comes with the rows.
+    pub async fn sql(&self, sql: &str) -> Result<Answer> {
+        let mut requests = self.parse(sql)?;
+        match (requests.pop(), requests.is_empty()) {
+            (Some(request), true) => self.run(request).await,
+            (Some(_), false) => {
+                Err(Error::invalid("statement", "there are several; send one at a time"))
+            }
+            (None, _) => Err(Error::syntax("statement", "there is none")),
+        }
+    }
+
+    /// Answers one statement.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::sql`].
+    pub async fn run(&self, request: Request) -> Result<Answer> {
+        match request {
+            Request::Query(statement) => {
+                let prepared = self.plan(statement).await?;
+                let Prepared { tag, plan, ready, .. } = prepared;
+                self.execute_plan(tag, &plan, &ready).await
+            }
+            Request::Set { name, value } => {
+                self.set(&name, value.as_deref())?;
+                nothing("SET")
+            }
+            Request::Reset { name } if name == "all" => {
+                self.with(|state| state.settings = Settings::default());
+                nothing("RESET")
+            }
+            Request::Reset { name } => {
+                self.set(&name, None)?;
+                nothing("RESET")
+            }
+            Request::Show { name } => self.show(&name),
+        }
+    }
+
+    /// Plans a statement, which may have parameters.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::sql`]; [`Error::Unsupported`] for SET, RESET and SHOW.
+    pub async fn prepare(&self, request: Request) -> Result<Prepared> {
+        match request {
+            Request::Query(statement) => self.plan(statement).await,
+            _ => Err(Error::Unsupported { what: "preparing SET, RESET or SHOW".to_owned() }),
+        }
+    }
+
+    /// Answers a prepared statement with values for `$1`, `$2` and so on. It is planned again if
+    /// the data or the settings changed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::sql`]; [`Error::Invalid`] for a missing value.
+    pub async fn execute(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Answer> {
+        let ready = self.ready()?;
+        let plan = if Arc::ptr_eq(&ready, &prepared.ready) {
+            prepared.plan.clone()
+        } else {
+            self.plan(prepared.statement.clone()).await?.plan
+        };
+        let plan = if values.is_empty() {
+            plan
+        } else {
+            let values = ParamValues::from(values);
+            plan.with_param_values(values).map_err(|error| from_datafusion(&error))?
+        };
+        self.execute_plan(prepared.tag, &plan, &ready).await
+    }
+
+    async fn plan(&self, statement: Box<Statement>) -> Result<Prepared> {
+        let ready = self.ready()?;
+        let planned = ready.session.statement_to_plan((*statement).clone()).await;
+        let plan = planned.map_err(|error| self.explained(from_datafusion(&error), &ready))?;
+        guard::check_plan(&plan)?;
+        let tag = tag(&statement);
+        Ok(Prepared { statement, tag, plan, ready })
+    }
+
+    async fn execute_plan(
+        &self,
+        tag: &'static str,
+        logical: &LogicalPlan,
+        ready: &Ready,
+    ) -> Result<Answer> {
+        let mut session = ready.session.clone();
+        // `now()` is one moment for the whole statement.
+        session.mark_start_execution();
+        let plan = session.create_physical_plan(logical).await;
+        let plan = plan.map_err(|error| from_datafusion(&error))?;
+        let stream = execute_stream(Arc::clone(&plan), session.task_ctx());
+        let stream = stream.map_err(|error| from_datafusion(&error))?;
+        let schema = headers::named(logical, &stream.schema());
+        Ok(Answer::new(tag, schema, Some(plan), stream))
+    }
+
+    /// What planning needs, for the snapshot of this moment.
+    fn ready(&self) -> Result<Arc<Ready>> {
+        let snapshot = self.engine.database().snapshot()?;
+        self.with(|state| {
+            if let Some(ready) = &state.ready
+                && ready.settings == state.settings
+                && Arc::ptr_eq(ready.catalogue.directory().snapshot(), &snapshot)
+            {
+                return Ok(Arc::clone(ready));
+            }
+            let settings = state.settings.clone();
+            let names = self.engine.names(&snapshot);
+            let mut session = self.engine.base().clone();
+            for function in functions::all(&names.labels, &settings.language) {
+                let added = register(&mut session, function);
+                added.map_err(|error| from_datafusion(&error))?;
+            }
+            let catalogue = Arc::new(Catalogue::new(
+                names.directory,
+                &names.labels,
+                &settings.language,
+                settings.schemas(),
+                self.engine.added().to_vec(),
+                session.clone(),
+            ));
+            session.register_catalog_list(Arc::new(Databases(Arc::clone(&catalogue))));
+            let ready = Arc::new(Ready { catalogue, settings, session });
+            state.ready = Some(Arc::clone(&ready));
+            Ok(ready)
+        })
+    }
+
+    /// An unknown table, with the nearest that is known.
+    fn explained(&self, error: Error, ready: &Ready) -> Error {
+        let Error::NotFound { kind: "table", id } = &error else { return error };
+        let parts: Vec<&str> = id.split('.').collect();
+        let (schema, table) = match parts.as_slice() {
+            [_, schema, table] | [schema, table] => (*schema, *table),
+            _ => return error,
+        };
+        let schemas = ready.catalogue.schema_names();
+        let known = |schema: &str| ready.catalogue.tables(schema).into_iter().map(|(name, _)| name);
+        if schema == SEARCH_SCHEMA {
+            let all: Vec<String> = schemas.iter().flat_map(|schema| known(schema)).collect();
+            return Error::not_found("table", names::with_nearest(table, all.iter().map(String::as_str)));
+        }
+        if !schemas.iter().any(|name| name == schema) {
+            let all = schemas.iter().map(String::as_str);
+            return Error::not_found("schema", names::with_nearest(schema, all));
+        }
+        let all: Vec<String> = known(schema).collect();
+        let named = names::with_nearest(table, all.iter().map(String::as_str));
+        Error::not_found("table", format!("{}.{named}", names::quoted(schema)))
+    }
+
+    fn show(&self, name: &str) -> Result<Answer> {
+        let settings = self.with(|state| state.settings.clone());
+        let text = |names: &[&str]| -> SchemaRef {
+            let fields = names.iter().map(|name| Field::new(*name, DataType::Utf8View, false));
+            Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        };
+        let batch = if name == "all" {
+            let names = settings::ALL.iter().map(|(name, _)| *name);
+            let values: Result<Vec<&str>> = names.clone().map(|name| settings.get(name)).collect();
+            let column = |values: Vec<&str>| Arc::new(StringViewArray::from(values));
+            let columns: Vec<ArrayRef> = vec![
+                column(names.collect()),
+                column(values?),
+                column(settings::ALL.iter().map(|(_, what)| *what).collect()),
+            ];
+            RecordBatch::try_new(text(&["name", "setting", "description"]), columns)
+        } else {
+            let value = Arc::new(StringViewArray::from(vec![settings.get(name)?]));
+            RecordBatch::try_new(text(&[name]), vec![value])
+        };
+        one_batch("SHOW", batch.map_err(|error| from_datafusion(&error.into()))?)
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn register(
+    session: &mut SessionState,
+    function: Arc<ScalarUDF>,
+) -> DataFusionResult<()> {
+    session.register_udf(function).map(|_| ())
+}
+
+fn tag(statement: &Statement) -> &'static str {
+    match statement {
+        Statement::Explain(_) => "EXPLAIN",
+        Statement::Statement(inner) => match inner.as_ref() {
+            ast::Statement::ShowTables { .. } | ast::Statement::ShowColumns { .. } => "SHOW",
+            ast::Statement::Explain { .. } | ast::Statement::ExplainTable { .. } => "EXPLAIN",
+            _ => "SELECT",
+        },
+        _ => "SELECT",
+    }
+}
+
+fn nothing(tag: &'static str) -> Result<Answer> {
+    let options = RecordBatchOptions::new().with_row_count(Some(0));
+    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options);
+    one_batch(tag, batch.map_err(|error| from_datafusion(&error.into()))?)
+}
+
+fn one_batch(tag: &'static str, batch: RecordBatch) -> Result<Answer> {
+    let schema = batch.schema();
+    let rows = stream::iter((batch.num_rows() > 0).then_some(Ok(batch)));
+    let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
+    Ok(Answer::new(tag, schema, None, stream))
+}

@@ -1,0 +1,81 @@
+//! Where in a file its text stands.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+use std::io::{self, BufRead, Read};
+
+use crate::limits::{STRUCTURE_BYTES_MAX, XML_EVENT_BYTES_MAX};
+
+/// A line and a column, both from 1; columns count characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) line: u64,
+    pub(super) column: u64,
+}
+
+impl Place {
+    pub(super) const START: Self = Self { line: 1, column: 1 };
+}
+
+/// Counts lines and columns of what is read through it, and stops what is too long.
+pub(super) struct Located<R> {
+    input: R,
+    place: Place,
+    read: u64,
+    begun_at: u64,
+    /// Why reading was stopped.
+    over: Option<&'static str>,
+}
+
+impl<R> Located<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self { input, place: Place::START, read: 0, begun_at: 0, over: None }
+    }
+
+    /// Begins a tag or a text; returns its place.
+    pub(super) fn begin(&mut self) -> Place {
+        self.begun_at = self.read;
+        self.place
+    }
+
+    pub(super) fn over(&self) -> Option<&'static str> {
+        self.over
+    }
+}
+
+impl<R: BufRead> Read for Located<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(out)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl<R: BufRead> BufRead for Located<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.read > STRUCTURE_BYTES_MAX {
+            self.over = Some("the structure message is longer than 1 GiB");
+        } else if self.read - self.begun_at > XML_EVENT_BYTES_MAX {
+            self.over = Some("a tag or text is longer than 16 MiB; is a quote not closed?");
+        }
+        match self.over {
+            Some(reason) => Err(io::Error::other(reason)),
+            None => self.input.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        let bytes = self.input.fill_buf().unwrap_or_default();
+        let bytes = bytes.get(..count).unwrap_or(bytes);
+        let lines = bytes.iter().fold(0, |count, byte| count + u64::from(*byte == b'\n'));
+        if lines > 0 {
+            self.place = Place { line: self.place.line + lines, column: 1 };
+        }
+        let last = bytes.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+        // Bytes 10xxxxxx go on with a character. A byte order mark is no column.
+        let chars = last.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64;
+        let has_mark = self.read == 0 && bytes.starts_with("\u{feff}".as_bytes());
+        self.place.column += chars - u64::from(has_mark && lines == 0);
+        self.read += bytes.len() as u64;
+        self.input.consume(count);
+    }
+}

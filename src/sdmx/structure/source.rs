@@ -1,0 +1,407 @@
+//! XML as a tree that is read once: tags, their text, and the place of each in the file.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+use std::io::{self, BufRead};
+use std::mem;
+use std::sync::Arc;
+
+use quick_xml::escape::{escape, resolve_predefined_entity};
+use quick_xml::events::{BytesRef, BytesStart, Event};
+use quick_xml::{Reader, XmlVersion};
+
+use crate::error::{Error, Result};
+use crate::limits::{TEXT_BYTES_MAX, XML_ATTRIBUTES_MAX, XML_DEPTH_MAX, XML_NAMESPACES_MAX};
+use crate::sdmx::structure::located::{Located, Place};
+
+/// What the namespaces of SDMX-ML 2.1 have in common.
+const NAMESPACE_2_1: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/";
+
+/// A start tag.
+#[derive(Debug)]
+pub(super) struct Tag {
+    local: String,
+    /// The namespace, where there is one.
+    pub(super) namespace: Option<Arc<str>>,
+    attributes: Vec<(String, String)>,
+    pub(super) at: Place,
+}
+
+impl Tag {
+    /// The name without prefix; empty for elements that are not of SDMX-ML 2.1, so that they match
+    /// nothing. Elements without a namespace, such as `Ref`, are of it.
+    pub(super) fn name(&self) -> &str {
+        match &self.namespace {
+            Some(namespace) if !namespace.starts_with(NAMESPACE_2_1) => "",
+            _ => &self.local,
+        }
+    }
+
+    /// The name without prefix, whatever the namespace.
+    pub(super) fn local(&self) -> &str {
+        &self.local
+    }
+
+    /// The attribute of this name, prefix included.
+    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+        let found = self.attributes.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the attribute is there and true.
+    pub(super) fn is_true(&self, name: &str) -> bool {
+        matches!(self.attribute(name).map(str::trim), Some("true" | "1"))
+    }
+
+    pub(super) fn attributes(&self) -> &[(String, String)] {
+        &self.attributes
+    }
+}
+
+/// What comes next in the document.
+enum Node {
+    Start(Tag),
+    Text,
+    End,
+    Eof,
+}
+
+/// A prefix (empty for the default) and its namespace, declared by the element at a depth.
+struct Binding {
+    depth: usize,
+    prefix: String,
+    namespace: Arc<str>,
+}
+
+/// An element that is kept as text.
+struct Recording {
+    /// The raw start tag without its brackets, and whether the element is empty.
+    root: String,
+    is_empty: bool,
+    /// The prefixes that the start tag declares.
+    declared: Vec<String>,
+    body: String,
+}
+
+/// An XML document, read from front to back.
+pub(super) struct Source<'f, R> {
+    reader: Reader<Located<R>>,
+    file: &'f str,
+    buffer: Vec<u8>,
+    depth: usize,
+    bindings: Vec<Binding>,
+    /// The start tag that was read last, and whether its element is empty and still to be ended.
+    last_start: String,
+    is_empty: bool,
+    at: Place,
+    text: Option<String>,
+    recording: Option<Recording>,
+}
+
+impl<'f, R: BufRead> Source<'f, R> {
+    pub(super) fn new(input: R, file: &'f str) -> Result<Self> {
+        let mut input = Located::new(input);
+        let first = input.fill_buf().map_err(|error| Error::io("read", file, error))?;
+        if matches!(first, [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, b'<', ..] | [b'<', 0, ..]) {
+            let reason = "the file is UTF-16; convert it to UTF-8";
+            return Err(Error::syntax(format!("{file}:1:1"), reason));
+        }
+        Ok(Self {
+            reader: Reader::from_reader(input),
+            file,
+            buffer: Vec::new(),
+            depth: 0,
+            bindings: Vec::new(),
+            last_start: String::new(),
+            is_empty: false,
+            at: Place::START,
+            text: None,
+            recording: None,
+        })
+    }
+
+    /// The root element.
+    pub(super) fn root(&mut self) -> Result<Tag> {
+        loop {
+            match self.next()? {
+                Node::Start(tag) => return Ok(tag),
+                Node::Text => {}
+                Node::End | Node::Eof => {
+                    return Err(self.error(self.at, "this is no XML: there is no element"));
+                }
+            }
+        }
+    }
+
+    /// The next element within the current one; absent at the end of the current one.
+    pub(super) fn child(&mut self) -> Result<Option<Tag>> {
+        loop {
+            match self.next()? {
+                Node::Start(tag) => return Ok(Some(tag)),
+                Node::End => return Ok(None),
+                Node::Text => {}
+                Node::Eof => return Err(self.cut()),
+            }
+        }
+    }
+
+    /// The text of the current element, with that of elements in it, up to its end. White space at
+    /// both ends is a matter of layout and left out.
+    pub(super) fn text(&mut self) -> Result<String> {
+        let at = self.at;
+        self.text = Some(String::new());
+        self.skip()?;
+        let text = self.text.take().unwrap_or_default();
+        if text.len() > TEXT_BYTES_MAX {
+            let reason =
+                format!("the text has {} bytes; the limit is {TEXT_BYTES_MAX}", text.len());
+            return Err(self.error(at, reason));
+        }
+        Ok(text.trim().to_owned())
+    }
+
+    /// Goes to the end of the current element.
+    pub(super) fn skip(&mut self) -> Result<()> {
+        let depth = self.depth;
+        while self.depth >= depth {
+            if matches!(self.next()?, Node::Eof) {
+                return Err(self.cut());
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes to the end of the document, behind the root.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        while !matches!(self.next()?, Node::Eof) {
+            if self.depth > 0 {
+                return Err(self.error(self.at, "a second root element"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the element whose start tag was just read; see [`Source::recorded`].
+    pub(super) fn record(&mut self) {
+        let own = self.bindings.iter().filter(|binding| binding.depth == self.depth);
+        self.recording = Some(Recording {
+            root: self.last_start.clone(),
+            is_empty: self.is_empty,
+            declared: own.map(|binding| binding.prefix.clone()).collect(),
+            body: String::new(),
+        });
+    }
+
+    /// The element kept, once it is read to its end, with the namespaces that it uses.
+    pub(super) fn recorded(&mut self) -> String {
+        let Some(Recording { root, is_empty, mut declared, body }) = self.recording.take() else {
+            return String::new();
+        };
+        let mut xml = format!("<{root}");
+        for binding in self.bindings.iter().rev() {
+            let Binding { prefix, namespace, .. } = binding;
+            if declared.contains(prefix) {
+                continue;
+            }
+            declared.push(prefix.clone());
+            let used = format!("{prefix}:");
+            if prefix.is_empty() {
+                xml.push_str(" xmlns=\"");
+            } else if root.contains(&used) || body.contains(&used) {
+                xml.push_str(" xmlns:");
+                xml.push_str(prefix);
+                xml.push_str("=\"");
+            } else {
+                continue;
+            }
+            xml.push_str(&escape(namespace.as_ref()));
+            xml.push('"');
+        }
+        xml.push_str(if is_empty { "/>" } else { ">" });
+        xml.push_str(&body);
+        xml
+    }
+
+    /// An error at a place of the file.
+    pub(super) fn error(&self, at: Place, reason: impl Into<String>) -> Error {
+        Error::syntax(format!("{}:{}:{}", self.file, at.line, at.column), reason)
+    }
+
+    #[cold]
+    fn cut(&self) -> Error {
+        let reason = format!("the file ends too early: {} elements are open", self.depth);
+        self.error(self.at, reason)
+    }
+
+    fn next(&mut self) -> Result<Node> {
+        if mem::take(&mut self.is_empty) {
+            self.close();
+            return Ok(Node::End);
+        }
+        let mut buffer = mem::take(&mut self.buffer);
+        loop {
+            buffer.clear();
+            self.at = self.reader.get_mut().begin();
+            let found = match self.reader.read_event_into(&mut buffer) {
+                Ok(event) => self.node(&event)?,
+                Err(error) => return Err(self.xml_error(error)),
+            };
+            if let Some(node) = found {
+                self.buffer = buffer;
+                return Ok(node);
+            }
+        }
+    }
+
+    /// Turns an event into a node; absent for what says nothing, such as a comment.
+    fn node(&mut self, event: &Event<'_>) -> Result<Option<Node>> {
+        match event {
+            Event::Start(start) => {
+                self.keep(&["<", start, ">"]);
+                return Ok(Some(Node::Start(self.start(start)?)));
+            }
+            Event::Empty(start) => {
+                self.keep(&["<", start, "/>"]);
+                self.is_empty = true;
+                return Ok(Some(Node::Start(self.start(start)?)));
+            }
+            Event::End(end) => {
+                self.keep(&["</", end.name().as_ref(), ">"]);
+                self.close();
+                return Ok(Some(Node::End));
+            }
+            Event::Text(text) => {
+                self.keep(&[text]);
+                return self.gather(&text.xml10_content()).map(Some);
+            }
+            Event::CData(text) => {
+                self.keep(&["<![CDATA[", text, "]]>"]);
+                return self.gather(&text.xml10_content()).map(Some);
+            }
+            Event::GeneralRef(entity) => {
+                self.keep(&["&", entity, ";"]);
+                let text = self.entity(entity)?;
+                return self.gather(&text).map(Some);
+            }
+            Event::Comment(text) => self.keep(&["<!--", text, "-->"]),
+            Event::PI(text) => self.keep(&["<?", text, "?>"]),
+            Event::Decl(declaration) => {
+                if let Some(Ok(encoding)) = declaration.encoding()
+                    && !["utf-8", "utf8", "us-ascii"].contains(&encoding.to_lowercase().as_str())
+                {
+                    let reason = format!("the file is {encoding}; convert it to UTF-8");
+                    return Err(self.error(self.at, reason));
+                }
+            }
+            Event::DocType(_) => {
+                let reason = "a document type (DOCTYPE) is not allowed in SDMX-ML; remove it";
+                return Err(self.error(self.at, reason));
+            }
+            Event::Eof if self.depth > 0 => return Err(self.cut()),
+            Event::Eof => return Ok(Some(Node::Eof)),
+        }
+        Ok(None)
+    }
+
+    fn keep(&mut self, parts: &[&str]) {
+        if let Some(recording) = &mut self.recording {
+            recording.body.extend(parts.iter().copied());
+        }
+    }
+
+    fn gather(&mut self, text: &str) -> Result<Node> {
+        if let Some(bad) =
+            text.chars().find(|c| c.is_ascii_control() && !"\t\n\r\u{7f}".contains(*c))
+        {
+            let reason = format!("the character {bad:?} is not allowed in XML");
+            return Err(self.error(self.at, reason));
+        }
+        if self.depth == 0 && !text.trim().is_empty() {
+            return Err(self.error(self.at, "this is no XML: there is text outside of the root"));
+        }
+        if let Some(gathered) = &mut self.text {
+            gathered.push_str(text);
+            if gathered.len() > TEXT_BYTES_MAX {
+                let reason = format!("the text has more than {TEXT_BYTES_MAX} bytes");
+                return Err(self.error(self.at, reason));
+            }
+        }
+        Ok(Node::Text)
+    }
+
+    fn entity(&self, entity: &BytesRef<'_>) -> Result<String> {
+        if let Some(char) = entity.resolve_char_ref().map_err(|error| self.xml_error(error))? {
+            return Ok(char.to_string());
+        }
+        let known = resolve_predefined_entity(entity);
+        let reason = || format!("the entity &{};", &**entity) + " is not defined in XML";
+        known.map(str::to_owned).ok_or_else(|| self.error(self.at, reason()))
+    }
+
+    fn start(&mut self, start: &BytesStart<'_>) -> Result<Tag> {
+        self.depth += 1;
+        if self.depth > XML_DEPTH_MAX {
+            let reason = format!("elements are nested deeper than {XML_DEPTH_MAX}");
+            return Err(self.error(self.at, reason));
+        }
+        self.last_start.clear();
+        self.last_start.push_str(start);
+        let mut attributes = Vec::new();
+        for attribute in start.attributes() {
+            let attribute = attribute.map_err(|error| self.xml_error(error.into()))?;
+            if attributes.len() >= XML_ATTRIBUTES_MAX {
+                let reason = format!("the element has more than {XML_ATTRIBUTES_MAX} attributes");
+                return Err(self.error(self.at, reason));
+            }
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0);
+            let value = value.map_err(|error| self.xml_error(error))?.into_owned();
+            let key = attribute.key.as_ref();
+            if let Some(prefix) = key.strip_prefix("xmlns:").or((key == "xmlns").then_some("")) {
+                self.bind(prefix, &value)?;
+            }
+            attributes.push((key.to_owned(), value));
+        }
+        let (prefix, local) = match start.name().as_ref().split_once(':') {
+            Some((prefix, local)) => (prefix.to_owned(), local.to_owned()),
+            None => (String::new(), start.name().as_ref().to_owned()),
+        };
+        let namespace = self.bindings.iter().rev().find(|binding| binding.prefix == prefix);
+        let namespace = namespace.map(|binding| Arc::clone(&binding.namespace));
+        if namespace.is_none() && !prefix.is_empty() {
+            let reason = format!("the prefix {prefix} is not declared (xmlns:{prefix})");
+            return Err(self.error(self.at, reason));
+        }
+        let namespace = namespace.filter(|namespace| !namespace.is_empty());
+        Ok(Tag { local, namespace, attributes, at: self.at })
+    }
+
+    fn bind(&mut self, prefix: &str, namespace: &str) -> Result<()> {
+        if self.bindings.len() >= XML_NAMESPACES_MAX {
+            let reason = format!("more than {XML_NAMESPACES_MAX} namespaces are in scope");
+            return Err(self.error(self.at, reason));
+        }
+        let (depth, prefix) = (self.depth, prefix.to_owned());
+        self.bindings.push(Binding { depth, prefix, namespace: namespace.into() });
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        while self.bindings.pop_if(|binding| binding.depth >= self.depth).is_some() {}
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    #[cold]
+    fn xml_error(&self, error: quick_xml::Error) -> Error {
+        if let Some(reason) = self.reader.get_ref().over() {
+            return self.error(self.at, reason);
+        }
+        match error {
+            quick_xml::Error::Io(error) => {
+                Error::io("read", self.file, io::Error::new(error.kind(), error.to_string()))
+            }
+            quick_xml::Error::Encoding(_) => {
+                self.error(self.at, "the text is not UTF-8; convert the file to UTF-8")
+            }
+            error => self.error(self.at, error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! A dataflow open for reading at one snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use hashbrown::HashMap;
+
+use crate::catalog::{FlowEntry, SqlNames};
+use crate::error::Result;
+use crate::index::Selection;
+use crate::model::{ComponentRole, Flow, PeriodForm};
+use crate::store::cursor::Cursor;
+use crate::store::filter::{ScanRequest, Selections, SeriesFilter};
+use crate::store::part::Part;
+
+/// The codes of a dimension that occur in a cube, in bytewise order; a code's number is its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodeTable {
+    codes: Vec<Box<str>>,
+}
+
+impl CodeTable {
+    /// How many codes occur.
+    pub fn len(&self) -> usize {
+        self.codes.len()
+    }
+
+    /// Whether none does.
+    pub fn is_empty(&self) -> bool {
+        self.codes.is_empty()
+    }
+
+    /// The code with this number.
+    pub fn get(&self, number: u32) -> &str {
+        &self.codes[number as usize]
+    }
+
+    /// The number of a code, where it occurs.
+    pub fn number(&self, code: &str) -> Option<u32> {
+        let found = self.codes.binary_search_by(|known| (**known).cmp(code));
+        found.ok().and_then(|number| u32::try_from(number).ok())
+    }
+
+    /// The codes, in bytewise order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.codes.iter().map(|code| &**code)
+    }
+}
+
+/// A dataflow open for reading at one snapshot.
+#[derive(Debug)]
+pub struct Cube {
+    flow: Arc<Flow>,
+    entry: Arc<FlowEntry>,
+    parts: Vec<Part>,
+    codes: Vec<CodeTable>,
+    forms: OnceLock<Forms>,
+    key_attributes: OnceLock<Vec<KeyAttribute>>,
+}
+
+#[derive(Debug, Default)]
+struct Forms {
+    regular: Vec<(PeriodForm, Range<i32>)>,
+    has_other: bool,
+}
+
+/// Where the values of an attribute come from.
+#[derive(Debug)]
+enum KeyAttribute {
+    /// From the observations: it has no value for a key.
+    Observation,
+    /// From the series: for each part, the position of the attribute among those of its series.
+    Series(Vec<Option<usize>>),
+    /// From the partial key over these dimensions.
+    Partial { dimensions: Vec<usize>, values: HashMap<Vec<u32>, Box<str>> },
+}
+
+impl Cube {
+    pub(crate) fn new(flow: Arc<Flow>, entry: Arc<FlowEntry>, mut parts: Vec<Part>) -> Result<Self> {
+        let mut codes = Vec::with_capacity(flow.dimensions().len());
+        for dimension in 0..flow.dimensions().len() {
+            let mut occurring = BTreeSet::new();
+            for part in &parts {
+                let table = part.segment().codes(dimension)?;
+                if part.is_full() {
+                    occurring.extend(table.iter());
+                } else {
+                    let index = part.segment().index(dimension)?;
+                    let is_live = |number| !index.is_disjoint(number, part.live_series());
+                    let live = (0..).zip(table.iter()).filter(|(number, _)| is_live(*number));
+                    occurring.extend(live.map(|(_, code)| code));
+                }
+            }
+            codes.push(CodeTable { codes: occurring.into_iter().map(Box::from).collect() });
+        }
+        for part in &mut parts {
+            for (dimension, table) in codes.iter().enumerate() {
+                part.translate(dimension, table)?;
+            }
+        }
+        let (forms, key_attributes) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { flow, entry, parts, codes, forms, key_attributes })
+    }
+
+    /// A dataflow without data, and not yet in the catalogue.
+    pub(crate) fn empty(flow: Arc<Flow>) -> Self {
+        let names = SqlNames { schema: String::new(), table: String::new(), columns: Vec::new() };
+        let entry = FlowEntry { id: flow.id.clone(), names, dimension_order: Vec::new() };
+        let codes = vec![CodeTable::default(); flow.dimensions().len()];
+        let (forms, key_attributes) = (OnceLock::new(), OnceLock::new());
+        Self { flow, entry: Arc::new(entry), parts: Vec::new(), codes, forms, key_attributes }
+    }
+
+    /// The dataflow.
+    pub fn flow(&self) -> &Arc<Flow> {
+        &self.flow
+    }
+
+    /// Its line in the catalogue: names in SQL, order of dimensions.
+    pub fn entry(&self) -> &Arc<FlowEntry> {
+        &self.entry
+    }
+
+    /// The codes that occur in a dimension.
+    pub fn codes(&self, dimension: usize) -> &CodeTable {
+        &self.codes[dimension]
+    }
+
+    /// The parts, one a segment.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    fn find_forms(&self) -> Result<&Forms> {
+        if let Some(forms) = self.forms.get() {
+            return Ok(forms);
+        }
+        let mut hulls: BTreeMap<PeriodForm, Range<i32>> = BTreeMap::new();
+        for part in &self.parts {
+            for chunk in (0..part.segment().chunk_count()).filter(|chunk| part.is_live(*chunk)) {
+                let span = part.span(chunk)?;
+                let end = span.first.saturating_add(i32::from(span.slots));
+                let hull = hulls.entry(span.form).or_insert(span.first..end);
+                hull.start = hull.start.min(span.first);
+                hull.end = hull.end.max(end);
+            }
+        }
+        let has_other = hulls.remove(&PeriodForm::Other).is_some();
+        Ok(self.forms.get_or_init(|| Forms { regular: hulls.into_iter().collect(), has_other }))
+    }
+
+    /// The regular forms of periods that occur, each with the smallest range that holds all slots.
+    pub fn forms(&self) -> Result<&[(PeriodForm, Range<i32>)]> {
+        Ok(&self.find_forms()?.regular)
+    }
+
+    /// Whether some period is of [`PeriodForm::Other`].
+    pub fn has_other_periods(&self) -> Result<bool> {
+        Ok(self.find_forms()?.has_other)
+    }
+
+    /// The live series that pass a filter, for each part.
+    pub fn select(&self, filter: &SeriesFilter) -> Result<Selections> {
+        let of_part = |part| self.select_of_part(filter, part);
+        Ok(Selections(self.parts.iter().map(of_part).collect::<Result<Vec<_>>>()?))
+    }
+
+    fn select_of_part(&self, filter: &SeriesFilter, part: &Part) -> Result<Selection> {
+        let live = part.live_series();
+        Ok(match filter {
+            SeriesFilter::All => live.clone(),
+            SeriesFilter::Codes { dimension, codes } => {
+                if codes.len() == self.codes[*dimension].len() {
+                    return Ok(live.clone());
+                }
+                let mut carriers = part.carriers(*dimension, codes)?;
+                if !part.is_full() {
+                    carriers.intersect_with(live);
+                }
+                carriers
+            }
+            SeriesFilter::And(filters) => {
+                let mut selected = live.clone();
+                for filter in filters {
+                    if selected.is_empty() {
+                        break;
+                    }
+                    selected.intersect_with(&self.select_of_part(filter, part)?);
+                }
+                selected
+            }
+            SeriesFilter::Or(filters) => {
+                let each = filters.iter().map(|filter| self.select_of_part(filter, part));
+                Selection::union(&each.collect::<Result<Vec<_>>>()?)
+            }
+            SeriesFilter::Not(filter) => live.minus(&self.select_of_part(filter, part)?),
+        })
+    }
+
+    /// How many distinct series are selected. A series whose chunks lie in several parts is one.
+    pub fn series_count(&self, series: &Selections) -> Result<u64> {
+        let mut count = series.len();
+        // Only segments in which series have several chunks can share a series with others.
+        let parts = || self.parts.iter().zip(&series.0).filter(|(part, s)| {
+            !s.is_empty() && !(part.segment().is_one_to_one() && self.parts.len() == 1)
+        });
+        if self.parts.len() > 1 {
+            let mut seen = hashbrown::HashSet::new();
+            for (part, selection) in parts() {
+                for ordinal in selection.iter() {
+                    let key = (0..self.codes.len()).map(|d| part.code(d, ordinal));
+                    if !seen.insert(key.collect::<Result<Vec<u32>>>()?) {
+                        count -= 1;
+                    }
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// How many observations the selected series have. Reads no block.
+    pub fn observation_count(&self, series: &Selections) -> Result<u64> {
+        let mut count = 0;
+        for (part, selection) in self.parts.iter().zip(&series.0) {
+            if part.is_full() && selection.is_full(part.series_count()) {
+                count += part.segment().footer().observations;
+                continue;
+            }
+            for ordinal in selection.iter() {
+                for chunk in part.live_chunks(ordinal)? {
+                    count += u64::from(part.span(chunk)?.observations);
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// Reads chunks.
+    ///
+    /// # Errors
+    ///
+    /// Those of the first blocks that are read.
+    pub fn cursor(self: &Arc<Self>, request: ScanRequest) -> Result<Cursor> {
+        Cursor::new(Arc::clone(self), request)
+    }
+
+    /// The value of an attribute of the dataflow, a partial key or the series, for a series of a
+    /// part. Absent where it has none, and for attributes of the observation.
+    pub fn key_attribute(&self, attribute: usize, part: usize, series: u32) -> Result<Option<&str>> {
+        let (part_index, part) = (part, &self.parts[part]);
+        match &self.find_key_attributes()?[attribute] {
+            KeyAttribute::Observation => Ok(None),
+            KeyAttribute::Series(positions) => match positions[part_index] {
+                Some(position) => part.segment().series_value(position, series),
+                None => Ok(None),
+            },
+            KeyAttribute::Partial { dimensions, values } => {
+                let key = dimensions.iter().map(|dimension| part.code(*dimension, series));
+                Ok(values.get(&key.collect::<Result<Vec<u32>>>()?).map(|value| &**value))
+            }
+        }
+    }
+
+    /// For each attribute whether it stands in the segments' series table, and where.
+    fn find_key_attributes(&self) -> Result<&Vec<KeyAttribute>> {
+        if let Some(found) = self.key_attributes.get() {
+            return Ok(found);
+        }
+        let dimension_count = self.flow.dimensions().len();
+        let mut found = Vec::new();
+        for attribute in self.flow.attributes() {
+            found.push(match &attribute.role {
+                ComponentRole::KeyAttribute(dimensions) if dimensions.len() == dimension_count => {
+                    let of = |part: &Part| {
+                        let known = &part.segment().footer().series_attributes;
+                        known.iter().position(|id| *id == attribute.id)
+                    };
+                    KeyAttribute::Series(self.parts.iter().map(of).collect())
+                }
+                ComponentRole::KeyAttribute(dimensions) => {
+                    let values = HashMap::new();
+                    KeyAttribute::Partial { dimensions: dimensions.clone(), values }
+                }
+                _ => KeyAttribute::Observation,
+            });
+        }
+        for part in &self.parts {
+            for (group, _) in part.live_partials()? {
+                for (column, id) in group.attributes.iter().enumerate() {
+                    let position = self.flow.attributes().iter().position(|a| a.id == *id);
+                    let Some(KeyAttribute::Partial { dimensions, values }) =
+                        position.and_then(|position| found.get_mut(position))
+                    else {
+                        continue;
+                    };
+                    for row in group.rows.iter().filter(|row| !row.values[column].is_empty()) {
+                        let key = row.key.iter().zip(&*dimensions);
+                        let key = key.map(|(code, dimension)| self.codes[*dimension].number(code));
+                        if let Some(key) = key.collect::<Option<Vec<u32>>>() {
+                            values.insert(key, row.values[column].clone());
+                        }
+                    }
+                }
+            }
+        }
+        Ok(self.key_attributes.get_or_init(|| found))
+    }
+}

@@ -1,0 +1,116 @@
+//! The database: a folder, opened by any number of programs at once.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::catalog::{Catalog, Health};
+use crate::disk::{Disk, OsDisk};
+use crate::error::Result;
+use crate::store::load::{Load, LoadOptions};
+use crate::store::pool::Pool;
+use crate::store::snapshot::Snapshot;
+
+/// An open database. Clones share everything; readers in other threads and programs go on while
+/// one writes.
+#[derive(Clone, Debug)]
+pub struct Database {
+    catalog: Arc<Catalog>,
+    pool: Arc<Pool>,
+    current: Arc<Mutex<Arc<Snapshot>>>,
+}
+
+impl Database {
+    /// Opens the database in a folder.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::NotFound`] if there is none; [`crate::Error::Io`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self::of(Catalog::open(Arc::new(OsDisk), path.as_ref())?))
+    }
+
+    /// Opens the database in a folder, or makes an empty one.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Io`].
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_or_create_on(Arc::new(OsDisk), path)
+    }
+
+    /// The same on any disk, such as one in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Io`].
+    pub fn open_or_create_on(disk: Arc<dyn Disk>, path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        match Catalog::open(Arc::clone(&disk), path) {
+            Err(crate::error::Error::NotFound { .. }) => {
+                Ok(Self::of(Catalog::create(disk, path)?))
+            }
+            opened => Ok(Self::of(opened?)),
+        }
+    }
+
+    fn of(catalog: Arc<Catalog>) -> Self {
+        let pool = Arc::new(Pool::default());
+        let state = catalog.state();
+        let snapshot = Snapshot::new(Arc::clone(&catalog), Arc::clone(&pool), state);
+        Self { catalog, pool, current: Arc::new(Mutex::new(Arc::new(snapshot))) }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.catalog.path()
+    }
+
+    /// The catalogue.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
+    }
+
+    /// Whether the database may be written, and if not why.
+    pub fn health(&self) -> Health {
+        self.catalog.health()
+    }
+
+    /// The last state, commits of other programs included.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Io`].
+    pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        let state = self.catalog.refresh()?;
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.number() != current.number() {
+            self.pool.retain(&state);
+            let (catalog, pool) = (Arc::clone(&self.catalog), Arc::clone(&self.pool));
+            let next = Snapshot::new(catalog, pool, state);
+            next.inherit(&current);
+            *current = Arc::new(next);
+        }
+        Ok(Arc::clone(&current))
+    }
+
+    /// The state after an earlier commit.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::NotFound`] if there is no such commit.
+    pub fn snapshot_at(&self, number: u64) -> Result<Arc<Snapshot>> {
+        let state = self.catalog.state_at(number)?;
+        let (catalog, pool) = (Arc::clone(&self.catalog), Arc::clone(&self.pool));
+        Ok(Arc::new(Snapshot::new(catalog, pool, state)))
+    }
+
+    /// Begins a load: it becomes visible as a whole when it is committed, and leaves no trace when
+    /// it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Conflict`] if another writer keeps the lock.
+    pub fn begin_load(&self, options: LoadOptions) -> Result<Load> {
+        Load::begin(self.clone(), options)
+    }
+}

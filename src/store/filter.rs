@@ -1,0 +1,127 @@
+//! What a reader wants of a cube, as plain values: which series, which slots, in which order.
+
+use std::ops::Range;
+
+use crate::index::Selection;
+use crate::model::PeriodForm;
+
+/// Which series: a formula over sets of codes. Codes are numbers of [`crate::store::CodeTable`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SeriesFilter {
+    /// Every series.
+    All,
+    /// Those that carry one of these codes, ascending, in a dimension.
+    Codes {
+        /// The position of the dimension.
+        dimension: usize,
+        /// The numbers of the codes.
+        codes: Vec<u32>,
+    },
+    /// Those that pass all of these.
+    And(Vec<SeriesFilter>),
+    /// Those that pass one of these.
+    Or(Vec<SeriesFilter>),
+    /// Those that do not pass this.
+    Not(Box<SeriesFilter>),
+}
+
+/// The series selected of each part of a cube.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Selections(pub Vec<Selection>);
+
+impl Selections {
+    /// How many series are selected; one that stands in several parts counts for each.
+    pub fn len(&self) -> u64 {
+        self.0.iter().map(Selection::len).sum()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(Selection::is_empty)
+    }
+}
+
+/// Which slots. Periods of [`PeriodForm::Other`] are never filtered here: who asks must check them
+/// once more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum PeriodFilter {
+    /// Every slot.
+    #[default]
+    All,
+    /// Of each form that is listed, the slots in these ranges, ascending and disjoint; of a regular
+    /// form that is not listed, none.
+    Slots(Vec<(PeriodForm, Vec<Range<i32>>)>),
+}
+
+impl PeriodFilter {
+    /// Whether any of `slots` slots from `first` on is wanted.
+    pub fn wants(&self, form: PeriodForm, first: i32, slots: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Slots(_) => !self.positions(form, first, slots).is_empty(),
+        }
+    }
+
+    /// The positions wanted of `slots` slots from `first` on, ascending and disjoint.
+    pub fn positions(&self, form: PeriodForm, first: i32, slots: usize) -> Vec<Range<usize>> {
+        let whole = 0..slots;
+        let Self::Slots(forms) = self else { return vec![whole] };
+        if form == PeriodForm::Other {
+            return vec![whole];
+        }
+        let Some((_, ranges)) = forms.iter().find(|(known, _)| *known == form) else {
+            return Vec::new();
+        };
+        let position = |slot: i32| {
+            let offset = i64::from(slot) - i64::from(first);
+            usize::try_from(offset.max(0)).unwrap_or(usize::MAX).min(slots)
+        };
+        let cut = ranges.iter().map(|range| position(range.start)..position(range.end));
+        cut.filter(|range| range.start < range.end).collect()
+    }
+}
+
+/// In which order series come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum ScanOrder {
+    /// As they are stored: part by part, each in its own key order.
+    #[default]
+    Stored,
+    /// By the codes of these dimensions, in bytewise order, then by the other dimensions in the
+    /// order of the structure, then by the text of the period; over all parts together.
+    Key(Vec<usize>),
+}
+
+/// A scan: series, slots, what to decode of them, and the order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScanRequest {
+    /// The series.
+    pub series: Selections,
+    /// The slots.
+    pub periods: PeriodFilter,
+    /// The positions of the measures to decode, among the flow's measures.
+    pub measures: Vec<usize>,
+    /// The positions of the observation attributes to decode, among the flow's attributes.
+    pub attributes: Vec<usize>,
+    /// The order.
+    pub order: ScanOrder,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_of_slots_become_ranges_of_positions() {
+        let filter = PeriodFilter::Slots(vec![(PeriodForm::Year, vec![1990..2001, 2005..2006])]);
+        let check = |form, first, slots, expected: &[Range<usize>]| {
+            assert_eq!(filter.positions(form, first, slots), expected);
+        };
+        check(PeriodForm::Year, 2000, 10, &[0..1, 5..6]);
+        check(PeriodForm::Year, 1980, 15, &[10..15]);
+        check(PeriodForm::Year, 2010, 5, &[]);
+        check(PeriodForm::Month, 2000, 10, &[]);
+        check(PeriodForm::Other, 0, 3, &[0..3]);
+        assert_eq!(PeriodFilter::All.positions(PeriodForm::Day, -5, 4), [0..4]);
+    }
+}

@@ -1,0 +1,116 @@
+//! Names in SQL: deterministic, fixed when a dataflow is first loaded, never changed later.
+//!
+//! Lower case, every character outside `[a-z0-9_]` as `_`, a leading digit after `_`, at most 63
+//! bytes with a hash where it was cut; a suffix where two would be equal.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use crate::catalog::SqlNames;
+use crate::model::Flow;
+
+/// The longest name that PostgreSQL and its clients carry, in bytes.
+const NAME_BYTES_MAX: usize = 63;
+
+/// Columns that every table has beside the components, and so must not be a component's name.
+const OWN_COLUMNS: [&str; 2] = ["period_start", "period_end"];
+
+/// The name in SQL of an identifier, not yet checked against others.
+pub fn fold(id: &str) -> String {
+    let mut name = String::with_capacity(id.len() + 1);
+    if id.is_empty() || id.starts_with(|c: char| c.is_ascii_digit()) {
+        name.push('_');
+    }
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
+    name.extend(id.chars().map(plain));
+    cut(name, id)
+}
+
+fn cut(mut name: String, id: &str) -> String {
+    if name.len() > NAME_BYTES_MAX {
+        name.truncate(NAME_BYTES_MAX - 9);
+        // Writing to a string cannot fail.
+        write!(name, "_{:08x}", crc32c::crc32c(id.as_bytes())).unwrap_or_default();
+    }
+    name
+}
+
+/// The column of a measure's published text.
+pub fn text_column(measure_column: &str) -> String {
+    cut(format!("{measure_column}_text"), measure_column)
+}
+
+/// Chooses the names of a flow. `taken` are the (schema, table) pairs of other flows.
+pub fn choose(flow: &Flow, taken: &HashSet<(String, String)>) -> SqlNames {
+    let schema = fold(&flow.id.agency);
+    let free = |name: &str| {
+        // `exr_labels` and `exr_dim_currency` belong to `exr`.
+        let owners = taken.iter().filter(|(known, _)| *known == schema);
+        let mut related = owners.map(|(_, table)| table);
+        !related.any(|table| {
+            let (long, short) = if table.len() > name.len() { (table.as_str(), name) } else { (name, table.as_str()) };
+            let rest = long.strip_prefix(short);
+            rest.is_some_and(|rest| rest.is_empty() || rest == "_labels" || rest.starts_with("_dim_"))
+        }) && !name.starts_with("cl_")
+    };
+    let table = distinct(&fold(&flow.id.id), free);
+    let mut used: HashSet<String> = OWN_COLUMNS.iter().map(|name| (*name).to_owned()).collect();
+    let mut columns = Vec::with_capacity(flow.components().len());
+    let measures = flow.measures_from()..flow.attributes_from();
+    for (position, component) in flow.components().iter().enumerate() {
+        let is_measure = measures.contains(&position);
+        let free = |name: &str| {
+            !used.contains(name) && !(is_measure && used.contains(&text_column(name)))
+        };
+        let name = distinct(&fold(&component.id), free);
+        if is_measure {
+            used.insert(text_column(&name));
+        }
+        used.insert(name.clone());
+        columns.push(name);
+    }
+    SqlNames { schema, table, columns }
+}
+
+/// The name, or the name with the first suffix `_2`, `_3` and so on that is free.
+fn distinct(name: &str, free: impl Fn(&str) -> bool) -> String {
+    if free(name) {
+        return name.to_owned();
+    }
+    let mut number = 2_u64;
+    loop {
+        let suffix = format!("_{number}");
+        let room = NAME_BYTES_MAX - suffix.len();
+        let candidate = format!("{}{suffix}", name.get(..room.min(name.len())).unwrap_or(name));
+        if free(&candidate) {
+            return candidate;
+        }
+        number += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_to_plain_names() {
+        let check = |id: &str, expected: &str| assert_eq!(fold(id), expected);
+        check("EXR", "exr");
+        check("ECB.DISS", "ecb_diss");
+        check("A-B@C$D", "a_b_c_d");
+        check("2020_X", "_2020_x");
+        check("", "_");
+        check("Ümlaut", "_mlaut");
+        let long = "X".repeat(80);
+        assert_eq!(fold(&long).len(), NAME_BYTES_MAX);
+        assert_ne!(fold(&long), fold(&format!("{long}Y")));
+    }
+
+    #[test]
+    fn a_taken_name_gets_the_first_free_suffix() {
+        let taken = ["a_b", "a_b_2"];
+        assert_eq!(distinct("a_b", |name| !taken.contains(&name)), "a_b_3");
+        assert_eq!(distinct("b", |name| !taken.contains(&name)), "b");
+    }
+}

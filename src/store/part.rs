@@ -1,0 +1,193 @@
+//! One segment of a cube, as much of it as is live.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::catalog::SegmentId;
+use crate::error::Result;
+use crate::index::Selection;
+use crate::segment::{ChunkSpan, PartialGroup, Segment, Total};
+use crate::store::cube::CodeTable;
+
+/// A segment with its live chunks, speaking the cube's numbers of codes.
+#[derive(Debug)]
+pub struct Part {
+    id: SegmentId,
+    segment: Arc<Segment>,
+    /// The live chunks; absent where all are.
+    live_chunks: Option<Selection>,
+    /// The live rows of attributes of partial keys; absent where all are.
+    live_partials: Option<Selection>,
+    /// The series with a live chunk.
+    live_series: Selection,
+    /// For each dimension, the cube's number of each of the segment's codes; absent where equal.
+    to_cube: Vec<Option<Vec<u32>>>,
+    /// For each dimension, the segment's number of each of the cube's codes; absent where equal.
+    from_cube: Vec<Option<Vec<Option<u32>>>>,
+}
+
+impl Part {
+    pub(crate) fn new(
+        id: SegmentId,
+        segment: Arc<Segment>,
+        live_chunks: Option<Selection>,
+        live_partials: Option<Selection>,
+    ) -> Result<Self> {
+        let live_series = match &live_chunks {
+            None => Selection::all(segment.series_count()),
+            Some(chunks) if segment.is_one_to_one() => chunks.clone(),
+            Some(chunks) => {
+                let mut series = Selection::empty();
+                for chunk in chunks.iter() {
+                    series.insert(segment.series_of(chunk)?);
+                }
+                series
+            }
+        };
+        let dimensions = segment.footer().dimensions.len();
+        Ok(Self {
+            id,
+            segment,
+            live_chunks,
+            live_partials,
+            live_series,
+            to_cube: vec![None; dimensions],
+            from_cube: vec![None; dimensions],
+        })
+    }
+
+    /// Learns the cube's numbers of the codes of a dimension.
+    pub(crate) fn translate(&mut self, dimension: usize, table: &CodeTable) -> Result<()> {
+        let own = self.segment.codes(dimension)?;
+        if own.len() == table.len() {
+            return Ok(());
+        }
+        let to: Vec<u32> = own.iter().map(|code| table.number(code).unwrap_or(u32::MAX)).collect();
+        let mut from = vec![None; table.len()];
+        for (number, cube_number) in (0..).zip(&to) {
+            if let Some(cell) = from.get_mut(*cube_number as usize) {
+                *cell = Some(number);
+            }
+        }
+        self.to_cube[dimension] = Some(to);
+        self.from_cube[dimension] = Some(from);
+        Ok(())
+    }
+
+    /// The number of the segment.
+    pub fn id(&self) -> SegmentId {
+        self.id
+    }
+
+    /// The segment.
+    pub fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    /// How many series the segment has, live or not.
+    pub fn series_count(&self) -> u32 {
+        self.segment.series_count()
+    }
+
+    /// The series with a live chunk.
+    pub fn live_series(&self) -> &Selection {
+        &self.live_series
+    }
+
+    /// Whether all chunks are live, so that the segment's own statistics are true.
+    pub fn is_full(&self) -> bool {
+        self.live_chunks.is_none()
+    }
+
+    /// Whether a chunk is live.
+    #[inline]
+    pub fn is_live(&self, chunk: u32) -> bool {
+        self.live_chunks.as_ref().is_none_or(|live| live.contains(chunk))
+    }
+
+    /// The chunks of a series, live or not; nearly always one.
+    #[inline]
+    pub fn chunks(&self, series: u32) -> Result<Range<u32>> {
+        self.segment.chunks_of(series)
+    }
+
+    /// The live chunks of a series.
+    pub fn live_chunks(&self, series: u32) -> Result<impl Iterator<Item = u32> + '_> {
+        Ok(self.chunks(series)?.filter(|chunk| self.is_live(*chunk)))
+    }
+
+    /// The cube's number of the code of a series in a dimension.
+    #[inline]
+    pub fn code(&self, dimension: usize, series: u32) -> Result<u32> {
+        let own = self.segment.code(dimension, series)?;
+        Ok(match &self.to_cube[dimension] {
+            None => own,
+            Some(to) => to[own as usize],
+        })
+    }
+
+    /// Sets `out` to the cube's numbers of the codes of all series in a dimension.
+    pub fn codes_into(&self, dimension: usize, out: &mut Vec<u32>) -> Result<()> {
+        out.clear();
+        self.segment.codes_into(dimension, out)?;
+        if let Some(to) = &self.to_cube[dimension] {
+            out.iter_mut().for_each(|code| *code = to[*code as usize]);
+        }
+        Ok(())
+    }
+
+    /// The series, live or not, that carry one of the cube's codes in a dimension.
+    pub(crate) fn carriers(&self, dimension: usize, codes: &[u32]) -> Result<Selection> {
+        let index = self.segment.index(dimension)?;
+        match &self.from_cube[dimension] {
+            None => Ok(index.any_of(codes)),
+            Some(from) => {
+                let own = codes.iter().filter_map(|code| *from.get(*code as usize)?);
+                Ok(index.any_of(&own.collect::<Vec<u32>>()))
+            }
+        }
+    }
+
+    /// The series with this key of the cube's code numbers, live or not.
+    pub fn find(&self, key: &[u32]) -> Result<Option<u32>> {
+        let mut own = Vec::with_capacity(key.len());
+        for (dimension, code) in key.iter().enumerate() {
+            match &self.from_cube[dimension] {
+                None => own.push(*code),
+                Some(from) => match from.get(*code as usize).copied().flatten() {
+                    Some(number) => own.push(number),
+                    None => return Ok(None),
+                },
+            }
+        }
+        self.segment.find(&own)
+    }
+
+    /// The time that a chunk covers.
+    #[inline]
+    pub fn span(&self, chunk: u32) -> Result<ChunkSpan> {
+        self.segment.span(chunk)
+    }
+
+    /// The stored total of a chunk in a measure: true for every live chunk. Reads no block.
+    #[inline]
+    pub fn total(&self, measure: usize, chunk: u32) -> Result<Total> {
+        self.segment.total(measure, chunk)
+    }
+
+    /// The live rows of attributes of partial keys, each with its number in the segment.
+    pub(crate) fn live_partials(&self) -> Result<Vec<(PartialGroup, Vec<u32>)>> {
+        let mut next = 0;
+        let mut groups = Vec::new();
+        for mut group in self.segment.partials()? {
+            let first = next;
+            next += u32::try_from(group.rows.len()).unwrap_or(u32::MAX);
+            let rows = (first..next).zip(std::mem::take(&mut group.rows));
+            let is_live = |number: u32| self.live_partials.as_ref().is_none_or(|l| l.contains(number));
+            let (numbers, rows) = rows.filter(|(number, _)| is_live(*number)).unzip();
+            group.rows = rows;
+            groups.push((group, numbers));
+        }
+        Ok(groups)
+    }
+}

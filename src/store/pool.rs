@@ -1,0 +1,54 @@
+//! Segments that are open, shared by all snapshots.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hashbrown::{HashMap, HashSet};
+
+use crate::catalog::{Catalog, LiveSegment, Located, SegmentId, State};
+use crate::error::{Error, Result};
+use crate::segment::Segment;
+
+/// Segments by number, each opened once.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    open: Mutex<HashMap<SegmentId, Arc<Segment>>>,
+}
+
+impl Pool {
+    /// Opens a segment, unless it is open. One whose manifest is damaged is read from the copy in a
+    /// checkpoint.
+    pub(crate) fn open(&self, catalog: &Catalog, live: &LiveSegment) -> Result<Arc<Segment>> {
+        let id = live.entry.id;
+        let known = self.lock().get(&id).cloned();
+        if let Some(segment) = known {
+            return Ok(segment);
+        }
+        let segment = match open_at(catalog, &catalog.locate(live)) {
+            Err(Error::Corrupt { path, offset, reason }) => match catalog.locate_copy(live)? {
+                Some(copy) => open_at(catalog, &copy)?,
+                None => return Err(Error::Corrupt { path, offset, reason }),
+            },
+            opened => opened?,
+        };
+        let segment = Arc::new(segment);
+        Ok(Arc::clone(self.lock().entry(id).or_insert(segment)))
+    }
+
+    /// Forgets the segments that a state does not have. Older snapshots keep theirs.
+    pub(crate) fn retain(&self, state: &State) {
+        let mut open = self.lock();
+        if !open.is_empty() {
+            let live: HashSet<SegmentId> = state.all_segments().map(|s| s.entry.id).collect();
+            open.retain(|id, _| live.contains(id));
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SegmentId, Arc<Segment>>> {
+        // The map is whole between any two statements: a panic elsewhere does not spoil it.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open_at(catalog: &Catalog, place: &Located) -> Result<Segment> {
+    Segment::open(catalog.disk().open(&place.path)?, place.offset, place.length)
+}
