@@ -1,1 +1,7 @@
-fn main(){}
+//! The program `sdmxdb`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sdmxdb::cli::main()
+}

@@ -21,6 +21,8 @@ use std::fmt::{self, Display};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sled::{Db, IVec, Tree};
@@ -35,6 +37,9 @@ use crate::model::{ArtefactClass, ArtefactId};
 const FORMAT: &[u8] = b"1";
 /// The working catalogue is small; the default of 1 GiB is for databases that live in sled.
 const CACHE_BYTES: u64 = 16 << 20;
+/// How often, and how long, to wait for sled's own lock.
+const LOCK_TRIES: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The writer's working catalogue, open.
 pub struct Working {
@@ -96,13 +101,23 @@ impl Working {
     pub(super) fn open(catalog: &Catalog, state: &State) -> Result<Self> {
         let path = catalog.path().join("catalog");
         let disk = &**catalog.disk();
-        match attempt(&path, || Self::try_open(&path, disk.is_os(), state)) {
-            Ok(working) => Ok(working),
-            Err(_) if disk.is_os() => {
-                set_aside(disk, &path)?;
-                attempt(&path, || Self::try_open(&path, true, state))
+        let open = || attempt(&path, || Self::try_open(&path, disk.is_os(), state));
+        let mut opened = open();
+        // The threads of a sled that was just dropped may hold its lock for a moment more. Nobody
+        // else can, because the caller holds ours.
+        for _ in 0..LOCK_TRIES {
+            if !opened.as_ref().is_err_and(is_locked) {
+                break;
             }
-            Err(error) => Err(error),
+            thread::sleep(LOCK_PAUSE);
+            opened = open();
+        }
+        match opened {
+            Err(error) if disk.is_os() && !is_locked(&error) => {
+                set_aside(disk, &path)?;
+                open()
+            }
+            opened => opened,
         }
     }
 
@@ -306,6 +321,11 @@ fn attempt<T>(path: &Path, action: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(action)).unwrap_or_else(panicked)
 }
 
+/// Whether sled says that another sled has its files open. It says so in words only.
+fn is_locked(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.to_string().contains("acquire lock"))
+}
+
 /// Renames a working catalogue that cannot be used, so that it can be looked at.
 fn set_aside(disk: &dyn Disk, path: &Path) -> Result<()> {
     if !disk.exists(path)? {
@@ -325,7 +345,6 @@ fn set_aside(disk: &dyn Disk, path: &Path) -> Result<()> {
 mod tests {
     use std::fs;
     use std::sync::Arc;
-    use std::time::Duration;
 
     use super::*;
     use crate::catalog::Draft;
@@ -424,6 +443,22 @@ mod tests {
         fs::remove_dir_all(&inside).expect("removed");
         fs::write(&inside, b"a file").expect("written");
         check("a file in its place");
+    }
+
+    #[test]
+    fn one_that_is_still_open_is_waited_for_and_not_set_aside() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("db");
+        let catalog = database(Arc::new(OsDisk), &path);
+        let first = begin(&catalog);
+        first.job_started("a.csv", 1).expect("written");
+        let closing = thread::spawn(move || {
+            thread::sleep(3 * LOCK_PAUSE);
+            drop(first);
+        });
+        assert_eq!(begin(&catalog).jobs().expect("read").len(), 1);
+        closing.join().expect("no panic");
+        assert!(!path.join("catalog.broken-1").exists());
     }
 
     #[test]

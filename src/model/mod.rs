@@ -4,7 +4,7 @@
 //! hierarchies), `structure` (a data structure as its message defines it), `artefacts` (all
 //! artefacts together, and the references between them), `flow` (a dataflow with every reference
 //! resolved: what the store and SQL work with), `period`, `span` (when a period begins and ends),
-//! `decimal`, `value`, `row` (one row of a data message).
+//! `decimal`, `value`, `key` (keys as people write them), `row` (one row of a data message).
 //!
 //! **Invariant:** text that came in goes out unchanged. A period, a value or a code is normalised
 //! nowhere; what is computed from it (a slot, a mantissa, a date) stands beside it.
@@ -14,6 +14,7 @@ mod artefacts;
 mod codelist;
 mod decimal;
 mod flow;
+mod key;
 mod period;
 mod row;
 mod span;
@@ -26,6 +27,7 @@ pub use codelist::{Code, Codelist, Concept, ConceptScheme, Hierarchy, HierarchyN
 pub use codelist::HierarchicalCodelist;
 pub use decimal::Decimal;
 pub use flow::{Component, ComponentRole, Flow};
+pub use key::KeyPattern;
 pub use period::{BadPeriod, Period, PeriodForm, Slot};
 pub use row::{Action, Cell, Row};
 pub use span::{ReportingYearStart, Span};

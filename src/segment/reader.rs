@@ -73,6 +73,14 @@ pub struct LoadedBlock {
     bytes: Vec<u8>,
 }
 
+impl LoadedBlock {
+    /// The numbers of its chunks in the segment.
+    pub fn chunks(&self) -> std::ops::Range<u32> {
+        let count = u32::try_from(self.spans.len()).unwrap_or(u32::MAX);
+        self.first_chunk..self.first_chunk + count
+    }
+}
+
 impl Segment {
     /// Opens the segment of `length` bytes that begins at `start` of `file`.
     ///
@@ -160,6 +168,11 @@ impl Segment {
 
     fn corrupt(&self, at: u64, reason: String) -> Error {
         Error::corrupt(PathBuf::from(self.file.path()), self.start + at, reason)
+    }
+
+    /// An error that says what is wrong with this segment as a whole.
+    pub fn damage(&self, reason: String) -> Error {
+        self.corrupt(0, reason)
     }
 
     /// What the footer says.
@@ -455,6 +468,11 @@ impl Segment {
                 Ok(blocks.collect())
             })
         })
+    }
+
+    /// The bytes of all blocks.
+    pub fn blocks_bytes(&self) -> Result<u64> {
+        Ok(self.blocks()?.iter().map(|block| u64::from(block.extent.length)).sum())
     }
 
     /// How many blocks it has.

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use crate::catalog::{FlowEntry, SqlNames};
 use crate::error::Result;
 use crate::index::Selection;
-use crate::model::{ComponentRole, Flow, PeriodForm};
+use crate::model::{ComponentRole, Flow, KeyPattern, PeriodForm};
 use crate::store::cursor::Cursor;
 use crate::store::filter::{ScanRequest, Selections, SeriesFilter};
 use crate::store::part::Part;
@@ -164,6 +164,19 @@ impl Cube {
     pub fn select(&self, filter: &SeriesFilter) -> Result<Selections> {
         let of_part = |part| self.select_of_part(filter, part);
         Ok(Selections(self.parts.iter().map(of_part).collect::<Result<Vec<_>>>()?))
+    }
+
+    /// The filter that a key means. Codes that do not occur select nothing.
+    pub fn key_filter(&self, key: &KeyPattern) -> SeriesFilter {
+        let wanted = key.codes().iter().enumerate().filter(|(_, codes)| !codes.is_empty());
+        let filters = wanted.map(|(dimension, codes)| {
+            let numbers = codes.iter().filter_map(|code| self.codes[dimension].number(code));
+            let mut codes: Vec<u32> = numbers.collect();
+            codes.sort_unstable();
+            codes.dedup();
+            SeriesFilter::Codes { dimension, codes }
+        });
+        SeriesFilter::And(filters.collect())
     }
 
     fn select_of_part(&self, filter: &SeriesFilter, part: &Part) -> Result<Selection> {

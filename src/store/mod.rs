@@ -2,14 +2,16 @@
 //!
 //! Read in this order: `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow
 //! and its segments), `filter` (what a reader wants), `cursor` (reading it), `load` (writing),
-//! `names` (names in SQL), `pool` (open segments).
+//! `export` (SDMX-CSV), `check`, `names` (names in SQL), `pool` (open segments).
 //!
 //! **Invariant:** every read goes through a [`Snapshot`], which never changes; so nothing that a
 //! reader does can see half of a commit.
 
+mod check;
 mod cube;
 mod cursor;
 mod database;
+mod export;
 mod filter;
 mod load;
 mod names;
@@ -19,9 +21,11 @@ mod snapshot;
 
 pub use crate::catalog::{CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames};
 pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
+pub use check::CheckReport;
 pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};
 pub use database::Database;
+pub use export::write_csv;
 pub use filter::{PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter};
 pub use load::{Load, LoadOptions, LoadReport, Progress};
 pub use names::{fold, text_column};

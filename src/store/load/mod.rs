@@ -20,7 +20,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalog::{Counts, Draft, SegmentEntry, SegmentPlace, Source, SqlNames, Superseded, Writer};
+use crate::catalog::{Counts, Draft, Outcome, SegmentEntry, SegmentPlace, Source, SqlNames};
+use crate::catalog::{Superseded, Working, Writer};
 use crate::error::{Error, Problem, Result};
 use crate::index::Selection;
 use crate::limits::{LOAD_MEMORY_BYTES, PROBLEMS_SHOWN_MAX};
@@ -113,8 +114,40 @@ pub struct Load {
     problems: Vec<Problem>,
     problem_count: u64,
     rows: u64,
-    runs: u64,
     file: String,
+    job: Option<Job>,
+    /// Why it failed, for the logbook.
+    failure: Option<String>,
+}
+
+/// The line of this load in the logbook. The logbook is a convenience: where it cannot be written,
+/// the load goes on.
+struct Job {
+    working: Working,
+    number: u64,
+}
+
+impl Job {
+    fn start(writer: &Writer, options: &LoadOptions) -> Option<Self> {
+        let working = writer.working().ok()?;
+        let file = options.source.as_ref().map_or("", |source| source.name.as_str());
+        let number = working.job_started(file, options.now).ok()?;
+        Some(Self { working, number })
+    }
+
+    fn finish(&self, now: i64, rows: u64, outcome: &Outcome) {
+        drop(self.working.job_finished(self.number, now, rows, outcome));
+    }
+}
+
+impl Drop for Load {
+    /// A load that was not committed failed, or was given up.
+    fn drop(&mut self) {
+        if let Some(job) = self.job.take() {
+            let reason = self.failure.take().unwrap_or_else(|| "given up".to_owned());
+            job.finish(self.options.now, self.rows, &Outcome::Failed { reason });
+        }
+    }
 }
 
 impl Load {
@@ -122,6 +155,7 @@ impl Load {
         let writer = database.catalog().begin(options.wait)?;
         let snapshot = database.snapshot()?;
         let structures = Structures::new(writer.state());
+        let job = Job::start(&writer, &options);
         Ok(Self {
             options,
             writer,
@@ -132,8 +166,9 @@ impl Load {
             problems: Vec::new(),
             problem_count: 0,
             rows: 0,
-            runs: 0,
             file: String::new(),
+            job,
+            failure: None,
         })
     }
 
@@ -168,6 +203,7 @@ impl Load {
             return Ok(());
         }
         let problems = std::mem::take(&mut self.problems);
+        self.failure = Some(format!("{} problems", self.problem_count));
         Err(Error::Rows { file: self.file.clone(), problems, count: self.problem_count })
     }
 
@@ -253,7 +289,6 @@ impl Load {
             let order = self.order(index);
             let id = self.writer.new_segment();
             let path = self.writer.new_segment_path(id);
-            self.runs += 1;
             let intake = &mut self.intakes[index];
             let ranks = intake.ranks(&order);
             intake.buffer.spill(&disk, path, &ranks)?;
@@ -310,13 +345,14 @@ impl Load {
             self.writer.state().flows().map(|flow| flow.entry.id.clone()).collect();
         let new = self.structures.entries.iter().filter(|entry| !known.contains(&entry.id));
         report.named = new.map(|entry| (entry.id.clone(), entry.names.clone())).collect();
-        self.structures.finish(&mut draft);
+        std::mem::take(&mut self.structures).finish(&mut draft);
         report.artefacts = draft.artefacts.len() as u64;
         report.counts = draft.record.counts;
         let nothing = draft.artefacts.is_empty()
             && draft.segments.is_empty()
             && draft.superseded.is_empty();
         if nothing {
+            self.finish_job(&Outcome::Unchanged);
             return Ok(report);
         }
         report.bytes = draft.segments.iter().map(|segment| segment.bytes).sum();
@@ -327,7 +363,17 @@ impl Load {
         draft.record.source.clone_from(&self.options.source);
         let state = self.writer.commit(draft)?;
         report.commit = Some(state.number());
+        if let Some(job) = &self.job {
+            drop(job.working.record_commit(&state));
+        }
+        self.finish_job(&Outcome::Committed { commit: state.number() });
         Ok(report)
+    }
+
+    fn finish_job(&mut self, outcome: &Outcome) {
+        if let Some(job) = self.job.take() {
+            job.finish(self.options.now, self.rows, outcome);
+        }
     }
 
     /// Supersedes the chunks of series to delete.

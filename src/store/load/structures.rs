@@ -8,7 +8,7 @@ use crate::model::{Artefact, ArtefactClass, Artefacts, Codelist, Flow};
 use crate::store::names;
 
 /// Artefacts that a load adds or replaces, on top of a state.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Structures {
     /// Those of the state and of the load together.
     pub(super) all: Artefacts,

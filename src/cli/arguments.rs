@@ -1,0 +1,147 @@
+//! What may be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// An embedded analytical database for official statistics: SDMX cubes with SQL.
+#[derive(Debug, Parser)]
+#[command(name = "sdmxdb", version, max_term_width = 100, after_help = "\
+Examples:
+  sdmxdb demo                                      load real statistics and show some queries
+  sdmxdb load stats structure.xml data.csv.gz      load a structure and its data
+  sdmxdb sql stats -c 'SELECT * FROM ecb.exr LIMIT 5'
+Exit codes: 2 correct the input, 3 no such thing, 4 too much or not supported, 5 disk or damage.")]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Load the sample of real statistics that ships with the program, and answer six queries
+    Demo(Demo),
+    /// Load structures and data into a database, as one commit
+    Load(Load),
+    /// Answer SQL
+    Sql(Sql),
+    /// Say what is in a database
+    Info(Info),
+    /// Verify every byte of a database
+    Check(Check),
+    /// Write a dataflow as SDMX-CSV
+    Export(Export),
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  sdmxdb demo
+  sdmxdb sql sdmxdb-demo -c 'SELECT * FROM sdmx_catalog.dataflows'")]
+pub(super) struct Demo {
+    /// The folder of the database
+    #[arg(default_value = "sdmxdb-demo")]
+    pub(super) database: PathBuf,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Structures are SDMX-ML 2.1, data are SDMX-CSV 1.0, 2.0 or 2.1; plain, .gz, .zst or .zip; `-` is
+standard input. All files together are one commit: all of it becomes visible, or nothing.
+Examples:
+  sdmxdb load stats structure.xml data.csv.gz
+  zcat data.csv.gz | sdmxdb load stats -
+  sdmxdb load stats data.csv --keep-going refused.csv")]
+pub(super) struct Load {
+    /// The folder of the database; made if it is not there
+    pub(super) database: PathBuf,
+    /// The messages
+    #[arg(required = true)]
+    pub(super) files: Vec<PathBuf>,
+    /// Leave out bad rows and write them to this file
+    #[arg(long, value_name = "FILE")]
+    pub(super) keep_going: Option<PathBuf>,
+    /// What this load is for; kept in the log
+    #[arg(long, short, default_value = "")]
+    pub(super) message: String,
+    /// Memory for rows before they are sorted on disk, in megabytes
+    #[arg(long, value_name = "MB", default_value_t = 768)]
+    pub(super) memory: u64,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Without -c and -f, statements are read from standard input.
+Examples:
+  sdmxdb sql stats -c 'SELECT * FROM ecb.exr LIMIT 5'
+  sdmxdb sql stats -f report.sql --format csv > report.csv
+  echo 'SELECT 1' | sdmxdb sql stats")]
+pub(super) struct Sql {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    /// The statements, separated by `;`
+    #[arg(long, short, value_name = "SQL", conflicts_with = "file")]
+    pub(super) command: Option<String>,
+    /// A file of statements
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// table, csv, json, ndjson, markdown or arrow
+    #[arg(long, default_value = "table")]
+    pub(super) format: String,
+    /// Print the time that each statement took, on standard error
+    #[arg(long)]
+    pub(super) timing: bool,
+    /// Run each statement N times after one more for warming up; print minimum, median and maximum
+    /// in milliseconds and the number of rows instead of the answer
+    #[arg(long, value_name = "N")]
+    pub(super) bench: Option<u32>,
+    /// Threads of one query; all processors without it
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  sdmxdb info stats
+  sdmxdb info stats --storage")]
+pub(super) struct Info {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    /// Show what takes how many bytes
+    #[arg(long)]
+    pub(super) storage: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Exits with 5 and a line a problem if anything is wrong.
+Example:
+  sdmxdb check stats")]
+pub(super) struct Check {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Values, periods and attributes are written exactly as they were loaded; rows are sorted by key and
+period.
+Examples:
+  sdmxdb export stats ECB:EXR -o exr.csv
+  sdmxdb export stats ecb.exr 'D.USD+GBP.EUR..' -o -")]
+pub(super) struct Export {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    /// The dataflow: AGENCY:ID, AGENCY:ID(VERSION), or its table
+    pub(super) flow: String,
+    /// Which series: a code a dimension, `+` between alternatives, nothing for all
+    #[arg(default_value = "all")]
+    pub(super) key: String,
+    /// Where to write; `-` is standard output
+    #[arg(long, short, default_value = "-")]
+    pub(super) output: PathBuf,
+    /// csv (SDMX-CSV 2.0) or csv1 (SDMX-CSV 1.0)
+    #[arg(long, default_value = "csv")]
+    pub(super) format: String,
+}

@@ -1,0 +1,170 @@
+//! `sdmxdb load`.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+
+use crate::cli::progress::{self, Watched};
+use crate::cli::{arguments, now, user, words};
+use crate::error::{Error, Result};
+use crate::sdmx::{Kind, input, sniff, structure};
+use crate::store::{Database, Load, LoadOptions, LoadReport, Progress, Source};
+
+/// A message that is open, and known by its first bytes.
+struct Message {
+    name: String,
+    kind: Kind,
+    reader: BufReader<Box<dyn Read + Send>>,
+}
+
+pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
+    let started = Instant::now();
+    let total = arguments.files.iter().filter_map(|path| path.metadata().ok()).map(|m| m.len());
+    let bar = progress::bytes("reading", total.sum());
+    let mut messages = Vec::new();
+    for path in &arguments.files {
+        messages.push(open(path, &bar)?);
+    }
+    let refused = match &arguments.keep_going {
+        Some(path) => {
+            let file = File::create(path).map_err(|e| Error::io("create", path, e))?;
+            Some(Box::new(BufWriter::new(file)) as Box<dyn Write + Send>)
+        }
+        None => None,
+    };
+    let database = Database::open_or_create(&arguments.database)?;
+    let options = LoadOptions {
+        author: user(),
+        message: arguments.message.clone(),
+        source: source(&arguments.files),
+        memory: arguments.memory.saturating_mul(1 << 20),
+        refused,
+        progress: Some(show(&bar)),
+        ..LoadOptions::at(now())
+    };
+    let report = load(database.begin_load(options)?, messages)?;
+    bar.finish_and_clear();
+    print(&report, arguments, started)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Adds messages to a load, structures first, and commits it.
+fn load(mut load: Load, messages: Vec<Message>) -> Result<LoadReport> {
+    let (structures, data): (Vec<Message>, Vec<Message>) =
+        messages.into_iter().partition(|message| message.kind != Kind::CsvData);
+    for message in structures {
+        let Message { name, kind, reader } = message;
+        if kind == Kind::StructureXml21 || kind == Kind::StructureXml30 {
+            load.structures(structure::read_structures(reader, &name)?)?;
+        } else {
+            return Err(refuse(&name, kind));
+        }
+    }
+    for message in data {
+        load.csv(message.reader, &message.name)?;
+    }
+    load.commit()
+}
+
+fn refuse(name: &str, kind: Kind) -> Error {
+    let what = match kind {
+        Kind::DataXml => "SDMX-ML data; load SDMX-CSV",
+        Kind::Json => "SDMX-JSON; load SDMX-CSV",
+        _ => {
+            let reason = "neither an SDMX-ML structure message nor SDMX-CSV: the first cell of \
+                          SDMX-CSV is DATAFLOW or STRUCTURE";
+            return Error::syntax(name, reason);
+        }
+    };
+    Error::Unsupported { what: format!("{name}: {what}: this kind of message") }
+}
+
+fn open(path: &Path, bar: &ProgressBar) -> Result<Message> {
+    let name = path.display().to_string();
+    let plain = if name == "-" {
+        input::decompress(Box::new(Watched::new(io::stdin(), bar.clone())), "standard input")?
+    } else {
+        let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+        input::open(Watched::new(file, bar.clone()), &name)?
+    };
+    let mut reader = BufReader::with_capacity(1 << 18, plain);
+    let first = reader.fill_buf().map_err(|e| Error::io("read", path, e))?;
+    let kind = sniff(first);
+    Ok(Message { name, kind, reader })
+}
+
+/// The log's note of where the data came from.
+fn source(files: &[std::path::PathBuf]) -> Option<Source> {
+    let names = files.iter().filter_map(|path| path.file_name());
+    let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    let bytes = files.iter().filter_map(|path| path.metadata().ok()).map(|m| m.len()).sum();
+    Some(Source { name: names.join(", "), bytes, checksum: None })
+}
+
+/// Moves the bar while rows are read, and shows another while they are written.
+pub(super) fn show(reading: &ProgressBar) -> Box<dyn FnMut(Progress) + Send> {
+    let reading = reading.clone();
+    let writing: Arc<Mutex<Option<ProgressBar>>> = Arc::default();
+    Box::new(move |progress| match progress {
+        Progress::Reading(rows) => reading.set_message(format!("{} rows", words::count(rows))),
+        Progress::Writing(done, total) => {
+            reading.finish_and_clear();
+            let mut writing = writing.lock().unwrap_or_else(PoisonError::into_inner);
+            let bar = writing.get_or_insert_with(|| progress::rows("writing", total));
+            bar.set_length(total);
+            bar.set_position(done);
+        }
+    })
+}
+
+fn print(report: &LoadReport, arguments: &arguments::Load, started: Instant) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let seconds = started.elapsed().as_secs_f64();
+    write_report(report, &mut out)
+        .and_then(|()| match &arguments.keep_going {
+            Some(path) if report.refused > 0 => {
+                let refused = words::plural(report.refused, "bad row");
+                writeln!(out, "{refused} left out, and written to {}", path.display())?;
+                report.problems.iter().try_for_each(|problem| writeln!(out, "  {problem}"))
+            }
+            _ => Ok(()),
+        })
+        .and_then(|()| writeln!(out, "{seconds:.1} seconds"))
+        .map_err(|e| Error::io("write", "standard output", e))
+}
+
+/// Says what a load did.
+pub(super) fn write_report(report: &LoadReport, out: &mut impl Write) -> io::Result<()> {
+    for (id, names) in &report.named {
+        writeln!(out, "dataflow {id} is table {}.{}", names.schema, names.table)?;
+    }
+    match report.commit {
+        Some(number) => writeln!(out, "commit {number}")?,
+        None => writeln!(out, "nothing changed: everything was there already")?,
+    }
+    if report.artefacts > 0 {
+        writeln!(out, "{} added or changed", words::plural(report.artefacts, "artefact"))?;
+    }
+    let counts = report.counts;
+    if report.rows > 0 {
+        writeln!(
+            out,
+            "{} read: {} inserted, {} changed, {} unchanged",
+            words::plural(report.rows, "row"),
+            words::count(counts.inserted),
+            words::count(counts.changed),
+            words::count(counts.unchanged),
+        )?;
+    }
+    if report.bytes > 0 {
+        let touched = counts.inserted + counts.changed;
+        let each = words::bytes_each(report.bytes, touched);
+        writeln!(out, "{} written, {each} bytes an observation", words::bytes(report.bytes))?;
+    }
+    report.warnings.iter().try_for_each(|warning| writeln!(out, "note: {warning}"))
+}

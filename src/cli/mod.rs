@@ -1,0 +1,63 @@
+//! The command line: commands, progress, exit codes.
+//!
+//! Read in this order: `arguments` (what may be typed), `exit` (what the shell is told), `progress`,
+//! then one file a command: `load`, `sql`, `export`, `info`, `check`, `demo`.
+//!
+//! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
+
+mod arguments;
+mod check;
+mod demo;
+mod exit;
+mod export;
+mod info;
+mod load;
+mod progress;
+mod sql;
+mod words;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser as _;
+
+use crate::error::Result;
+use arguments::{Arguments, Command};
+
+/// Runs the command that the program was started with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments.command) {
+        Ok(code) => code,
+        Err(error) if exit::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // There is nobody left to tell if this fails.
+            drop(writeln!(io::stderr(), "sdmxdb: {error}"));
+            exit::code(&error)
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::Demo(demo) => demo::run(demo),
+        Command::Load(load) => load::run(load),
+        Command::Sql(sql) => sql::run(sql),
+        Command::Info(info) => info::run(info),
+        Command::Check(check) => check::run(check),
+        Command::Export(export) => export::run(export),
+    }
+}
+
+/// The time now, in microseconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "here the clock is read, and nowhere else")]
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Who is at work, as the operating system says.
+fn user() -> String {
+    ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default()
+}

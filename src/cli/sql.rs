@@ -1,0 +1,87 @@
+//! `sdmxdb sql`.
+
+use std::fs;
+use std::io::{self, BufWriter, Read, Write};
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Instant;
+
+use crate::cli::arguments;
+use crate::error::{Error, Result};
+use crate::query::render::{Format, render};
+use crate::query::{Connection, EngineOptions, Rows};
+use crate::store::Database;
+
+pub(super) fn run(arguments: &arguments::Sql) -> Result<ExitCode> {
+    let format = Format::parse(&arguments.format).ok_or_else(|| {
+        let names: Vec<&str> = Format::ALL.iter().map(|(name, _)| *name).collect();
+        let reason = format!("{:?} is none of {}", arguments.format, names.join(", "));
+        Error::invalid("--format", reason)
+    })?;
+    let sql = statements(arguments)?;
+    let connection = connect(&Database::open(&arguments.database)?, arguments.threads)?;
+    if let Some(runs) = arguments.bench {
+        return bench(&connection, &sql, runs);
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut started = Instant::now();
+    connection.run(&sql, |mut rows| {
+        let schema = rows.schema().clone();
+        if !schema.fields().is_empty() {
+            render(format, &schema, &mut rows, &mut out)?;
+        }
+        out.flush().map_err(|e| Error::io("write", "standard output", e))?;
+        if arguments.timing {
+            let milliseconds = started.elapsed().as_secs_f64() * 1e3;
+            drop(writeln!(io::stderr(), "time: {milliseconds:.3} ms"));
+        }
+        started = Instant::now();
+        Ok(())
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A connection that uses so many threads, or all processors.
+pub(super) fn connect(database: &Database, threads: Option<usize>) -> Result<Connection> {
+    let all = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = threads.and_then(NonZeroUsize::new).unwrap_or(all);
+    Connection::new(database.clone(), EngineOptions::new(threads))
+}
+
+fn statements(arguments: &arguments::Sql) -> Result<String> {
+    if let Some(command) = &arguments.command {
+        return Ok(command.clone());
+    }
+    if let Some(path) = &arguments.file {
+        return fs::read_to_string(path).map_err(|e| Error::io("read", path, e));
+    }
+    let mut sql = String::new();
+    let read = io::stdin().read_to_string(&mut sql);
+    read.map_err(|e| Error::io("read", "standard input", e))?;
+    Ok(sql)
+}
+
+/// Times a statement; its rows are counted and dropped.
+fn bench(connection: &Connection, sql: &str, runs: u32) -> Result<ExitCode> {
+    let mut times = Vec::new();
+    let mut rows = 0;
+    for run in 0..=runs.max(1) {
+        let started = Instant::now();
+        rows = 0;
+        connection.run(sql, |answer: Rows| {
+            for batch in answer {
+                rows += batch?.num_rows();
+            }
+            Ok(())
+        })?;
+        if run > 0 {
+            times.push(started.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    let (min, median, max) = (times[0], times[times.len() / 2], times[times.len() - 1]);
+    writeln!(io::stdout(), "{min:.3} {median:.3} {max:.3} {rows}")
+        .map_err(|e| Error::io("write", "standard output", e))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,134 @@
+//! Reads everything there is, and compares it with what is said about it.
+
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, Health, LiveSegment};
+use crate::error::{Error, Result};
+use crate::index::DimensionIndex;
+use crate::segment::{Segment, Wanted};
+use crate::store::database::Database;
+
+/// What a check found.
+#[derive(Debug, Default)]
+pub struct CheckReport {
+    /// Segments that were read.
+    pub segments: u64,
+    /// Observations in them, superseded ones included.
+    pub observations: u64,
+    /// Bytes of segments whose checksums were verified.
+    pub bytes: u64,
+    /// What is wrong, each with its file and place.
+    pub problems: Vec<Error>,
+}
+
+impl Database {
+    /// Verifies every checksum, every index against the keys, every stored total against the
+    /// values, and the manifests. `progress` is told how many of how many bytes are done.
+    ///
+    /// # Errors
+    ///
+    /// Only if the catalogue itself cannot be read: damage is reported, and the check goes on.
+    pub fn check(&self, mut progress: impl FnMut(u64, u64)) -> Result<CheckReport> {
+        let state = self.catalog().refresh()?;
+        let mut report = CheckReport { problems: self.catalog().check()?, ..CheckReport::default() };
+        if let Health::ReadOnly { reason } = self.health()
+            && report.problems.is_empty()
+        {
+            report.problems.push(Error::corrupt(self.path(), 0, reason));
+        }
+        let total = state.all_segments().map(|live| live.entry.bytes).sum();
+        for live in state.all_segments() {
+            match check_segment(self.catalog(), live) {
+                Ok(segment) => {
+                    report.observations += segment.footer().observations;
+                    report.problems.extend(check_totals(&segment).err());
+                }
+                Err(problem) => report.problems.push(problem),
+            }
+            report.segments += 1;
+            report.bytes += live.entry.bytes;
+            progress(report.bytes, total);
+        }
+        Ok(report)
+    }
+}
+
+/// Opens a segment of its own, so that every byte is read anew, and checks its tables.
+fn check_segment(catalog: &Arc<Catalog>, live: &LiveSegment) -> Result<Segment> {
+    let place = catalog.locate(live);
+    let file = catalog.disk().open(&place.path)?;
+    let segment = Segment::open(file, place.offset, place.length)?;
+    let footer = segment.footer();
+    let wrong = |reason: &str| Error::corrupt(&place.path, place.offset, reason);
+    let said = &live.entry;
+    if (said.series, said.chunks, said.partials) != (footer.series, footer.chunks, footer.partials) {
+        return Err(wrong("the manifest and the footer disagree on how much there is"));
+    }
+    let mut previous: Option<Vec<u32>> = None;
+    let mut keys = Vec::new();
+    for dimension in 0..footer.dimensions.len() {
+        let mut column = Vec::new();
+        segment.codes_into(dimension, &mut column)?;
+        let codes = u32::try_from(segment.codes(dimension)?.len()).unwrap_or(u32::MAX);
+        if DimensionIndex::build(&column, codes) != *segment.index(dimension)? {
+            let id = &footer.dimensions[dimension];
+            return Err(wrong(&format!("the index of dimension {id} does not fit the keys")));
+        }
+        keys.push(column);
+    }
+    for series in 0..footer.series as usize {
+        let order = footer.order.iter().map(|position| keys[usize::from(*position)][series]);
+        let key: Vec<u32> = order.collect();
+        if previous.as_ref().is_some_and(|before| *before >= key) {
+            return Err(wrong("the keys are not in ascending order"));
+        }
+        previous = Some(key);
+        for attribute in 0..footer.series_attributes.len() {
+            let series = u32::try_from(series).unwrap_or(u32::MAX);
+            segment.series_value(attribute, series)?;
+        }
+    }
+    segment.partials()?;
+    Ok(segment)
+}
+
+/// Decodes every chunk and compares its values with the stored totals.
+fn check_totals(segment: &Segment) -> Result<()> {
+    let footer = segment.footer();
+    let wanted = Wanted::all(footer.measures.len(), footer.observation_attributes.len());
+    let mut observations = 0;
+    for number in 0..segment.block_count() {
+        let block = segment.read_block(number)?;
+        let chunks: Vec<u32> = block.chunks().collect();
+        segment.decode_chunks(&block, &chunks, &wanted, |chunk, data| {
+            observations += data.observations() as u64;
+            for (attribute, run) in data.attributes.iter().enumerate() {
+                segment.observation_value(attribute, run.default)?;
+            }
+            for (measure, run) in data.measures.iter().enumerate() {
+                let total = segment.total(measure, chunk)?;
+                let mut sum = 0_i128;
+                let mut count = 0_u32;
+                for position in data.present(0..data.slots).flatten() {
+                    if let crate::model::Value::Decimal(decimal) = run.value(position)
+                        && let Some(scaled) = decimal.rescale(total.scale)
+                    {
+                        sum += scaled.mantissa;
+                        count += 1;
+                    }
+                }
+                if total.is_exact && (sum, count) != (total.sum, total.count) {
+                    let id = &footer.measures[measure];
+                    let reason = format!("the stored total of chunk {chunk} in {id} is wrong");
+                    return Err(segment.damage(reason));
+                }
+            }
+            Ok(())
+        })?;
+    }
+    if observations == footer.observations {
+        Ok(())
+    } else {
+        Err(segment.damage("the footer counts other observations".to_owned()))
+    }
+}
