@@ -14,12 +14,18 @@
 //! **Invariant:** no statement reads or writes a file, except what an operator spills into the
 //! folder that the engine was given.
 
+mod aggregate;
 pub mod catalogue;
 pub mod error;
 pub mod functions;
 pub mod guard;
 pub mod names;
+mod order;
+mod pushdown;
 pub mod render;
+mod scan;
 mod session;
+mod statistics;
+mod table;
 
 pub use session::{Answer, Connection, Engine, EngineOptions, Prepared, Rows, Session};

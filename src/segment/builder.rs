@@ -286,9 +286,10 @@ impl<'a> Builder<'a> {
     fn write_dimensions(&mut self) -> Result<()> {
         let keys = std::mem::take(&mut self.keys);
         let codes = std::mem::take(&mut self.schema.codes);
-        for (dimension, (column, codes)) in keys.iter().zip(&codes).enumerate() {
+        for (dimension, (mut column, codes)) in keys.into_iter().zip(codes).enumerate() {
+            let codes = drop_unused(&mut column, codes);
             let mut bytes = Vec::new();
-            encode_strings(codes, &mut bytes)?;
+            encode_strings(&codes, &mut bytes)?;
             self.section(SectionKind::Codes, dimension, 0, &bytes)?;
             for (page, codes) in (0..).zip(column.chunks(PAGE_ENTRIES)) {
                 let codes: Vec<u64> = codes.iter().map(|code| u64::from(*code)).collect();
@@ -298,7 +299,7 @@ impl<'a> Builder<'a> {
             }
             let code_count = u32::try_from(codes.len()).unwrap_or(u32::MAX);
             let mut bytes = Vec::new();
-            DimensionIndex::build(column, code_count).serialize(&mut bytes);
+            DimensionIndex::build(&column, code_count).serialize(&mut bytes);
             self.section(SectionKind::Index, dimension, 0, &bytes)?;
         }
         Ok(())
@@ -357,4 +358,22 @@ impl<'a> Builder<'a> {
         encode_u64(&column(|(_, extent)| u64::from(extent.checksum)), &mut bytes);
         self.section(SectionKind::Blocks, 0, 0, &bytes)
     }
+}
+
+/// Leaves out the codes that no series carries, such as those of rows that changed nothing: a
+/// reader takes every code of a segment for one that occurs.
+fn drop_unused(column: &mut [u32], codes: Vec<Box<str>>) -> Vec<Box<str>> {
+    let mut is_used = vec![false; codes.len()];
+    column.iter().for_each(|code| is_used[*code as usize] = true);
+    if is_used.iter().all(|is_used| *is_used) {
+        return codes;
+    }
+    let mut used = 0;
+    let mut numbers = Vec::with_capacity(codes.len());
+    for is_used in &is_used {
+        numbers.push(used);
+        used += u32::from(*is_used);
+    }
+    column.iter_mut().for_each(|code| *code = numbers[*code as usize]);
+    codes.into_iter().zip(is_used).filter_map(|(code, is_used)| is_used.then_some(code)).collect()
 }

@@ -59,7 +59,8 @@ impl Part {
     /// Learns the cube's numbers of the codes of a dimension.
     pub(crate) fn translate(&mut self, dimension: usize, table: &CodeTable) -> Result<()> {
         let own = self.segment.codes(dimension)?;
-        if own.len() == table.len() {
+        // The table has all codes of a full segment; of another, perhaps fewer.
+        if own.len() == table.len() && (self.is_full() || own.iter().eq(table.iter())) {
             return Ok(());
         }
         let to: Vec<u32> = own.iter().map(|code| table.number(code).unwrap_or(u32::MAX)).collect();

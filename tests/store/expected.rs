@@ -36,13 +36,14 @@ impl Expected {
             }
         }
         // Attributes reach every series that has an observation after the message, the last wins.
+        let mut periods: BTreeMap<Vec<String>, String> = BTreeMap::new();
+        if of_series.iter().any(|row| !row.series_attributes.is_empty()) {
+            let found = self.oracle.found(shape.flow);
+            periods.extend(found.map(|found| (found.key.clone(), found.period.to_owned())));
+        }
         for mut row in of_series.into_iter().filter(|row| !row.series_attributes.is_empty()) {
-            let period = {
-                let mut found = self.oracle.found(&row.flow);
-                found.find(|found| *found.key == row.key).map(|found| found.period.to_owned())
-            };
-            if let Some(period) = period {
-                row.period = period;
+            if let Some(period) = periods.get(&row.key) {
+                row.period.clone_from(period);
                 row.measures.clear();
                 row.attributes.clear();
                 self.oracle.merge([row]);

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, SchemaRef};
 use datafusion::common::runtime::JoinSet;
+use datafusion::common::Statistics;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
@@ -16,6 +18,7 @@ use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr
 use datafusion::physical_plan::coop::make_cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
+use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning};
 use datafusion::physical_plan::{PlanProperties, ReplaceChildrenOptions};
@@ -265,5 +268,20 @@ impl ExecutionPlan for SeriesAggregateExec {
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
+    }
+
+    fn statistics_from_inputs(
+        &self,
+        _: &[Arc<Statistics>],
+        _: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
+        let groups = self.spec.keys.key_count.min(self.scan.series.len());
+        let groups = usize::try_from(groups).unwrap_or(usize::MAX).max(1);
+        let rows = groups.saturating_mul(self.spec.keys.width());
+        let statistics = Statistics::new_unknown(&self.schema);
+        Ok(Arc::new(statistics.with_num_rows(match self.spec.keys.columns.as_slice() {
+            [] => Precision::Exact(1),
+            _ => Precision::Inexact(rows),
+        })))
     }
 }

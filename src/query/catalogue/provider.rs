@@ -187,7 +187,7 @@ impl Catalogue {
     fn cube(&self, position: usize) -> Result<Arc<dyn TableProvider>> {
         let state = self.directory.flow(position).map_err(to_datafusion)?;
         let cube = self.directory.snapshot().cube(&state.flow.id).map_err(to_datafusion)?;
-        Ok(Arc::new(CubeTable::new(cube, &state.names)))
+        Ok(Arc::new(CubeTable::new(cube).map_err(to_datafusion)?))
     }
 
     fn information(self: &Arc<Self>, table: &str) -> Result<Option<Arc<dyn TableProvider>>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, Schema};
 use datafusion::catalog::Session;
 use datafusion::common::cast::as_boolean_array;
@@ -19,13 +19,18 @@ pub(super) fn evaluate(
 ) -> Result<BooleanArray> {
     let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
     let schema = Arc::new(Schema::new(fields));
-    let batch = RecordBatch::try_new(Arc::clone(&schema), arrays)?;
+    let options = RecordBatchOptions::new().with_row_count(Some(count));
+    let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options)?;
     let schema = DFSchema::try_from(schema)?;
     let predicate = session.create_physical_expr(predicate.clone(), &schema)?;
     match predicate.evaluate(&batch)? {
         ColumnarValue::Array(array) => Ok(as_boolean_array(&array)?.clone()),
         ColumnarValue::Scalar(ScalarValue::Boolean(value)) => {
             Ok(std::iter::repeat_n(value, count).collect())
+        }
+        // The NULL that has no type.
+        ColumnarValue::Scalar(other) if other.is_null() => {
+            Ok(std::iter::repeat_n(None, count).collect())
         }
         ColumnarValue::Scalar(other) => {
             let array = other.to_array_of_size(count)?;

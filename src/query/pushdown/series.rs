@@ -33,6 +33,12 @@ impl Translation<'_> {
         if let [Content::Code(dimension)] = columns(self.source, filter).as_slice() {
             return self.codes(*dimension, filter, wanted);
         }
+        if filter.column_refs().is_empty() {
+            let value = evaluate(filter, Vec::new(), 1, self.session)?;
+            let holds = value.iter().next().flatten() == Some(wanted);
+            // A union of nothing selects no series.
+            return Ok(if holds { SeriesFilter::All } else { SeriesFilter::Or(Vec::new()) });
+        }
         match filter {
             Expr::Not(inner) => self.series(inner, !wanted),
             Expr::Alias(alias) => self.series(&alias.expr, wanted),

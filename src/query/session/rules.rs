@@ -9,6 +9,9 @@ use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
+use crate::query::aggregate::SeriesAggregation;
+use crate::query::order::SeriesOrder;
+
 /// Rules on logical plans that are left out, each with the reason.
 const LOGICAL_OUT: &[&str] = &[];
 
@@ -21,8 +24,11 @@ pub(super) fn logical() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     all.into_iter().filter(|rule| !LOGICAL_OUT.contains(&rule.name()) && !std::env::var("OUT").unwrap_or_default().split(',').any(|o| o == rule.name())).collect()
 }
 
-/// The rules on physical plans, in order.
+/// The rules on physical plans, in order. Ours come before anything is distributed over partitions.
 pub(super) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let all = PhysicalOptimizer::new().rules;
+    let mut all = PhysicalOptimizer::new().rules;
+    let first = all.iter().position(|rule| rule.name() == "join_selection").unwrap_or_default();
+    all.insert(first, Arc::new(SeriesOrder));
+    all.insert(first, Arc::new(SeriesAggregation));
     all.into_iter().filter(|rule| !PHYSICAL_OUT.contains(&rule.name()) && !std::env::var("OUT").unwrap_or_default().split(',').any(|o| o == rule.name())).collect()
 }

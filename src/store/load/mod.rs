@@ -382,9 +382,15 @@ impl Load {
             let cube = self.snapshot.cube(flow)?;
             let selections = cube.select(filter)?;
             for (part, series) in cube.parts().iter().zip(&selections.0) {
+                // Another filter may have chosen the same series.
+                let before = draft.superseded.iter().find(|known| known.segment == part.id());
+                let before = before.map_or_else(Selection::empty, |known| known.chunks.clone());
                 let mut chunks = Selection::empty();
                 for ordinal in series.iter() {
                     for chunk in part.live_chunks(ordinal)? {
+                        if before.contains(chunk) {
+                            continue;
+                        }
                         chunks.insert(chunk);
                         let observations = part.span(chunk)?.observations;
                         draft.record.counts.deleted += u64::from(observations);
@@ -392,7 +398,7 @@ impl Load {
                 }
                 if !chunks.is_empty() {
                     let (segment, partials) = (part.id(), Selection::empty());
-                    draft.superseded.push(Superseded { segment, chunks, partials });
+                    supersede(draft, Superseded { segment, chunks, partials });
                 }
             }
         }
@@ -416,7 +422,7 @@ impl Load {
         let ranks = intake.ranks(&order);
         let rows = intake.buffer.len();
         let create = Box::new(move || disk.create(&path));
-        let writer = FlowWriter::new(&intake, &cube, &order, &ranks, create)?;
+        let writer = FlowWriter::new(&intake, &cube, &order, &ranks, &draft.superseded, create)?;
         let mut options = self.options.progress.take();
         let outcome = writer.write(&ranks, |done| {
             if let Some(tell) = &mut options {
@@ -439,7 +445,7 @@ impl Load {
         counts.inserted += outcome.counts.inserted;
         counts.changed += outcome.counts.changed;
         counts.unchanged += outcome.counts.unchanged;
-        draft.superseded.extend(outcome.superseded);
+        outcome.superseded.into_iter().for_each(|more| supersede(draft, more));
         if let Some(summary) = outcome.segment {
             let (place, bytes) = match summary.written {
                 Written::Inline(bytes) => {
@@ -464,6 +470,17 @@ impl Load {
             });
         }
         Ok(())
+    }
+}
+
+/// Adds what is superseded of a segment to what is known of it: a commit names each segment once.
+fn supersede(draft: &mut Draft, more: Superseded) {
+    match draft.superseded.iter_mut().find(|known| known.segment == more.segment) {
+        Some(known) => {
+            known.chunks.union_with(&more.chunks);
+            known.partials.union_with(&more.partials);
+        }
+        None => draft.superseded.push(more),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::store::load::buffer::{Ranks, RowRecord, SLOT_BIAS, SLOT_BITS};
 use crate::store::load::intake::Intake;
 use crate::store::load::merge::merge;
 use crate::store::load::partials::PartialMerge;
+use crate::store::part::Part;
 
 /// What became of the rows of one dataflow.
 pub(super) struct Outcome {
@@ -54,6 +55,8 @@ pub(super) struct FlowWriter<'a> {
     /// For each attribute of the observation, the segment's number of each value; 0 if not asked.
     value_numbers: Vec<Vec<u32>>,
     superseded: HashMap<usize, Selection>,
+    /// For each part, the chunks that the load deletes before it adds anything.
+    deleted: Vec<Option<&'a Selection>>,
     counts: Counts,
     problems: Vec<Problem>,
     problem_count: u64,
@@ -80,6 +83,7 @@ impl<'a> FlowWriter<'a> {
         cube: &'a Arc<Cube>,
         order: &[u16],
         ranks: &Ranks,
+        deleted: &'a [Superseded],
         create: CreateFile<'a>,
     ) -> Result<Self> {
         let flow = &intake.flow;
@@ -104,6 +108,9 @@ impl<'a> FlowWriter<'a> {
         for (series, rank) in (0..).zip(&ranks.series) {
             by_rank[*rank as usize] = series;
         }
+        let deleted_of = |part: &Part| {
+            deleted.iter().find(|gone| gone.segment == part.id()).map(|gone| &gone.chunks)
+        };
         let value_numbers = intake.observation_attributes.iter();
         let value_numbers = value_numbers.map(|position| vec![0; intake.values[*position].len()]);
         Ok(Self {
@@ -112,6 +119,7 @@ impl<'a> FlowWriter<'a> {
             cube_numbers: (0..intake.codes.len()).map(cube_number).collect(),
             value_numbers: value_numbers.collect(),
             superseded: HashMap::new(),
+            deleted: cube.parts().iter().map(deleted_of).collect(),
             counts: Counts::default(),
             problems: Vec::new(),
             problem_count: 0,
@@ -348,7 +356,11 @@ impl<'a> FlowWriter<'a> {
         let mut existing = Vec::new();
         for (index, part) in self.cube.parts().iter().enumerate() {
             let Some(ordinal) = part.find(&key)? else { continue };
+            let deleted = self.deleted[index];
             for chunk in part.live_chunks(ordinal)? {
+                if deleted.is_some_and(|deleted| deleted.contains(chunk)) {
+                    continue;
+                }
                 let span = part.span(chunk)?;
                 let number = if span.form == PeriodForm::Other { 0 } else { chunk_number(span.first) };
                 existing.push(Existing { part: index, chunk, form: span.form, number });

@@ -1,0 +1,1 @@
+//! The sort on disk.
