@@ -1,7 +1,7 @@
 //! `sdmxdb load`.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +14,9 @@ use crate::cli::{arguments, now, user, words};
 use crate::error::{Error, Result};
 use crate::sdmx::{Kind, input, sniff, structure};
 use crate::store::{Database, Load, LoadOptions, LoadReport, Progress, Source};
+
+/// Bytes that tell the kind of a message.
+const SNIFFED_BYTES: u64 = 4 << 10;
 
 /// A message that is open, and known by its first bytes.
 struct Message {
@@ -86,16 +89,18 @@ fn refuse(name: &str, kind: Kind) -> Error {
 
 fn open(path: &Path, bar: &ProgressBar) -> Result<Message> {
     let name = path.display().to_string();
-    let plain = if name == "-" {
+    let mut plain = if name == "-" {
         input::decompress(Box::new(Watched::new(io::stdin(), bar.clone())), "standard input")?
     } else {
         let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
         input::open(Watched::new(file, bar.clone()), &name)?
     };
-    let mut reader = BufReader::with_capacity(1 << 18, plain);
-    let first = reader.fill_buf().map_err(|e| Error::io("read", path, e))?;
-    let kind = sniff(first);
-    Ok(Message { name, kind, reader })
+    let mut first = Vec::new();
+    let read = plain.by_ref().take(SNIFFED_BYTES).read_to_end(&mut first);
+    read.map_err(|e| Error::io("read", path, e))?;
+    let kind = sniff(&first);
+    let whole: Box<dyn Read + Send> = Box::new(Cursor::new(first).chain(plain));
+    Ok(Message { name, kind, reader: BufReader::with_capacity(1 << 18, whole) })
 }
 
 /// The log's note of where the data came from.

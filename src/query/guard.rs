@@ -17,7 +17,8 @@ use crate::limits::{STATEMENT_BYTES_MAX, STATEMENT_DEPTH_MAX};
 use crate::query::error::from_datafusion;
 
 /// What may be asked, for the reader of a refusal.
-const ALLOWED: &str = "; a statement is SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, SHOW, SET or RESET";
+const ALLOWED: &str =
+    "; a statement is SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, SHOW, SET or RESET";
 
 /// A statement that may run.
 #[derive(Clone, Debug)]
@@ -348,9 +349,8 @@ mod tests {
             let requests = parse(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
             assert_eq!(format!("{:?}", requests.first().expect("one")), expected, "{sql}");
         };
-        let set = |name: &str, value: &str| {
-            format!("Set {{ name: {name:?}, value: Some({value:?}) }}")
-        };
+        let set =
+            |name: &str, value: &str| format!("Set {{ name: {name:?}, value: Some({value:?}) }}");
         check("SET sdmx.language = 'fr'", &set("sdmx.language", "fr"));
         check("SET search_path TO ecb, bis", &set("search_path", "ecb, bis"));
         check("SET Extra_Float_Digits = 3", &set("extra_float_digits", "3"));

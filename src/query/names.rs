@@ -1,31 +1,9 @@
-//! From the names of SDMX to those of SQL, and from a wrong name to the nearest right one.
+//! Names as they are written in SQL, and from a wrong name to the nearest right one.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
-/// The longest name that PostgreSQL and its clients carry, in bytes.
-const NAME_BYTES_MAX: usize = 63;
 /// Names compared for a suggestion: a wrong name in a catalogue of any size answers at once.
 const COMPARED_MAX: usize = 20_000;
-
-/// The name in SQL of an agency, a codelist or a component: lower case, every character outside
-/// `[a-z0-9_]` as `_`, a leading digit after `_`, and cut at 63 bytes with a hash of the whole.
-///
-/// Dataflows and their components have fixed names in the catalogue; this is for what has none.
-pub fn fold(id: &str) -> String {
-    let mut name = String::with_capacity(id.len() + 1);
-    if id.is_empty() || id.starts_with(|c: char| c.is_ascii_digit()) {
-        name.push('_');
-    }
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' };
-    name.extend(id.chars().map(plain));
-    if name.len() > NAME_BYTES_MAX {
-        name.truncate(NAME_BYTES_MAX - 9);
-        // Writing to a string cannot fail.
-        write!(name, "_{:08x}", crc32c::crc32c(id.as_bytes())).unwrap_or_default();
-    }
-    name
-}
 
 /// A name as it must be written in SQL: between quotes where it is not plain.
 pub fn quoted(name: &str) -> Cow<'_, str> {
@@ -87,20 +65,6 @@ fn edits(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folds_what_would_need_quotes() {
-        let check = |id: &str, expected: &str| assert_eq!(fold(id), expected, "{id}");
-        check("ECB", "ecb");
-        check("ECB.DISS", "ecb_diss");
-        check("CL_CURRENCY", "cl_currency");
-        check("4F-SG", "_4f_sg");
-        check("Ü", "_");
-        check("", "_");
-        let long = "A".repeat(80);
-        assert_eq!(fold(&long).len(), NAME_BYTES_MAX);
-        assert_ne!(fold(&long), fold(&format!("{long}A")));
-    }
 
     #[test]
     fn quotes_what_is_not_plain() {

@@ -12,10 +12,10 @@ use datafusion::error::Result;
 use datafusion::physical_expr::PhysicalSortExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::execution_plan::ChildrenPropertiesMode;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, ReplaceChildrenOptions};
-use datafusion::physical_plan::execution_plan::ChildrenPropertiesMode;
 
 use crate::query::scan::{Content, SeriesScanExec};
 use crate::store::ScanOrder;

@@ -1,5 +1,7 @@
 //! What a scan knows about its answer before it reads an observation.
 
+use std::ops::Range;
+
 use arrow::array::Array;
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Constraint, Constraints, ScalarValue, Statistics};
@@ -43,7 +45,7 @@ pub fn of_scan(source: &Source, spec: &ScanSpec, series: &Selections) -> Result<
 /// An estimate: as many rows of the periods asked for as of all periods between first and last.
 fn filtered(source: &Source, spec: &ScanSpec, rows: usize) -> usize {
     let PeriodFilter::Slots(forms) = &spec.periods else { return rows };
-    let slots = |ranges: &[std::ops::Range<i32>]| ranges.iter().map(ExactSizeIterator::len).sum();
+    let slots = |ranges: &[Range<i32>]| ranges.iter().map(ExactSizeIterator::len).sum();
     let wanted: usize = forms.iter().map(|(_, ranges)| -> usize { slots(ranges) }).sum();
     let share = rows.saturating_mul(wanted) / source.slot_count().max(1);
     share.clamp(usize::from(rows > 0), rows.max(1))
@@ -56,20 +58,19 @@ fn of_column(source: &Source, content: Content, is_whole: bool) -> ColumnStatist
         Content::Code(dimension) => {
             let codes = source.codes(dimension);
             let count = codes.len();
-            let exact = |value| if is_whole { Precision::Exact(value) } else { Precision::Inexact(value) };
-            let code = |index: usize| ScalarValue::Utf8View(Some(codes.value(index).to_owned()));
+            let code = |index: usize| {
+                let code = ScalarValue::Utf8View(Some(codes.value(index).to_owned()));
+                if is_whole { Precision::Exact(code) } else { Precision::Inexact(code) }
+            };
             if count == 0 {
                 return ColumnStatistics { null_count: Precision::Exact(0), ..unknown };
             }
-            let bound = |value| match is_whole {
-                true => Precision::Exact(value),
-                false => Precision::Inexact(value),
-            };
+            let distinct = Precision::Inexact(count);
             ColumnStatistics {
                 null_count: Precision::Exact(0),
-                distinct_count: exact(count),
-                min_value: bound(code(0)),
-                max_value: bound(code(count - 1)),
+                distinct_count: if is_whole { Precision::Exact(count) } else { distinct },
+                min_value: code(0),
+                max_value: code(count - 1),
                 ..unknown
             }
         }

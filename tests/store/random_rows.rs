@@ -90,7 +90,7 @@ fn mixed(random: &mut Random) -> String {
         5 => text(PeriodForm::Day, 13_149 + number(random, 700)),
         6 => format!("2009-{:02}-{:02}/P1M", 1 + number(random, 12), 1 + number(random, 28)),
         7 => format!("2010-0{}-01T0{}:30:00Z", 1 + number(random, 9), number(random, 9)),
-        _ => text(PeriodForm::ReportingDay, 2012 * 366 + number(random, 1_000)),
+        _ => format!("{}-D{:03}", 2012 + number(random, 3), 1 + number(random, 365)),
     }
 }
 
@@ -161,12 +161,12 @@ fn observation(key: Vec<String>, period: String, random: &mut Random) -> Row {
 /// A message of [`MIX`] with distinct observations.
 pub fn mix(random: &mut Random) -> Vec<Row> {
     let mut rows = match random.below(20) {
-        0 => run_of_days(random),
-        1 => run_of_minutes(random),
-        2..5 => attributes_only(random),
+        0 if random.chance(0.5) => run_of_days(random),
+        0 => run_of_minutes(random),
+        1..5 => attributes_only(random),
         5..12 => scattered(random, 5, 2),
         12..18 => scattered(random, 40, 6),
-        _ => scattered(random, 1_500, 60),
+        _ => scattered(random, 600, 60),
     };
     let mut seen = BTreeSet::new();
     let is_attributes = |row: &Row| row.period.is_empty();
@@ -189,7 +189,7 @@ fn scattered(random: &mut Random, rows_max: u64, series_max: u64) -> Vec<Row> {
 fn run_of_days(random: &mut Random) -> Vec<Row> {
     let key = key_of("D", random);
     let first = number(random, 10_000) - 5_000;
-    let days = first..first + 500 + number(random, 8_000);
+    let days = first..first + 200 + number(random, 4_500);
     let days: Vec<i32> = days.filter(|_| random.chance(0.97)).collect();
     let row = |day| observation(key.clone(), text(PeriodForm::Day, day), random);
     days.into_iter().map(row).collect()
@@ -199,7 +199,7 @@ fn run_of_days(random: &mut Random) -> Vec<Row> {
 fn run_of_minutes(random: &mut Random) -> Vec<Row> {
     let key = vec!["H".to_owned(), "AT".to_owned(), one(&ITEMS[..2], random).to_owned()];
     let first = number(random, 10_000);
-    let minutes = first..first + 500 + number(random, 3_000);
+    let minutes = first..first + 200 + number(random, 1_800);
     let row = |at| observation(key.clone(), minute(at), random);
     let mut rows: Vec<Row> = minutes.map(row).collect();
     if random.chance(0.5) {

@@ -150,11 +150,7 @@ impl MeasureCells {
     }
 
     /// Counts a finite double.
-    pub(super) fn add_double(
-        &mut self,
-        (group, cell, width): (usize, usize, usize),
-        number: f64,
-    ) {
+    pub(super) fn add_double(&mut self, (group, cell, width): (usize, usize, usize), number: f64) {
         if let Some(sums) = &mut self.sums {
             sums.add_double(group, cell, number);
         }

@@ -10,9 +10,9 @@ use arrow::compute::take;
 use arrow::datatypes::{Field, Schema};
 use arrow::row::{RowConverter, SortField};
 use datafusion::error::Result;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 
 use crate::query::scan::{Content, SeriesScanExec, Source};
@@ -122,9 +122,12 @@ impl DimensionKey {
             return Ok(Self { dimension, number_of_code: None, values: codes, stride: 1 });
         }
         let count = codes.len();
-        let found = evaluate(source, &[expr], |content| {
-            (content == Content::Code(dimension)).then(|| Arc::clone(&codes))
-        }, count)?;
+        let found = evaluate(
+            source,
+            &[expr],
+            |content| (content == Content::Code(dimension)).then(|| Arc::clone(&codes)),
+            count,
+        )?;
         let (number_of_code, values) = distinct(&found)?;
         let values = values.into_iter().next().unwrap_or(codes);
         Ok(Self { dimension, number_of_code: Some(number_of_code), values, stride: 1 })
@@ -153,7 +156,7 @@ impl PeriodKey {
             return Ok(Some(Self { count: table.len(), number_of_place: None, values }));
         }
         let (number_of_place, values) = distinct(&values)?;
-        let count = values.first().map_or(0, |values| values.len());
+        let count = values.first().map_or(0, Array::len);
         Ok(Some(Self { count, number_of_place: Some(number_of_place), values }))
     }
 }

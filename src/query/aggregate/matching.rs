@@ -126,11 +126,14 @@ fn argument(function: &AggregateFunctionExpr) -> Option<Arc<dyn PhysicalExpr>> {
     }
 }
 
+/// A scan, and expressions over its output.
+type OverScan<'a> = (&'a SeriesScanExec, Vec<Arc<dyn PhysicalExpr>>);
+
 /// The scan below `plan`, and `exprs` over its output instead of that of `plan`.
 fn through_projections(
     plan: &Arc<dyn ExecutionPlan>,
     mut exprs: Vec<Arc<dyn PhysicalExpr>>,
-) -> Result<Option<(&SeriesScanExec, Vec<Arc<dyn PhysicalExpr>>)>> {
+) -> Result<Option<OverScan<'_>>> {
     let mut plan = plan;
     while let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
         for expr in &mut exprs {

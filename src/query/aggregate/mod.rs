@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `spec` (what one aggregation computes, as plain values), `keys` (from group
 //! expressions to numbers of groups and periods), `matching` (the rule that finds such plans),
-//! `groups`, `sums`, `exact` and `cells` (the state), `work` (one thread's share), `operator`
+//! `groups`, `sums`, `exact` and `cells` (the state), `target` and `work` (one thread's share), `operator`
 //! ([`SeriesAggregateExec`], which runs the threads and merges them), `output`.
 //!
 //! **Exact.** A sum is an integer and a scale until the end, where it becomes the nearest double.
@@ -18,6 +18,7 @@ mod operator;
 mod output;
 mod spec;
 mod sums;
+mod target;
 mod work;
 
 pub use matching::SeriesAggregation;

@@ -6,15 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, SchemaRef};
-use datafusion::common::runtime::JoinSet;
 use datafusion::common::Statistics;
+use datafusion::common::runtime::JoinSet;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr};
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, PhysicalExpr, PhysicalSortExpr,
+};
 use datafusion::physical_plan::coop::make_cooperative;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::metrics::{BaselineMetrics, ExecutionPlanMetricsSet, MetricsSet};
@@ -25,12 +27,12 @@ use datafusion::physical_plan::{PlanProperties, ReplaceChildrenOptions};
 use futures::{TryStreamExt, stream};
 
 use crate::error;
+use crate::query::aggregate::AggregateSpec;
 use crate::query::aggregate::cells::Cells;
 use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::keys::KeyColumn;
 use crate::query::aggregate::output::Output;
 use crate::query::aggregate::work::Work;
-use crate::query::aggregate::AggregateSpec;
 use crate::query::error::{from_datafusion, to_datafusion};
 use crate::query::scan::{ScanSpec, Source, split};
 use crate::store::{PeriodFilter, Selections};
@@ -120,9 +122,8 @@ impl SeriesAggregateExec {
         let name = format!("SeriesAggregate[{thread}] {}", self.source.name());
         let reservation = MemoryConsumer::new(name).register(context.memory_pool());
         let mut work = Work::new(&self.source, &self.scan, &self.spec, &shares.cancelled);
-        let mut reserve = |bytes: usize| {
-            reservation.try_resize(bytes).map_err(|e| from_datafusion(&e))
-        };
+        let mut reserve =
+            |bytes: usize| reservation.try_resize(bytes).map_err(|e| from_datafusion(&e));
         reserve(work.memory_bytes())?;
         loop {
             let share = shares.next.fetch_add(1, Ordering::Relaxed);
@@ -203,7 +204,8 @@ impl DisplayAs for SeriesAggregateExec {
         };
         write!(f, "SeriesAggregateExec: ")?;
         write!(f, "groups=[{}], aggregates=[{}], ", names(keys), names(functions))?;
-        let reads = !matches!(self.scan.periods, PeriodFilter::All) || self.spec.keys.periods.is_some();
+        let reads =
+            !matches!(self.scan.periods, PeriodFilter::All) || self.spec.keys.periods.is_some();
         write!(f, "from={}, ", if reads { "observations" } else { "totals" })?;
         self.scan.describe(&self.source, f)
     }

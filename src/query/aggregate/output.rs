@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::array::UInt32Array;
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
@@ -91,9 +91,10 @@ impl Output {
                 KeyColumn::Period(index) => {
                     let numbers = cells.iter().map(|(_, cell)| u32::try_from(*cell));
                     let numbers = numbers.map(|number| number.unwrap_or(u32::MAX));
-                    let periods = keys.periods.iter().flat_map(|periods| periods.values.get(*index));
+                    let periods =
+                        keys.periods.as_ref().and_then(|periods| periods.values.get(*index));
                     let numbers = UInt32Array::from_iter_values(numbers);
-                    match periods.into_iter().next() {
+                    match periods {
                         Some(values) => take(values, &numbers, None)?,
                         None => Arc::new(numbers),
                     }

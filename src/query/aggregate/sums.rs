@@ -191,19 +191,15 @@ impl Sums {
         let factor = power(self.scales[row] - scale)?;
         let narrow = i64::try_from(factor).ok();
         let added = narrow.and_then(|factor| bound.checked_mul(factor.unsigned_abs()));
-        match (narrow, added.filter(|added| *added <= NARROW_MAX)) {
-            (Some(factor), Some(added)) => {
-                if self.bounds[row].saturating_add(added) > NARROW_MAX {
-                    self.empty(row)?;
-                }
-                self.bounds[row] += added;
-                Ok(Way::Narrow(factor))
+        if let (Some(factor), Some(added)) = (narrow, added.filter(|added| *added <= NARROW_MAX)) {
+            if self.bounds[row].saturating_add(added) > NARROW_MAX {
+                self.empty(row)?;
             }
-            _ => {
-                self.widen();
-                Ok(Way::Wide(factor))
-            }
+            self.bounds[row] += added;
+            return Ok(Way::Narrow(factor));
         }
+        self.widen();
+        Ok(Way::Wide(factor))
     }
 
     /// Brings a row to a larger scale.
@@ -304,7 +300,10 @@ mod tests {
         check(&["9223372036854775807", "0.000001"], "9223372036854775807.000001");
         check(&["0.0000000000000000001", "5000000000000"], "5000000000000.0000000000000000001");
         check(&["-9223372036854775807", "-9223372036854775807.5"], "-18446744073709551614.5");
-        check(&["123456789012345678901234567890", "0.5", "-0.25"], "123456789012345678901234567890.25");
+        check(
+            &["123456789012345678901234567890", "0.5", "-0.25"],
+            "123456789012345678901234567890.25",
+        );
     }
 
     #[test]

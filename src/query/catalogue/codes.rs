@@ -8,7 +8,7 @@ use datafusion::common::Result;
 
 use crate::model::{Code, Codelist, Component};
 use crate::query::catalogue::columns::Columns;
-use crate::query::names;
+use crate::store::fold;
 
 /// How deep a hierarchy may be before its level is left out: a list that is its own ancestor must
 /// not hang us.
@@ -63,7 +63,7 @@ fn table(
         .key("code", rows.iter().map(|row| row.id))
         .text("name", rows.iter().map(name));
     for spoken in languages(list) {
-        let column = format!("name_{}", names::fold(&spoken));
+        let column = format!("name_{}", fold(&spoken));
         columns = columns.text(column, known().map(|code| code?.names.exact(&spoken)));
     }
     let parents: BTreeSet<&str> =

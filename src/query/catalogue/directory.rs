@@ -3,12 +3,13 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::mem::swap;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 use crate::model::{Artefact, ArtefactId, Artefacts, Codelist};
 use crate::query::names;
-use crate::store::{FlowState, Snapshot};
+use crate::store::{FlowState, Snapshot, fold};
 
 /// What a table's name stands for. A flow is meant by its position among [`Snapshot::flows`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,9 +125,8 @@ impl Directory {
             agency.is_none_or(|agency| agency == id.agency || agency == state.names.schema)
                 && (id.id == table || version == Some(id.version.as_str()))
         });
-        let newest = found.max_by(|(_, a), (_, b)| {
-            version_order(&a.flow.id.version, &b.flow.id.version)
-        });
+        let newest =
+            found.max_by(|(_, a), (_, b)| version_order(&a.flow.id.version, &b.flow.id.version));
         newest.map(|(position, _)| Target::Exact(position))
     }
 
@@ -151,7 +151,7 @@ impl Directory {
         all.dedup_by(|later, first| {
             let same = later.0 == first.0;
             if same && matches!(later.1, Target::Flow(_)) {
-                std::mem::swap(later, first);
+                swap(later, first);
             }
             same
         });
@@ -171,8 +171,8 @@ impl Directory {
                     let id = &list.identity.id;
                     // The schema of an agency is that of its dataflows where it has any.
                     let schema = schemas.get(id.agency.as_str()).map(|s| (*s).to_owned());
-                    let schema = schema.unwrap_or_else(|| names::fold(&id.agency));
-                    let key = (schema, names::fold(&id.id));
+                    let schema = schema.unwrap_or_else(|| fold(&id.agency));
+                    let key = (schema, fold(&id.id));
                     lists.entry(key).or_default().push(id);
                 }
             }
@@ -183,7 +183,7 @@ impl Directory {
                 for (place, id) in versions.into_iter().enumerate() {
                     let name = match place {
                         0 => table.clone(),
-                        _ => names::fold(&format!("{table}_v{}", id.version)),
+                        _ => fold(&format!("{table}_v{}", id.version)),
                     };
                     tables.entry(name).or_insert_with(|| id.clone());
                 }
@@ -191,7 +191,6 @@ impl Directory {
             all
         })
     }
-
 }
 
 /// The codelist that `ECB:CL_CURRENCY` (its newest version) or `ECB:CL_CURRENCY(1.0)` names.

@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use datafusion::catalog::memory::MemorySourceConfig;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType};
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, Operator, TableProviderFilterPushDown, TableType,
+};
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::query::catalogue::columns::Columns;
@@ -116,7 +118,9 @@ impl TableProvider for ColumnsTable {
 
 /// The text that a condition `column = 'text'` asks for.
 fn equal_text<'a>(filter: &'a Expr, column: &str) -> Option<&'a str> {
-    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = filter else { return None };
+    let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) = filter else {
+        return None;
+    };
     match (left.as_ref(), right.as_ref()) {
         (Expr::Column(found), Expr::Literal(value, _))
         | (Expr::Literal(value, _), Expr::Column(found))

@@ -79,7 +79,8 @@ impl Catalogue {
 
     /// The schemas, in order.
     pub fn schema_names(&self) -> Vec<String> {
-        let mut all: Vec<String> = self.directory.schemas().into_iter().map(str::to_owned).collect();
+        let mut all: Vec<String> =
+            self.directory.schemas().into_iter().map(str::to_owned).collect();
         all.extend([INFORMATION, OWN, SEARCH_SCHEMA].map(str::to_owned));
         all.extend(self.added.iter().map(|(name, _)| name.clone()));
         all.sort_unstable();
@@ -104,7 +105,9 @@ impl Catalogue {
             _ => {
                 let kind = |target: &Target| match target {
                     Target::Exact(_) | Target::Labels(_) => TableType::View,
-                    Target::Flow(_) | Target::Dimension(..) | Target::Codelist(_) => TableType::Base,
+                    Target::Flow(_) | Target::Dimension(..) | Target::Codelist(_) => {
+                        TableType::Base
+                    }
                 };
                 let tables = self.directory.tables(schema).into_iter();
                 tables.map(|(name, target)| (name, kind(&target))).collect()
@@ -173,7 +176,8 @@ impl Catalogue {
                 Arc::new(listing.with_primary_key())
             }
             Target::Codelist(id) => {
-                let (snapshot, language) = (Arc::clone(self.directory.snapshot()), self.language.clone());
+                let (snapshot, language) =
+                    (Arc::clone(self.directory.snapshot()), self.language.clone());
                 let id = id.clone();
                 Arc::new(Listing::new(move |rows| {
                     let list = snapshot.artefacts().codelist(&id);
@@ -193,9 +197,9 @@ impl Catalogue {
     fn information(self: &Arc<Self>, table: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let catalogue = Arc::clone(self);
         Ok(match table {
-            "schemata" => Some(Arc::new(Listing::new(move |rows| {
-                information::schemata(&catalogue, rows)
-            })?)),
+            "schemata" => {
+                Some(Arc::new(Listing::new(move |rows| information::schemata(&catalogue, rows))?))
+            }
             "tables" => {
                 Some(Arc::new(Listing::new(move |rows| information::tables(&catalogue, rows))?))
             }
@@ -240,12 +244,14 @@ impl Catalogue {
             }
         }
         let schemas = self.directory.schemas();
-        let mut found = schemas.iter().filter(|schema| self.directory.find(schema, table).is_some());
+        let mut found =
+            schemas.iter().filter(|schema| self.directory.find(schema, table).is_some());
         match (found.next(), found.next()) {
             (Some(schema), None) => self.provider(schema, table),
             (Some(first), Some(second)) => {
                 let all = [first, second].into_iter().chain(found);
-                let all: Vec<String> = all.map(|s| format!("{s}.{}", names::quoted(table))).collect();
+                let all: Vec<String> =
+                    all.map(|s| format!("{s}.{}", names::quoted(table))).collect();
                 let reason = format!("is in several schemas; write one of {}", all.join(", "));
                 Err(to_datafusion(Error::invalid(format!("table {table}"), reason)))
             }

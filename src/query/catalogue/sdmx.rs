@@ -51,7 +51,9 @@ pub(super) fn dataflows(directory: &Directory, rows: bool, language: &str) -> Re
 pub(super) fn components(directory: &Directory, rows: bool, language: &str) -> Result<RecordBatch> {
     let states = directory.snapshot().flows().iter().filter(|_| rows);
     let all: Vec<(&FlowState, usize, &Component)> = states
-        .flat_map(|state| state.flow.components().iter().enumerate().map(move |(i, c)| (state, i, c)))
+        .flat_map(|state| {
+            state.flow.components().iter().enumerate().map(move |(i, c)| (state, i, c))
+        })
         .collect();
     let components = || all.iter().map(|(_, _, component)| *component);
     let flows = || all.iter().map(|(state, _, _)| &state.flow.id);
@@ -67,7 +69,10 @@ pub(super) fn components(directory: &Directory, rows: bool, language: &str) -> R
         .key("role", components().map(|component| role(&component.role)))
         .text("attached_to", all.iter().map(|(state, _, component)| attached_to(state, component)))
         .text("name", components().map(|component| component.names.best(language)))
-        .text("codelist", components().map(|component| codelist(component).map(|id| id.to_string())))
+        .text(
+            "codelist",
+            components().map(|component| codelist(component).map(ToString::to_string)),
+        )
         .key("text_type", components().map(|component| text_type(component.text_type)))
         .count(
             "max_length",
@@ -119,7 +124,11 @@ pub(super) fn codes(artefacts: &Artefacts, rows: bool, language: &str) -> Result
 }
 
 /// One row a node of each hierarchy, parents before children.
-pub(super) fn hierarchies(artefacts: &Artefacts, rows: bool, language: &str) -> Result<RecordBatch> {
+pub(super) fn hierarchies(
+    artefacts: &Artefacts,
+    rows: bool,
+    language: &str,
+) -> Result<RecordBatch> {
     let mut nodes = Vec::new();
     for artefact in artefacts.iter().filter(|_| rows) {
         let Artefact::HierarchicalCodelist(list) = artefact else { continue };
@@ -186,7 +195,9 @@ fn attached_to(state: &FlowState, component: &Component) -> Option<String> {
     let dimensions = state.flow.dimensions();
     match &component.role {
         ComponentRole::KeyAttribute(of) if of.is_empty() => Some("dataflow".to_owned()),
-        ComponentRole::KeyAttribute(of) if of.len() == dimensions.len() => Some("series".to_owned()),
+        ComponentRole::KeyAttribute(of) if of.len() == dimensions.len() => {
+            Some("series".to_owned())
+        }
         ComponentRole::KeyAttribute(of) => {
             let ids = of.iter().filter_map(|place| dimensions.get(*place)).map(|d| d.id.as_str());
             Some(ids.collect::<Vec<_>>().join(", "))

@@ -30,7 +30,10 @@ pub(super) fn exact(table: Arc<dyn TableProvider>, name: &str) -> Result<ViewTab
     let schema = table.schema();
     let columns = schema.fields().iter().map(|field| {
         let column = Expr::Column(Column::new(Some(name), field.name()));
-        match field.metadata().get(SDMX_ID).filter(|_| is_component(field.metadata().get(SDMX_ROLE)))
+        match field
+            .metadata()
+            .get(SDMX_ID)
+            .filter(|_| is_component(field.metadata().get(SDMX_ROLE)))
         {
             Some(id) if id != field.name() => column.alias(id),
             _ => column,

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
 };
 use hashbrown::HashMap;
 
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::model::Codelist;
 use crate::query::catalogue::find_codelist;
 use crate::query::error::to_datafusion;
@@ -49,7 +49,7 @@ impl Labels {
     /// # Errors
     ///
     /// [`Error::NotFound`] if there is no such list.
-    pub fn map(&self, list: &str, language: &str) -> crate::error::Result<Arc<LabelMap>> {
+    pub fn map(&self, list: &str, language: &str) -> error::Result<Arc<LabelMap>> {
         let key = (list.to_owned(), language.to_owned());
         let mut maps = self.maps.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(map) = maps.get(&key) {
@@ -169,13 +169,11 @@ fn constant(
     index: usize,
     what: &'static str,
 ) -> Result<Option<String>> {
-    match arguments.args.get(index) {
-        Some(ColumnarValue::Scalar(value)) => Ok(value.try_as_str().flatten().map(str::to_owned)),
-        _ => {
-            let reason = format!("the {what} must be a constant, such as 'ECB:CL_CURRENCY' or 'fr'");
-            Err(to_datafusion(Error::invalid("label", reason)))
-        }
+    if let Some(ColumnarValue::Scalar(value)) = arguments.args.get(index) {
+        return Ok(value.try_as_str().flatten().map(str::to_owned));
     }
+    let reason = format!("the {what} must be a constant, such as 'ECB:CL_CURRENCY' or 'fr'");
+    Err(to_datafusion(Error::invalid("label", reason)))
 }
 
 #[cfg(test)]
@@ -187,10 +185,13 @@ mod tests {
         let code = |id: &str, en: &str, fr: Option<&str>| Code {
             id: id.to_owned(),
             names: Names(
-                [Some(("en".to_owned(), en.to_owned())), fr.map(|t| ("fr".to_owned(), t.to_owned()))]
-                    .into_iter()
-                    .flatten()
-                    .collect(),
+                [
+                    Some(("en".to_owned(), en.to_owned())),
+                    fr.map(|t| ("fr".to_owned(), t.to_owned())),
+                ]
+                .into_iter()
+                .flatten()
+                .collect(),
             ),
             ..Code::default()
         };

@@ -161,10 +161,10 @@ mod tests {
 
     fn day(kind: fn(Span) -> i32, text: &str) -> String {
         let found = days(&StringViewArray::from(vec![text]), kind).expect("a period");
-        found.value_as_date(0).filter(|_| found.is_valid(0)).map_or_else(
-            || "null".to_owned(),
-            |date| date.to_string(),
-        )
+        found
+            .value_as_date(0)
+            .filter(|_| found.is_valid(0))
+            .map_or_else(|| "null".to_owned(), |date| date.to_string())
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Evaluates a predicate over a small table, once per plan.
 
+use std::iter;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
@@ -26,11 +27,11 @@ pub(super) fn evaluate(
     match predicate.evaluate(&batch)? {
         ColumnarValue::Array(array) => Ok(as_boolean_array(&array)?.clone()),
         ColumnarValue::Scalar(ScalarValue::Boolean(value)) => {
-            Ok(std::iter::repeat_n(value, count).collect())
+            Ok(iter::repeat_n(value, count).collect())
         }
         // The NULL that has no type.
         ColumnarValue::Scalar(other) if other.is_null() => {
-            Ok(std::iter::repeat_n(None, count).collect())
+            Ok(iter::repeat_n(None, count).collect())
         }
         ColumnarValue::Scalar(other) => {
             let array = other.to_array_of_size(count)?;

@@ -81,30 +81,27 @@ impl Translation<'_> {
 
 /// The texts of `column = 'A'` and `column IN ('A', 'B')`, which need no evaluation.
 fn listed(predicate: &Expr) -> Option<Vec<&str>> {
-    let text = |expr: &'_ Expr| -> bool { matches!(expr, Expr::Literal(..)) };
     match predicate {
         Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => {
-            let literal = match (left.as_ref(), right.as_ref()) {
-                (Expr::Column(_), literal) | (literal, Expr::Column(_)) if text(literal) => literal,
-                _ => return None,
-            };
-            Some(literal_text(literal)?.into_iter().collect())
+            match (left.as_ref(), right.as_ref()) {
+                (Expr::Column(_), other) | (other, Expr::Column(_)) => Some(vec![text(other)?]),
+                _ => None,
+            }
         }
         Expr::InList(list) if !list.negated && matches!(list.expr.as_ref(), Expr::Column(_)) => {
-            let texts = list.list.iter().map(literal_text).collect::<Option<Vec<_>>>()?;
-            Some(texts.into_iter().flatten().collect())
+            list.list.iter().map(text).collect()
         }
         _ => None,
     }
 }
 
-/// The text of a literal, `None` inside for NULL, which equals nothing.
-fn literal_text(expr: &Expr) -> Option<Option<&str>> {
+/// The text of a literal that is not NULL.
+fn text(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Literal(
             ScalarValue::Utf8(text) | ScalarValue::LargeUtf8(text) | ScalarValue::Utf8View(text),
             _,
-        ) => Some(text.as_deref()),
+        ) => text.as_deref(),
         _ => None,
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::{Display, LowerExp, Write};
 
-use arrow::array::{Array, AsArray, Float32Array, Float64Array, RecordBatch, StringArray, StringViewArray};
+use arrow::array::{
+    Array, AsArray, Float32Array, Float64Array, RecordBatch, StringArray, StringViewArray,
+};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
@@ -101,11 +103,7 @@ pub(super) fn write_double(number: f64, out: &mut String) {
 }
 
 /// As PostgreSQL, with an exponent below 1e-4 and from 1e15 on.
-fn write_shortest<T: Display + LowerExp>(
-    number: T,
-    size: f64,
-    out: &mut String,
-) {
+fn write_shortest<T: Display + LowerExp>(number: T, size: f64, out: &mut String) {
     let written = if size.is_nan() {
         out.push_str("NaN");
         Ok(())

@@ -129,7 +129,12 @@ mod tests {
             ("day", Arc::new(Date32Array::from(vec![Some(0), Some(18_630), None, None]))),
             (
                 "at",
-                Arc::new(TimestampMicrosecondArray::from(vec![Some(0), Some(1_500_000), None, None])),
+                Arc::new(TimestampMicrosecondArray::from(vec![
+                    Some(0),
+                    Some(1_500_000),
+                    None,
+                    None,
+                ])),
             ),
         ];
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, c)| (n, c, true)))

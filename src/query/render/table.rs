@@ -19,6 +19,10 @@ pub(super) fn write(
     rows: &mut dyn Iterator<Item = Result<RecordBatch>>,
     out: &mut dyn Write,
 ) -> Result<u64> {
+    if schema.fields().is_empty() {
+        // SET and its like have nothing to show.
+        return Ok(0);
+    }
     let kinds = kinds(schema);
     let mut widths: Vec<usize> = schema.fields().iter().map(|f| width(f.name())).collect();
     let mut ahead = Vec::new();

@@ -4,6 +4,7 @@
 //! whole chunk (codes, attributes of the key) is added once a run, as numbers that are turned into
 //! texts a batch at a time.
 
+use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -64,11 +65,7 @@ struct Distinct {
 
 impl BatchBuilder {
     /// A builder of the columns `projection` of the table.
-    pub(super) fn new(
-        source: Arc<Source>,
-        schema: SchemaRef,
-        projection: &[usize],
-    ) -> Self {
+    pub(super) fn new(source: Arc<Source>, schema: SchemaRef, projection: &[usize]) -> Self {
         let has_table = source.has_only_regular_periods();
         let mut columns = Vec::with_capacity(projection.len());
         for column in projection {
@@ -87,17 +84,15 @@ impl BatchBuilder {
                     nulls: Vec::new(),
                     has_nulls: false,
                 },
-                Content::Text(measure) => ColumnBuilder::Text {
-                    measure,
-                    texts: StringViewBuilder::new(),
-                },
+                Content::Text(measure) => {
+                    ColumnBuilder::Text { measure, texts: StringViewBuilder::new() }
+                }
                 Content::KeyAttribute(attribute) => {
                     ColumnBuilder::KeyAttribute { attribute, values: Distinct::default() }
                 }
-                Content::Attribute(attribute) => ColumnBuilder::Attribute {
-                    attribute,
-                    values: Distinct::default(),
-                },
+                Content::Attribute(attribute) => {
+                    ColumnBuilder::Attribute { attribute, values: Distinct::default() }
+                }
             });
         }
         let (runs, text) = (Vec::new(), Vec::new());
@@ -189,11 +184,13 @@ impl ColumnBuilder {
             }
             Self::Number { values, nulls, has_nulls, .. } => {
                 let nulls = fresh(nulls);
-                let valid = std::mem::take(has_nulls)
+                let valid = mem::take(has_nulls)
                     .then(|| nulls.iter().map(|null| !null).collect::<Vec<bool>>().into());
                 Arc::new(Float64Array::new(fresh(values).into(), valid))
             }
-            Self::KeyAttribute { values, .. } | Self::Attribute { values, .. } => values.finish()?,
+            Self::KeyAttribute { values, .. } | Self::Attribute { values, .. } => {
+                values.finish()?
+            }
         })
     }
 }
@@ -201,7 +198,7 @@ impl ColumnBuilder {
 /// Takes the rows of a batch, and leaves room for as many.
 fn fresh<T>(rows: &mut Vec<T>) -> Vec<T> {
     let room = Vec::with_capacity(rows.len());
-    std::mem::replace(rows, room)
+    mem::replace(rows, room)
 }
 
 impl Distinct {
@@ -298,15 +295,17 @@ impl Rows<'_> {
         position: impl Fn(&T) -> u16 + Copy + 'b,
     ) -> impl Iterator<Item = (usize, &'b T)> + 'b {
         let mut before = 0;
-        self.runs.iter().take(if entries.is_empty() { 0 } else { usize::MAX }).flat_map(move |run| {
-            let at = move |entry: &T| usize::from(position(entry));
-            let low = entries.partition_point(|entry| at(entry) < run.start);
-            let high = entries.partition_point(|entry| at(entry) < run.end);
-            let base = before;
-            before += run.len();
-            let start = run.start;
-            entries[low..high].iter().map(move |entry| (base + at(entry) - start, entry))
-        })
+        self.runs.iter().take(if entries.is_empty() { 0 } else { usize::MAX }).flat_map(
+            move |run| {
+                let at = move |entry: &T| usize::from(position(entry));
+                let low = entries.partition_point(|entry| at(entry) < run.start);
+                let high = entries.partition_point(|entry| at(entry) < run.end);
+                let base = before;
+                before += run.len();
+                let start = run.start;
+                entries[low..high].iter().map(move |entry| (base + at(entry) - start, entry))
+            },
+        )
     }
 
     /// Corrects the rows that have no number, or a text that stands for one. Says whether there

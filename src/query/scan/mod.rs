@@ -111,13 +111,8 @@ fn properties(
     let equivalence = EquivalenceProperties::new_with_orderings(schema, ordering)
         .with_constraints(constraints.unwrap_or_default());
     let partitioning = Partitioning::UnknownPartitioning(partitions);
-    PlanProperties::new(
-        equivalence,
-        partitioning,
-        EmissionType::Incremental,
-        Boundedness::Bounded,
-    )
-    .with_scheduling_type(SchedulingType::Cooperative)
+    PlanProperties::new(equivalence, partitioning, EmissionType::Incremental, Boundedness::Bounded)
+        .with_scheduling_type(SchedulingType::Cooperative)
 }
 
 impl DisplayAs for SeriesScanExec {

@@ -4,8 +4,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Date32Array, StringViewArray, StringViewBuilder};
 use arrow::array::TimestampMicrosecondArray;
+use arrow::array::{Array, ArrayRef, Date32Array, StringViewArray, StringViewBuilder};
 use chrono::NaiveDateTime;
 
 use crate::limits::PERIOD_TABLE_SLOTS_MAX;
@@ -60,6 +60,11 @@ impl PeriodTable {
     /// The number of periods.
     pub fn len(&self) -> usize {
         self.texts.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
     }
 
     /// What a column shows for each of them; absent for a column that is not about periods.

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::iter;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -171,9 +172,10 @@ fn columns(
     forms: &[(PeriodForm, Range<i32>)],
     has_other_periods: bool,
 ) -> Vec<(Field, Content)> {
-    let moment = match has_other_periods {
-        true => DataType::Timestamp(TimeUnit::Microsecond, None),
-        false => DataType::Date32,
+    let moment = if has_other_periods {
+        DataType::Timestamp(TimeUnit::Microsecond, None)
+    } else {
+        DataType::Date32
     };
     // Weeks and days that a reporting year does not have begin and end nowhere.
     let may_lack_days = has_other_periods
@@ -229,7 +231,7 @@ fn columns(
 /// A name that no component has: this one, or with a number behind it.
 fn unused(name: &str, used: &mut HashSet<String>) -> String {
     let numbered = (2..).map(|number: u32| format!("{name}_{number}"));
-    let mut candidates = std::iter::once(name.to_owned()).chain(numbered);
+    let mut candidates = iter::once(name.to_owned()).chain(numbered);
     let free = candidates.find(|candidate| used.insert(candidate.clone()));
     free.unwrap_or_else(|| name.to_owned())
 }

@@ -75,7 +75,8 @@ impl ScanSpec {
             let shows = |column: &usize| source.contents()[*column] == wanted;
             self.projection.iter().position(shows)
         };
-        let mut wanted: Vec<Content> = key.iter().map(|dimension| Content::Code(*dimension)).collect();
+        let mut wanted: Vec<Content> =
+            key.iter().map(|dimension| Content::Code(*dimension)).collect();
         if key.len() == source.cube().flow().dimensions().len() {
             wanted.push(Content::PeriodText);
         }
@@ -204,11 +205,8 @@ mod tests {
             .iter()
             .map(|piece| piece.0.iter().map(|s| s.iter().collect()).collect())
             .collect();
-        let expected = vec![
-            vec![vec![1, 2], vec![]],
-            vec![vec![3, 7], vec![]],
-            vec![vec![9], vec![0, 5]],
-        ];
+        let expected =
+            vec![vec![vec![1, 2], vec![]], vec![vec![3, 7], vec![]], vec![vec![9], vec![0, 5]]];
         assert_eq!(members, expected);
     }
 }

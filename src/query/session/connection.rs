@@ -32,7 +32,8 @@ impl Connection {
     pub fn new(database: Database, options: EngineOptions) -> Result<Self> {
         let mut builder = Builder::new_multi_thread();
         let builder = builder.worker_threads(options.threads.get()).thread_name("sdmxdb-query");
-        let runtime = builder.build().map_err(|error| Error::io("start", "query threads", error))?;
+        let runtime =
+            builder.build().map_err(|error| Error::io("start", "query threads", error))?;
         let session = Engine::new(database, options)?.session();
         Ok(Self { session, runtime: Arc::new(runtime) })
     }

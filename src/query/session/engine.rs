@@ -86,8 +86,17 @@ impl Engine {
         functions: Vec<Arc<ScalarUDF>>,
         schemas: Vec<(String, SchemaFactory)>,
     ) -> Result<Arc<Self>> {
-        let runtime = runtime(&options)?;
-        let base = base_state(&options, runtime, functions);
+        let EngineOptions { memory, threads, batch_rows, spill } = options;
+        let runtime = runtime(&memory, spill)?;
+        // Our own `information_schema` answers: DataFusion's opens every table to list one.
+        let config = SessionConfig::new()
+            .with_create_default_catalog_and_schema(false)
+            .with_default_catalog_and_schema(DATABASE, SEARCH_SCHEMA)
+            .with_information_schema(false)
+            .with_target_partitions(threads.get())
+            .with_batch_size(batch_rows)
+            .with_collect_statistics(true);
+        let base = base_state(config, runtime, functions);
         Ok(Arc::new(Self { database, base, added: schemas, newest: Mutex::default() }))
     }
 
@@ -127,15 +136,15 @@ impl Engine {
 
 /// Memory within the budget, spilling within a bound, and no store of objects at all: whatever a
 /// plan might ask for by its address, there is nothing to find.
-fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
-    let mode = match &options.spill {
-        Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+fn runtime(memory: &Budget, spill: Option<PathBuf>) -> Result<Arc<RuntimeEnv>> {
+    let mode = match spill {
+        Some(folder) => DiskManagerMode::Directories(vec![folder]),
         None => DiskManagerMode::OsTmpDirectory,
     };
     let disk = DiskManagerBuilder::default().with_mode(mode);
     let disk = disk.with_max_temp_directory_size(QUERY_SPILL_BYTES);
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(BudgetPool::new(&options.memory)?))
+        .with_memory_pool(Arc::new(BudgetPool::new(memory)?))
         .with_disk_manager_builder(disk)
         .build_arc()
         .map_err(|error| from_datafusion(&error))?;
@@ -146,22 +155,13 @@ fn runtime(options: &EngineOptions) -> Result<Arc<RuntimeEnv>> {
 }
 
 fn base_state(
-    options: &EngineOptions,
+    config: SessionConfig,
     runtime: Arc<RuntimeEnv>,
     functions: Vec<Arc<ScalarUDF>>,
 ) -> SessionState {
-    // Our own `information_schema` answers: DataFusion's opens every table to list one.
-    let config = SessionConfig::new()
-        .with_create_default_catalog_and_schema(false)
-        .with_default_catalog_and_schema(DATABASE, SEARCH_SCHEMA)
-        .with_information_schema(false)
-        .with_target_partitions(options.threads.get())
-        .with_batch_size(options.batch_rows)
-        .with_collect_statistics(true);
     let mut builder = SessionStateBuilder::new_with_default_features()
         .with_config(config)
         .with_runtime_env(runtime)
-        .with_optimizer_rules(rules::logical())
         .with_physical_optimizer_rules(rules::physical());
     // Formats and factories are for tables over files.
     *builder.file_formats() = None;

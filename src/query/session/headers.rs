@@ -12,6 +12,8 @@ use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
 
 /// How many expressions deep a name is looked for.
 const DEPTH_MAX: usize = 32;
+/// What DataFusion calls a count of rows.
+const COUNT_ALL: &str = "count(*)";
 
 /// The columns of an answer: `schema` with the names that the reader of `plan` expects.
 pub(super) fn named(plan: &LogicalPlan, schema: &SchemaRef) -> SchemaRef {
@@ -20,9 +22,7 @@ pub(super) fn named(plan: &LogicalPlan, schema: &SchemaRef) -> SchemaRef {
         return Arc::clone(schema);
     }
     let fields = schema.fields().iter().zip(names).map(|(field, name)| match name {
-        Some(name) if name != *field.name() => {
-            Arc::new(Field::clone(field).with_name(name))
-        }
+        Some(name) if name != *field.name() => Arc::new(Field::clone(field).with_name(name)),
         _ => Arc::clone(field),
     });
     let fields: Vec<_> = fields.collect();
@@ -59,7 +59,10 @@ fn header(expr: &Expr, input: &LogicalPlan, depth: usize) -> Option<String> {
         return None;
     }
     match expr {
+        // An alias that the planner gives by itself.
+        Expr::Alias(alias) if alias.name == COUNT_ALL => Some("count".to_owned()),
         Expr::Alias(alias) => Some(alias.name.clone()),
+        Expr::Column(column) if column.name == COUNT_ALL => Some("count".to_owned()),
         Expr::Column(column) => match origin(&column.name, input) {
             Some((found, below)) => header(found, below, depth + 1),
             None => Some(column.name.clone()),

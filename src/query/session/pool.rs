@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryLimit, MemoryPool, MemoryReservation};
 
+use crate::error;
 use crate::limits::{Budget, Reservation};
 
 /// What operators hold, taken from a [`Budget`] that others may share.
@@ -26,7 +27,7 @@ struct Held {
 
 impl BudgetPool {
     /// A pool over a budget, empty at first.
-    pub(super) fn new(budget: &Budget) -> crate::error::Result<Self> {
+    pub(super) fn new(budget: &Budget) -> error::Result<Self> {
         let held = Mutex::new(Held { reservation: budget.reserve(0)?, bytes: 0 });
         Ok(Self { limit: budget.limit(), held })
     }

@@ -89,7 +89,11 @@ mod tests {
             assert_eq!(text, expected);
         };
         check("sdmx.lang", "fr", "setting sdmx.lang (did you mean \"sdmx.language\"?) not found");
-        check("datafusion.runtime.temp_directory", "/", "setting datafusion.runtime.temp_directory not found");
+        check(
+            "datafusion.runtime.temp_directory",
+            "/",
+            "setting datafusion.runtime.temp_directory not found",
+        );
         check(
             "sdmx.language",
             "fr; x",

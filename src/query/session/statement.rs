@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, Result as DataFusionResult, ScalarValue};
-use datafusion::execution::{FunctionRegistry, SessionState};
-use datafusion::logical_expr::{LogicalPlan, ScalarUDF};
+use datafusion::execution::{FunctionRegistry, SessionState, TaskContext};
+use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF, Volatility};
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::sql::parser::Statement;
@@ -41,6 +42,8 @@ struct Ready {
     catalogue: Arc<Catalogue>,
     settings: Settings,
     session: SessionState,
+    /// What operators need while they run; the same for every statement.
+    task: Arc<TaskContext>,
 }
 
 impl fmt::Debug for Session {
@@ -193,11 +196,11 @@ impl Session {
     ///
     /// Those of [`Session::sql`]; [`Error::Invalid`] for a missing value.
     pub async fn execute(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Answer> {
-        let ready = self.ready()?;
-        let plan = if Arc::ptr_eq(&ready, &prepared.ready) {
-            prepared.plan.clone()
+        let (plan, ready) = if Arc::ptr_eq(&self.ready()?, &prepared.ready) {
+            (prepared.plan.clone(), Arc::clone(&prepared.ready))
         } else {
-            self.plan(prepared.statement.clone()).await?.plan
+            let again = self.plan(prepared.statement.clone()).await?;
+            (again.plan, again.ready)
         };
         let plan = if values.is_empty() {
             plan
@@ -211,7 +214,7 @@ impl Session {
     async fn plan(&self, statement: Box<Statement>) -> Result<Prepared> {
         let ready = self.ready()?;
         let planned = ready.session.statement_to_plan((*statement).clone()).await;
-        let plan = planned.map_err(|error| self.explained(from_datafusion(&error), &ready))?;
+        let plan = planned.map_err(|error| Self::explained(from_datafusion(&error), &ready))?;
         guard::check_plan(&plan)?;
         let tag = tag(&statement);
         Ok(Prepared { statement, tag, plan, ready })
@@ -223,12 +226,16 @@ impl Session {
         logical: &LogicalPlan,
         ready: &Ready,
     ) -> Result<Answer> {
-        let mut session = ready.session.clone();
-        // `now()` is one moment for the whole statement.
-        session.mark_start_execution();
-        let plan = session.create_physical_plan(logical).await;
+        let plan = if reads_clock(logical).map_err(|error| from_datafusion(&error))? {
+            // `now()` is one moment for the whole statement.
+            let mut session = ready.session.clone();
+            session.mark_start_execution();
+            session.create_physical_plan(logical).await
+        } else {
+            ready.session.create_physical_plan(logical).await
+        };
         let plan = plan.map_err(|error| from_datafusion(&error))?;
-        let stream = execute_stream(Arc::clone(&plan), session.task_ctx());
+        let stream = execute_stream(Arc::clone(&plan), Arc::clone(&ready.task));
         let stream = stream.map_err(|error| from_datafusion(&error))?;
         let schema = headers::named(logical, &stream.schema());
         Ok(Answer::new(tag, schema, Some(plan), stream))
@@ -260,14 +267,15 @@ impl Session {
                 session.clone(),
             ));
             session.register_catalog_list(Arc::new(Databases(Arc::clone(&catalogue))));
-            let ready = Arc::new(Ready { catalogue, settings, session });
+            let task = session.task_ctx();
+            let ready = Arc::new(Ready { catalogue, settings, session, task });
             state.ready = Some(Arc::clone(&ready));
             Ok(ready)
         })
     }
 
     /// An unknown table, with the nearest that is known.
-    fn explained(&self, error: Error, ready: &Ready) -> Error {
+    fn explained(error: Error, ready: &Ready) -> Error {
         let Error::NotFound { kind: "table", id } = &error else { return error };
         let parts: Vec<&str> = id.split('.').collect();
         let (schema, table) = match parts.as_slice() {
@@ -278,7 +286,10 @@ impl Session {
         let known = |schema: &str| ready.catalogue.tables(schema).into_iter().map(|(name, _)| name);
         if schema == SEARCH_SCHEMA {
             let all: Vec<String> = schemas.iter().flat_map(|schema| known(schema)).collect();
-            return Error::not_found("table", names::with_nearest(table, all.iter().map(String::as_str)));
+            return Error::not_found(
+                "table",
+                names::with_nearest(table, all.iter().map(String::as_str)),
+            );
         }
         if !schemas.iter().any(|name| name == schema) {
             let all = schemas.iter().map(String::as_str);
@@ -309,7 +320,7 @@ impl Session {
             let value = Arc::new(StringViewArray::from(vec![settings.get(name)?]));
             RecordBatch::try_new(text(&[name]), vec![value])
         };
-        one_batch("SHOW", batch.map_err(|error| from_datafusion(&error.into()))?)
+        Ok(one_batch("SHOW", batch.map_err(|error| from_datafusion(&error.into()))?))
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -317,11 +328,27 @@ impl Session {
     }
 }
 
-fn register(
-    session: &mut SessionState,
-    function: Arc<ScalarUDF>,
-) -> DataFusionResult<()> {
+fn register(session: &mut SessionState, function: Arc<ScalarUDF>) -> DataFusionResult<()> {
     session.register_udf(function).map(|_| ())
+}
+
+/// Whether a plan calls a function whose value is fixed when the statement begins, as `now()`. A
+/// state that knows the moment is a copy, which costs as much as planning a short statement.
+fn reads_clock(plan: &LogicalPlan) -> DataFusionResult<bool> {
+    let mut found = false;
+    plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            found = found || expr.exists(|part| Ok(is_stable_call(part)))?;
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(found)
+}
+
+fn is_stable_call(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call)
+        if call.func.signature().volatility == Volatility::Stable)
 }
 
 fn tag(statement: &Statement) -> &'static str {
@@ -339,12 +366,12 @@ fn tag(statement: &Statement) -> &'static str {
 fn nothing(tag: &'static str) -> Result<Answer> {
     let options = RecordBatchOptions::new().with_row_count(Some(0));
     let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options);
-    one_batch(tag, batch.map_err(|error| from_datafusion(&error.into()))?)
+    Ok(one_batch(tag, batch.map_err(|error| from_datafusion(&error.into()))?))
 }
 
-fn one_batch(tag: &'static str, batch: RecordBatch) -> Result<Answer> {
+fn one_batch(tag: &'static str, batch: RecordBatch) -> Answer {
     let schema = batch.schema();
     let rows = stream::iter((batch.num_rows() > 0).then_some(Ok(batch)));
     let stream = Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), rows));
-    Ok(Answer::new(tag, schema, None, stream))
+    Answer::new(tag, schema, None, stream)
 }
