@@ -23,7 +23,7 @@ pub enum Error {
     #[error("{at}: {reason}")]
     Invalid { at: String, reason: String },
     /// Rows of a data message cannot be stored. Correct the rows, or keep going without them.
-    #[error("{}", Problems { file, problems, count: *count })]
+    #[error("{}", ProblemList { file, problems, count: *count })]
     Rows { file: String, problems: Vec<Problem>, count: u64 },
     /// The named artefact is not in the catalogue.
     #[error("{kind} {id} not found")]
@@ -104,7 +104,7 @@ impl fmt::Display for Problem {
         if let Some(component) = &self.component {
             write!(f, ", {component}")?;
         }
-        if let Some(value) = &self.value {
+        if let Some(value) = self.value.as_ref().filter(|value| !value.is_empty()) {
             write!(f, " {value:?}")?;
         }
         write!(f, ": {}", self.reason)
@@ -112,13 +112,13 @@ impl fmt::Display for Problem {
 }
 
 /// Formats the problems of one file, one a line, with the count of those not shown.
-struct Problems<'a> {
+struct ProblemList<'a> {
     file: &'a str,
     problems: &'a [Problem],
     count: u64,
 }
 
-impl fmt::Display for Problems<'_> {
+impl fmt::Display for ProblemList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plural = if self.count == 1 { "" } else { "s" };
         write!(

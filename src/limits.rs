@@ -75,7 +75,7 @@ pub const STRING_TABLE_BYTES_MAX: usize = u32::MAX as usize;
 /// Values that `pco` compresses in one call: one chunk of its own.
 pub const PCO_VALUES_MAX: usize = 1 << 18;
 
-/// Periods that a cube's table of periods lists: a thousand years of days fit, and planning stays fast.
+/// Periods that the table of periods of a cube lists: a thousand years of days, and fast planning.
 pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
 /// Groups numbered by a dense array when aggregating: four megabytes of numbers.
 pub const DENSE_GROUPS_MAX: usize = 1 << 20;

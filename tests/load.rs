@@ -1,7 +1,11 @@
 //! What a load refuses, what it says then, and that nothing of it stays.
 
-#[path = "store/expected.rs"]
-mod expected;
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by one, and says by the other that it was skipped"
+)]
+
 mod oracle;
 #[path = "store/reading.rs"]
 mod reading;
@@ -12,12 +16,14 @@ mod samples;
 #[path = "store/structures.rs"]
 mod structures;
 
+use std::fmt::Write as _;
 use std::path::Path;
+use std::result;
 use std::sync::Arc;
 
 use sdmxdb::disk::{Disk, MemoryDisk};
 use sdmxdb::error::{Error, Result};
-use sdmxdb::model::{Artefact, TextType};
+use sdmxdb::model::{Artefact, Attachment, DataStructure, TextType};
 use sdmxdb::store::{Database, LoadOptions, LoadReport};
 
 use crate::structures::{CROSS_SHAPE, MIX_SHAPE, STRICT_SHAPE, Shape};
@@ -39,7 +45,7 @@ fn database() -> (MemoryDisk, Database) {
 fn strict(rows: &[&str]) -> String {
     let mut message = STRICT_SHAPE.header();
     for row in rows {
-        message += &format!("\ndataflow,{},I,{row}", STRICT_SHAPE.flow);
+        write!(message, "\ndataflow,{},I,{row}", STRICT_SHAPE.flow).expect("into a string");
     }
     message + "\n"
 }
@@ -68,7 +74,7 @@ fn changed(shape: &Shape, mut change: impl FnMut(&mut Artefact)) -> Vec<Artefact
 }
 
 /// Loads artefacts over data; gives the error, or the number of artefacts that changed.
-fn restructure(database: &Database, artefacts: Vec<Artefact>) -> std::result::Result<u64, String> {
+fn restructure(database: &Database, artefacts: Vec<Artefact>) -> result::Result<u64, String> {
     let mut load = database.begin_load(LoadOptions::at(3)).expect("begun");
     let text = |error: Error| error.to_string();
     load.structures(artefacts).map_err(text)?;
@@ -116,20 +122,24 @@ fn a_structure_that_stored_data_contradict_is_refused() {
         assert_eq!(database.snapshot().expect("read").number(), 2, "{what}");
         assert_eq!(rows_of(&database, &STRICT_SHAPE), before, "{what}");
     };
-    let structure = |change: &dyn Fn(&mut sdmxdb::model::DataStructure)| {
+    let structure = |change: &dyn Fn(&mut DataStructure)| {
         changed(&STRICT_SHAPE, |artefact| {
             if let Artefact::DataStructure(structure) = artefact {
                 change(structure);
             }
         })
     };
-    check("a dimension less", structure(&|s| drop(s.dimensions.pop())));
+    let less = |s: &mut DataStructure| {
+        s.dimensions.remove(0);
+        s.attributes.retain(|attribute| attribute.id != "TITLE");
+    };
+    check("a dimension less", structure(&less));
     check("dimensions in another order", structure(&|s| s.dimensions.reverse()));
     check("no time", structure(&|s| s.time = None));
     check("another measure", structure(&|s| "OTHER".clone_into(&mut s.measures[0].id)));
     check("an attribute less", structure(&|s| drop(s.attributes.remove(0))));
-    let moved = |s: &mut sdmxdb::model::DataStructure| {
-        s.attributes[0].attachment = sdmxdb::model::Attachment::Dataflow;
+    let moved = |s: &mut DataStructure| {
+        s.attributes[0].attachment = Attachment::Dataflow;
     };
     check("an attribute that attaches elsewhere", structure(&moved));
 }
@@ -192,8 +202,7 @@ fn a_message_that_broke_off_cannot_be_committed() {
 fn measures_keep_what_their_type_allows() {
     let check = |text_type: TextType, value: &str, is_allowed: bool| {
         let disk = MemoryDisk::new();
-        let database =
-            Database::open_or_create_on(Arc::new(disk), Path::new("db")).expect("made");
+        let database = Database::open_or_create_on(Arc::new(disk), Path::new("db")).expect("made");
         let artefacts = changed(&CROSS_SHAPE, |artefact| {
             if let Artefact::DataStructure(structure) = artefact
                 && let Some(representation) = &mut structure.measures[0].representation

@@ -3,6 +3,8 @@
 //! Also the sort on disk: a load that may use little memory must leave the same as one that may
 //! use much.
 
+#![expect(clippy::panic, reason = "that is how a test fails")]
+
 #[path = "../benches/support/cube.rs"]
 mod cube;
 #[path = "store/expected.rs"]
@@ -12,6 +14,8 @@ mod oracle;
 mod random_rows;
 #[path = "store/reading.rs"]
 mod reading;
+#[path = "store/small.rs"]
+mod small;
 #[path = "store/sorting.rs"]
 mod sorting;
 #[path = "store/structures.rs"]
@@ -32,7 +36,7 @@ use crate::oracle::{ByPeriod, Decimal, Found, Row};
 use crate::structures::{CROSS_SHAPE, MIX_SHAPE, Shape};
 
 /// Observations above which deletes become more common than loads.
-const OBSERVATIONS_WANTED: usize = 10_000;
+const OBSERVATIONS_WANTED: usize = 6_000;
 
 /// A database with what it should hold.
 struct World {
@@ -122,7 +126,11 @@ impl World {
             assert_eq!(report.commit, expected, "{}", self.at());
         }
         let observations = rows.iter().filter(|row| !shape.has_time || !row.period.is_empty());
-        let mut counts = base.as_ref().unwrap_or(&before).counts(&self.expected, shape, observations.count() as u64);
+        let mut counts = base.as_ref().unwrap_or(&before).counts(
+            &self.expected,
+            shape,
+            observations.count() as u64,
+        );
         counts.deleted = deleted as u64;
         assert_eq!(report.counts, counts, "{}", self.at());
         assert_eq!(report.rows, rows.len() as u64, "{}", self.at());
@@ -162,8 +170,13 @@ impl World {
         let filter = random_filter(&cube, &mut self.random, 3);
         let selected = cube.select(&filter).expect("selected");
         let chosen = |found: Found<'_>| passes(&cube, &filter, found.key);
-        let keys: BTreeSet<_> =
-            self.expected.oracle.found(MIX_SHAPE.flow).filter(|f| chosen(*f)).map(|f| f.key).collect();
+        let keys: BTreeSet<_> = self
+            .expected
+            .oracle
+            .found(MIX_SHAPE.flow)
+            .filter(|f| chosen(*f))
+            .map(|f| f.key)
+            .collect();
         let what = format!("{at} {filter:?}");
         assert_eq!(cube.series_count(&selected).expect("counted"), keys.len() as u64, "{what}");
         let count = cube.observation_count(&selected).expect("counted");
@@ -247,8 +260,10 @@ fn check_snapshot(snapshot: &Snapshot, expected: &Expected, at: &str) {
         wanted.sort_unstable();
         compare(&reading::all(&cube), &wanted, at);
         let all = cube.select(&SeriesFilter::All).expect("selected");
-        let counts =
-            (cube.series_count(&all).expect("counted"), cube.observation_count(&all).expect("counted"));
+        let counts = (
+            cube.series_count(&all).expect("counted"),
+            cube.observation_count(&all).expect("counted"),
+        );
         let series = expected.oracle.series_count(shape.flow) as u64;
         assert_eq!(counts, (series, wanted.len() as u64), "{at}");
     }

@@ -46,7 +46,7 @@ impl Catalog {
         let state = self.refresh()?;
         if let Health::ReadOnly { reason } = self.health() {
             let path = manifest_path(&self.path, state.number() + 1);
-            let reason = format!("the database is read-only because of it: {reason}");
+            let reason = format!("the database is read-only until it is restored: {reason}");
             return Err(Error::corrupt(path, 0, reason));
         }
         if !self.is_clean.load(Ordering::Acquire) {

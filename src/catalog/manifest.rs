@@ -69,7 +69,7 @@ pub enum SegmentPlace {
         name: String,
         /// Its length in bytes.
         length: u64,
-        /// The CRC-32C of all its bytes.
+        /// The checksum of its footer, which has the checksums of all its other bytes.
         checksum: u32,
     },
     /// In the manifest of the commit that added it.

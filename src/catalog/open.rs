@@ -59,7 +59,7 @@ pub struct Located {
     pub offset: u64,
     /// The number of bytes.
     pub length: u64,
-    /// The CRC-32C of the bytes, of a segment with a file of its own.
+    /// The checksum of the footer, of a segment with a file of its own.
     pub checksum: Option<u32>,
 }
 

@@ -6,12 +6,17 @@ use clap::{Args, Parser, Subcommand};
 
 /// An embedded analytical database for official statistics: SDMX cubes with SQL.
 #[derive(Debug, Parser)]
-#[command(name = "sdmxdb", version, max_term_width = 100, after_help = "\
+#[command(
+    name = "sdmxdb",
+    version,
+    max_term_width = 100,
+    after_help = "\
 Examples:
   sdmxdb demo                                      load real statistics and show some queries
   sdmxdb load stats structure.xml data.csv.gz      load a structure and its data
   sdmxdb sql stats -c 'SELECT * FROM ecb.exr LIMIT 5'
-Exit codes: 2 correct the input, 3 no such thing, 4 too much or not supported, 5 disk or damage.")]
+Exit codes: 2 correct the input, 3 no such thing, 4 too much or not supported, 5 disk or damage."
+)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,

@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &arguments::Check) -> Result<ExitCode> {
         }
         Some(first) => {
             let found = words::plural(report.problems.len() as u64, "problem");
-            let advice = "restore the files named above from a backup, or load their data again";
+            let advice = "restore the files named above from a backup";
             writeln!(out, "{found} found: {advice}").map_err(refused)?;
             Ok(exit::code(first))
         }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cli::info::{folder_bytes, write_flows};
@@ -88,7 +89,7 @@ fn show(connection: &Connection, query: &str, out: &mut impl Write) -> Result<()
     writeln!(out, "\n== {title}\n\n{}\n", statement.trim_end()).map_err(refused)?;
     let started = Instant::now();
     let mut rows = connection.sql(statement)?;
-    let schema = rows.schema().clone();
+    let schema = Arc::clone(rows.schema());
     render(Format::Table, &schema, &mut rows, out)?;
     let milliseconds = started.elapsed().as_secs_f64() * 1e3;
     writeln!(out, "{milliseconds:.1} ms").map_err(refused)

@@ -5,11 +5,11 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::cli::{arguments, progress, words};
+use crate::cli::{arguments, open, progress, words};
 use crate::error::{Error, Result};
 use crate::model::{ArtefactId, KeyPattern};
 use crate::sdmx::csv::CsvLayout;
-use crate::store::{Cube, Database, Snapshot, write_csv};
+use crate::store::{Cube, FlowState, Snapshot, write_csv};
 
 pub(super) fn run(arguments: &arguments::Export) -> Result<ExitCode> {
     let layout = match arguments.format.as_str() {
@@ -20,14 +20,15 @@ pub(super) fn run(arguments: &arguments::Export) -> Result<ExitCode> {
             return Err(Error::invalid("--format", reason));
         }
     };
-    let database = Database::open(&arguments.database)?;
+    let database = open(&arguments.database)?;
     let snapshot = database.snapshot()?;
     let cube = find(&snapshot, &arguments.flow)?;
-    let key = KeyPattern::parse(&arguments.key, cube.flow().dimensions().len()).map_err(|reason| {
-        let ids: Vec<&str> = cube.flow().dimensions().iter().map(|d| d.id.as_str()).collect();
-        let reason = format!("{reason}: {}", ids.join("."));
-        Error::invalid(format!("key {:?}", arguments.key), reason)
-    })?;
+    let key =
+        KeyPattern::parse(&arguments.key, cube.flow().dimensions().len()).map_err(|reason| {
+            let ids: Vec<&str> = cube.flow().dimensions().iter().map(|d| d.id.as_str()).collect();
+            let reason = format!("{reason}: {}", ids.join("."));
+            Error::invalid(format!("key {:?}", arguments.key), reason)
+        })?;
     let filter = cube.key_filter(&key);
     let total = cube.observation_count(&cube.select(&filter)?)?;
     let bar = progress::rows("writing", total);
@@ -52,7 +53,7 @@ pub(super) fn run(arguments: &arguments::Export) -> Result<ExitCode> {
 /// The dataflow that a person means: by identifier, with or without version, or by its table.
 fn find(snapshot: &Snapshot, wanted: &str) -> Result<Arc<Cube>> {
     let exact = ArtefactId::parse(wanted).filter(|_| wanted.contains('('));
-    let matches = |flow: &&crate::store::FlowState| {
+    let matches = |flow: &&FlowState| {
         let id = &flow.flow.id;
         exact.as_ref() == Some(id)
             || format!("{}:{}", id.agency, id.id) == wanted
@@ -62,7 +63,8 @@ fn find(snapshot: &Snapshot, wanted: &str) -> Result<Arc<Cube>> {
     match found.as_slice() {
         [flow] => snapshot.cube(&flow.flow.id),
         [] => {
-            let known: Vec<String> = snapshot.flows().iter().map(|f| f.flow.id.to_string()).collect();
+            let known: Vec<String> =
+                snapshot.flows().iter().map(|f| f.flow.id.to_string()).collect();
             let id = format!("{wanted} (there are: {})", known.join(", "));
             Err(Error::not_found("dataflow", id))
         }

@@ -1,26 +1,24 @@
 //! `sdmxdb info`.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::cli::{arguments, words};
+use crate::cli::{arguments, open, words};
 use crate::error::{Error, Result};
-use crate::store::{Database, Health, SeriesFilter, Snapshot};
+use crate::store::{Database, SeriesFilter, Snapshot};
 
 pub(super) fn run(arguments: &arguments::Info) -> Result<ExitCode> {
-    let database = Database::open(&arguments.database)?;
+    let database = open(&arguments.database)?;
     let snapshot = database.snapshot()?;
     let mut out = io::stdout().lock();
     let refused = |e| Error::io("write", "standard output", e);
-    if let Health::ReadOnly { reason } = database.health() {
-        writeln!(out, "READ-ONLY: {reason}").map_err(refused)?;
-    }
     write_flows(&snapshot, &mut out)?;
     let folder = folder_bytes(database.path())?;
-    let observations: u64 = snapshot.state().all_segments().map(|s| s.entry.observations).sum();
+    let observations = observations(&snapshot)?;
     let each = words::bytes_each(folder, observations);
     let whole = words::bytes(folder);
     writeln!(out, "whole folder: {whole}, {each} bytes an observation").map_err(refused)?;
@@ -29,6 +27,16 @@ pub(super) fn run(arguments: &arguments::Info) -> Result<ExitCode> {
         write_storage(&snapshot, &database, &mut out)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The live observations of all dataflows.
+fn observations(snapshot: &Snapshot) -> Result<u64> {
+    let mut count = 0;
+    for flow in snapshot.flows() {
+        let cube = snapshot.cube(&flow.flow.id)?;
+        count += cube.observation_count(&cube.select(&SeriesFilter::All)?)?;
+    }
+    Ok(count)
 }
 
 /// One line a dataflow: its table, and how much is in it.
@@ -88,7 +96,7 @@ fn write_storage(snapshot: &Snapshot, database: &Database, out: &mut impl Write)
     kinds.insert("manifests and checkpoints", folder("commits")?);
     kinds.insert("working catalogue", folder("catalog")?);
     let mut kinds: Vec<(&str, u64)> = kinds.into_iter().collect();
-    kinds.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+    kinds.sort_by_key(|(_, bytes)| Reverse(*bytes));
     writeln!(out, "\n{:<48} {:>15} {:>10}", "storage", "bytes", "bytes/obs").map_err(refused)?;
     for (kind, bytes) in kinds {
         let each = words::bytes_each(bytes, observations);

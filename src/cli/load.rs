@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
     let options = LoadOptions {
         author: user(),
         message: arguments.message.clone(),
-        source: source(&arguments.files),
+        source: Some(source(&arguments.files)),
         memory: arguments.memory.saturating_mul(1 << 20),
         refused,
         progress: Some(show(&bar)),
@@ -62,7 +62,8 @@ fn load(mut load: Load, messages: Vec<Message>) -> Result<LoadReport> {
         messages.into_iter().partition(|message| message.kind != Kind::CsvData);
     for message in structures {
         let Message { name, kind, reader } = message;
-        if kind == Kind::StructureXml21 || kind == Kind::StructureXml30 {
+        // What looks like XML, or like text in two bytes a character, is for that reader to refuse.
+        if matches!(kind, Kind::StructureXml21 | Kind::StructureXml30 | Kind::Markup) {
             load.structures(structure::read_structures(reader, &name)?)?;
         } else {
             return Err(refuse(&name, kind));
@@ -76,15 +77,15 @@ fn load(mut load: Load, messages: Vec<Message>) -> Result<LoadReport> {
 
 fn refuse(name: &str, kind: Kind) -> Error {
     let what = match kind {
-        Kind::DataXml => "SDMX-ML data; load SDMX-CSV",
-        Kind::Json => "SDMX-JSON; load SDMX-CSV",
+        Kind::DataXml => "SDMX-ML data (ask for SDMX-CSV)",
+        Kind::Json => "SDMX-JSON (ask for SDMX-CSV)",
         _ => {
             let reason = "neither an SDMX-ML structure message nor SDMX-CSV: the first cell of \
                           SDMX-CSV is DATAFLOW or STRUCTURE";
             return Error::syntax(name, reason);
         }
     };
-    Error::Unsupported { what: format!("{name}: {what}: this kind of message") }
+    Error::Unsupported { what: format!("{name}: loading {what}") }
 }
 
 fn open(path: &Path, bar: &ProgressBar) -> Result<Message> {
@@ -104,11 +105,11 @@ fn open(path: &Path, bar: &ProgressBar) -> Result<Message> {
 }
 
 /// The log's note of where the data came from.
-fn source(files: &[std::path::PathBuf]) -> Option<Source> {
+fn source(files: &[PathBuf]) -> Source {
     let names = files.iter().filter_map(|path| path.file_name());
     let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
     let bytes = files.iter().filter_map(|path| path.metadata().ok()).map(|m| m.len()).sum();
-    Some(Source { name: names.join(", "), bytes, checksum: None })
+    Source { name: names.join(", "), bytes, checksum: None }
 }
 
 /// Moves the bar while rows are read, and shows another while they are written.

@@ -16,13 +16,16 @@ mod progress;
 mod sql;
 mod words;
 
+use std::env;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser as _;
 
 use crate::error::Result;
+use crate::store::{Database, Health};
 use arguments::{Arguments, Command};
 
 /// Runs the command that the program was started with.
@@ -50,6 +53,15 @@ fn run(command: &Command) -> Result<ExitCode> {
     }
 }
 
+/// Opens a database to read. Where it cannot show its last commits, a person is told.
+fn open(path: &Path) -> Result<Database> {
+    let database = Database::open(path)?;
+    if let Health::ReadOnly { reason } = database.health() {
+        drop(writeln!(io::stderr(), "sdmxdb: an older state is shown, read-only: {reason}"));
+    }
+    Ok(database)
+}
+
 /// The time now, in microseconds since 1970.
 #[expect(clippy::disallowed_methods, reason = "here the clock is read, and nowhere else")]
 fn now() -> i64 {
@@ -59,5 +71,5 @@ fn now() -> i64 {
 
 /// Who is at work, as the operating system says.
 fn user() -> String {
-    ["USER", "USERNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default()
+    ["USER", "USERNAME"].iter().find_map(|name| env::var(name).ok()).unwrap_or_default()
 }

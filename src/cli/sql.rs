@@ -4,10 +4,11 @@ use std::fs;
 use std::io::{self, BufWriter, Read, Write};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use crate::cli::arguments;
+use crate::cli::{arguments, open};
 use crate::error::{Error, Result};
 use crate::query::render::{Format, render};
 use crate::query::{Connection, EngineOptions, Rows};
@@ -20,14 +21,14 @@ pub(super) fn run(arguments: &arguments::Sql) -> Result<ExitCode> {
         Error::invalid("--format", reason)
     })?;
     let sql = statements(arguments)?;
-    let connection = connect(&Database::open(&arguments.database)?, arguments.threads)?;
+    let connection = connect(&open(&arguments.database)?, arguments.threads)?;
     if let Some(runs) = arguments.bench {
         return bench(&connection, &sql, runs);
     }
     let mut out = BufWriter::new(io::stdout().lock());
     let mut started = Instant::now();
     connection.run(&sql, |mut rows| {
-        let schema = rows.schema().clone();
+        let schema = Arc::clone(rows.schema());
         if !schema.fields().is_empty() {
             render(format, &schema, &mut rows, &mut out)?;
         }

@@ -41,6 +41,7 @@ impl ArtefactClass {
 
 /// A maintainable artefact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "artefacts are few, and stand in one map")]
 pub enum Artefact {
     /// A codelist.
     Codelist(Codelist),
@@ -131,7 +132,9 @@ pub struct Artefacts {
 impl From<Vec<Artefact>> for Artefacts {
     fn from(artefacts: Vec<Artefact>) -> Self {
         let mut all = Self::default();
-        artefacts.into_iter().for_each(|artefact| all.insert(artefact));
+        for artefact in artefacts {
+            all.insert(artefact);
+        }
         all
     }
 }

@@ -37,10 +37,7 @@ impl Decimal {
     /// differently.
     #[inline]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let (negative, digits) = match text {
-            [b'-', rest @ ..] => (true, rest),
-            _ => (false, text),
-        };
+        let (negative, digits) = text.strip_prefix(b"-").map_or((false, text), |rest| (true, rest));
         match digits {
             [] | [b'.', ..] | [.., b'.'] => return None,
             [b'0', next, ..] if *next != b'.' => return None,
@@ -57,20 +54,20 @@ impl Decimal {
     /// overflow.
     #[inline]
     pub fn rescale(self, scale: u8) -> Option<Self> {
-        let mantissa = match scale.checked_sub(self.scale) {
-            Some(up) => self.mantissa.checked_mul(*POWERS.get(usize::from(up))?)?,
-            None => {
-                let power = *POWERS.get(usize::from(self.scale - scale))?;
-                if self.mantissa % power != 0 {
-                    return None;
-                }
-                self.mantissa / power
+        let mantissa = if let Some(up) = scale.checked_sub(self.scale) {
+            self.mantissa.checked_mul(*POWERS.get(usize::from(up))?)?
+        } else {
+            let power = *POWERS.get(usize::from(self.scale - scale))?;
+            if self.mantissa % power != 0 {
+                return None;
             }
+            self.mantissa / power
         };
         Some(Self { mantissa, scale })
     }
 
     /// The same number with as few digits after the point as possible.
+    #[must_use]
     pub fn shortest(mut self) -> Self {
         while self.scale > 0 && self.mantissa % 10 == 0 {
             self.mantissa /= 10;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::limits::{COMPONENT_COUNT_MAX, DIMENSION_COUNT_MAX};
-use crate::model::{Artefacts, ArtefactId, Attachment, Codelist, ConceptRef, DataStructure, Names};
+use crate::model::{
+    ArtefactId, Artefacts, Attachment, Codelist, Concept, ConceptRef, DataStructure, Names,
+};
 use crate::model::{Representation, TextType};
 
 /// What a component is for.
@@ -163,19 +165,21 @@ impl Resolver<'_> {
         let mut all = Vec::new();
         for dimension in dimensions {
             let role = ComponentRole::Dimension;
-            all.push(self.component(&dimension.id, role, &dimension.concept, &dimension.representation)?);
+            let (concept, own) = (dimension.concept.as_ref(), dimension.representation.as_ref());
+            all.push(self.component(&dimension.id, role, concept, own)?);
         }
         if let Some(time) = time {
-            all.push(self.component(&time.id, ComponentRole::Time, &time.concept, &None)?);
+            all.push(self.component(&time.id, ComponentRole::Time, time.concept.as_ref(), None)?);
         }
         for measure in measures {
             let role = ComponentRole::Measure;
-            all.push(self.component(&measure.id, role, &measure.concept, &measure.representation)?);
+            let (concept, own) = (measure.concept.as_ref(), measure.representation.as_ref());
+            all.push(self.component(&measure.id, role, concept, own)?);
         }
         for attribute in attributes {
             let role = self.attribute_role(&attribute.id, &attribute.attachment)?;
-            let (concept, representation) = (&attribute.concept, &attribute.representation);
-            let mut component = self.component(&attribute.id, role, concept, representation)?;
+            let (concept, own) = (attribute.concept.as_ref(), attribute.representation.as_ref());
+            let mut component = self.component(&attribute.id, role, concept, own)?;
             component.is_mandatory = attribute.is_mandatory;
             component.is_multiple = attribute.is_multiple;
             all.push(component);
@@ -188,17 +192,13 @@ impl Resolver<'_> {
         &self,
         id: &str,
         role: ComponentRole,
-        concept: &Option<ConceptRef>,
-        own: &Option<Representation>,
+        concept: Option<&ConceptRef>,
+        own: Option<&Representation>,
     ) -> Result<Component> {
-        let concept = concept.as_ref().map(|concept| (concept, self.concept(id, concept)));
-        let concept = match concept {
-            Some((_, found)) => Some(found?),
-            None => None,
-        };
+        let concept = concept.map(|concept| self.concept(id, concept)).transpose()?;
         let names = concept.map(|c| c.names.clone()).filter(|names| !names.is_empty());
         let inherited = || concept.and_then(|c| c.representation.clone());
-        let representation = own.clone().or_else(inherited).unwrap_or_default();
+        let representation = own.cloned().or_else(inherited).unwrap_or_default();
         let codelist = match &representation.codelist {
             Some(list) => Some(Arc::new(self.codelist(id, list)?.clone())),
             None => None,
@@ -219,7 +219,7 @@ impl Resolver<'_> {
         format!("data structure {}, component {component}", self.structure.identity.id)
     }
 
-    fn concept(&self, component: &str, concept: &ConceptRef) -> Result<&crate::model::Concept> {
+    fn concept(&self, component: &str, concept: &ConceptRef) -> Result<&Concept> {
         let ConceptRef { scheme, concept } = concept;
         let unknown = |what: String| {
             Error::invalid(self.at(component), format!("refers to {what}, which is nowhere"))

@@ -23,8 +23,8 @@ mod value;
 
 pub use artefact::{Annotation, ArtefactId, Identity, Names};
 pub use artefacts::{Artefact, ArtefactClass, Artefacts};
-pub use codelist::{Code, Codelist, Concept, ConceptScheme, Hierarchy, HierarchyNode};
 pub use codelist::HierarchicalCodelist;
+pub use codelist::{Code, Codelist, Concept, ConceptScheme, Hierarchy, HierarchyNode};
 pub use decimal::Decimal;
 pub use flow::{Component, ComponentRole, Flow};
 pub use key::KeyPattern;

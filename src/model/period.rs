@@ -228,9 +228,9 @@ fn number(digits: &[u8]) -> Option<i32> {
     if digits.is_empty() || digits.len() > 9 {
         return None;
     }
-    digits.iter().try_fold(0, |sum, byte| {
-        byte.is_ascii_digit().then(|| sum * 10 + i32::from(byte - b'0'))
-    })
+    digits
+        .iter()
+        .try_fold(0, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + i32::from(byte - b'0')))
 }
 
 /// Appends a number with leading zeros.
@@ -261,7 +261,8 @@ mod tests {
     #[test]
     fn refuses_what_is_no_period() {
         let texts = ["", "20", "2020-13", "2020-00", "2021-02-29", "2020-A2", "2020-S3", "2020-T4"];
-        let more = ["2020-Q5", "2020-Q0", "2020-Q01", "2020-M1", "2020-W54", "2020-D367", "2020-W1"];
+        let more =
+            ["2020-Q5", "2020-Q0", "2020-Q01", "2020-M1", "2020-W54", "2020-D367", "2020-W1"];
         let others = ["2020-01-01/", "2020-01-01/P", "2020-01-01T25:00:00", "2020-X1", "abcd"];
         let days = ["2020-1", "2020-01-1", "2020/01", "2020-01-01/PT", "2020-01-01T12:00"];
         for text in texts.into_iter().chain(more).chain(others).chain(days) {

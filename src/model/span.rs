@@ -31,7 +31,8 @@ impl ReportingYearStart {
     /// [`BadPeriod`] for any other text, and for `--02-29`, which most years do not have.
     pub fn parse(text: &str) -> Result<Self, BadPeriod> {
         const EXPECTED: BadPeriod = BadPeriod("the first day of a reporting year is like --07-01");
-        let (month, day) = text.strip_prefix("--").and_then(|t| t.split_once('-')).ok_or(EXPECTED)?;
+        let (month, day) =
+            text.strip_prefix("--").and_then(|t| t.split_once('-')).ok_or(EXPECTED)?;
         let digits = |part: &str| (part.len() == 2).then(|| part.parse::<u32>().ok()).flatten();
         let (month, day) = digits(month).zip(digits(day)).ok_or(EXPECTED)?;
         if (month, day) == (2, 29) {
@@ -89,12 +90,14 @@ impl Slot {
         let position = per_year.map_or(0, |count| self.index.rem_euclid(count));
         let months = |base: NaiveDate, length: i32| {
             let length = u32::try_from(length).ok()?;
-            let first = base.checked_add_months(Months::new(u32::try_from(position).ok()? * length))?;
+            let first =
+                base.checked_add_months(Months::new(u32::try_from(position).ok()? * length))?;
             Some(Span::of_days(first, first.checked_add_months(Months::new(length))?))
         };
         let days = |base: NaiveDate, length: u64, after: NaiveDate| {
             let first = base.checked_add_days(Days::new(u64::try_from(position).ok()? * length))?;
-            (first < after).then(|| first.checked_add_days(Days::new(length)))?
+            (first < after)
+                .then(|| first.checked_add_days(Days::new(length)))?
                 .map(|end| Span::of_days(first, end))
         };
         match self.form {
@@ -179,7 +182,8 @@ fn moment(text: &str) -> Option<NaiveDateTime> {
         Some(time) => {
             let whole = time.split('.').next()?;
             let fraction = time.get(whole.len() + 1..);
-            let digits = fraction.is_none_or(|f| !f.is_empty() && f.bytes().all(|b| b.is_ascii_digit()));
+            let digits =
+                fraction.is_none_or(|f| !f.is_empty() && f.bytes().all(|b| b.is_ascii_digit()));
             if whole.len() != 8 || !digits {
                 return None;
             }
@@ -336,11 +340,8 @@ mod tests {
         for year in 1950..=2100 {
             for week in 1..=53 {
                 let slot = Slot { form: PeriodForm::Week, index: year * 53 + week - 1 };
-                let iso = chrono::NaiveDate::from_isoywd_opt(
-                    year,
-                    week.unsigned_abs(),
-                    chrono::Weekday::Mon,
-                );
+                let iso =
+                    NaiveDate::from_isoywd_opt(year, week.unsigned_abs(), chrono::Weekday::Mon);
                 let found = slot.span(ReportingYearStart::default()).map(|span| span.start.date());
                 assert_eq!(found, iso, "{slot}");
             }

@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_syntax_error_has_its_place() {
-        let text = parse("SELECT 1\nFROM FROM x").expect_err("wrong").to_string();
+        let text = parse("SELECT 1\nFROM t WHERE )").expect_err("wrong").to_string();
         assert!(text.starts_with("line 2, column "), "{text}");
         let deep = format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000));
         assert!(parse(&deep).is_err());

@@ -20,6 +20,8 @@ pub mod error;
 pub mod functions;
 pub mod guard;
 pub mod names;
+#[cfg(test)]
+mod oracle;
 mod order;
 mod pushdown;
 pub mod render;

@@ -23,7 +23,7 @@ use crate::store::ScanOrder;
 /// Replaces sorts of rows by sorts of series. It has to run before sorts are distributed over
 /// partitions.
 #[derive(Debug, Default)]
-pub struct SeriesOrder;
+pub(crate) struct SeriesOrder;
 
 impl PhysicalOptimizerRule for SeriesOrder {
     fn optimize(

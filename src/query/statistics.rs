@@ -11,7 +11,7 @@ use crate::query::scan::{Content, ScanSpec, Source};
 use crate::store::{PeriodFilter, Selections};
 
 /// The primary key of a cube's table: its dimensions and the period.
-pub fn primary_key(source: &Source) -> Constraints {
+pub(crate) fn primary_key(source: &Source) -> Constraints {
     Constraints::new_unverified(vec![Constraint::PrimaryKey(source.key_columns())])
 }
 
@@ -21,7 +21,7 @@ pub fn primary_key(source: &Source) -> Constraints {
 /// # Errors
 ///
 /// As of reading the footers of the cube's segments.
-pub fn of_scan(source: &Source, spec: &ScanSpec, series: &Selections) -> Result<Statistics> {
+pub(crate) fn of_scan(source: &Source, spec: &ScanSpec, series: &Selections) -> Result<Statistics> {
     let rows = source.cube().observation_count(series)?;
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     let rows = match (&spec.periods, spec.fetch) {

@@ -14,6 +14,8 @@ pub enum Kind {
     CsvData,
     /// JSON of any kind.
     Json,
+    /// Other XML, or text in UTF-16.
+    Markup,
     /// Anything else.
     Unknown,
 }
@@ -25,7 +27,8 @@ pub fn sniff(first: &[u8]) -> Kind {
     let first = first.trim_ascii_start();
     match first {
         [b'{' | b'[', ..] => Kind::Json,
-        [b'<', ..] => root_tag(first).map_or(Kind::Unknown, sniff_root),
+        [b'<', ..] => root_tag(first).map_or(Kind::Markup, sniff_root),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, b'<', ..] => Kind::Markup,
         [b'"', rest @ ..] | rest if rest.starts_with(b"DATAFLOW") => Kind::CsvData,
         [b'"', rest @ ..] | rest if rest.starts_with(b"STRUCTURE") => Kind::CsvData,
         _ => Kind::Unknown,
@@ -56,7 +59,7 @@ fn sniff_root(tag: &[u8]) -> Kind {
     let name = name.rsplit(|byte| *byte == b':').next().unwrap_or_default();
     let names = |part: &str| tag.windows(part.len()).any(|window| window == part.as_bytes());
     if !names("sdmx.org/resources/sdmxml/schemas/") {
-        return Kind::Unknown;
+        return Kind::Markup;
     }
     let is_3 = names("/schemas/v3_0/message") || names("/schemas/v3_1/message");
     match name {
@@ -71,7 +74,7 @@ fn sniff_root(tag: &[u8]) -> Kind {
         | b"GenericMetadata"
         | b"StructureSpecificMetadata"
         | b"MetadataSet" => Kind::DataXml,
-        _ => Kind::Unknown,
+        _ => Kind::Markup,
     }
 }
 
@@ -99,10 +102,10 @@ mod tests {
         check(&structure("v3_1", "Structure"), Kind::StructureXml30);
         check(&structure("v2_1", "GenericData"), Kind::DataXml);
         check(&structure("v3_0", "StructureSpecificData"), Kind::DataXml);
-        check(&structure("v2_0", "Structure"), Kind::Unknown);
-        check("<html><body>", Kind::Unknown);
-        check("<!DOCTYPE html>", Kind::Unknown);
-        check("<!-- never closed", Kind::Unknown);
+        check(&structure("v2_0", "Structure"), Kind::Markup);
+        check("<html><body>", Kind::Markup);
+        check("<!DOCTYPE html>", Kind::Markup);
+        check("<!-- never closed", Kind::Markup);
         check("KEY,FREQ", Kind::Unknown);
         check("", Kind::Unknown);
     }

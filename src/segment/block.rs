@@ -206,7 +206,7 @@ impl<'a> Block<'a> {
         let others = spans.iter().filter(|span| span.form == PeriodForm::Other);
         let mut periods = Vec::new();
         for _ in 0..others.map(|span| usize::from(span.slots)).sum() {
-            let text = std::str::from_utf8(texts.prefixed()?);
+            let text = str::from_utf8(texts.prefixed()?);
             periods.push(text.map_err(|_| texts.malformed("a period is not UTF-8"))?);
         }
         texts.finish()?;

@@ -1,5 +1,7 @@
 //! Writes a segment: series in key order, each with its chunks.
 
+use std::mem;
+
 use hashbrown::HashMap;
 
 use crate::codec::column::{encode_i64, encode_u64};
@@ -129,13 +131,14 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Bug`] if the key is not greater than the one before; [`Error::Limit`] for too many
-    /// series.
+    /// [`Error::Bug`] if the key is not greater than the one before, or the series before has no
+    /// chunk; [`Error::Limit`] for too many series.
     pub fn push_series(&mut self, key: &[u32], attributes: &[&str]) -> Result<()> {
         if self.keys.iter().any(|column| column.len() >= SEGMENT_SERIES_MAX) {
             let (actual, limit) = (SEGMENT_SERIES_MAX as u64 + 1, SEGMENT_SERIES_MAX as u64);
             return Err(Error::Limit { what: "the series of a segment", actual, limit });
         }
+        self.check_last_series()?;
         let order = self.schema.order.iter().map(|position| usize::from(*position));
         let new = order.clone().map(|dimension| key[dimension]);
         let last = order.map(|dimension| self.keys[dimension].last().copied());
@@ -154,6 +157,16 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    /// Readers take as many chunks as series for one chunk a series.
+    fn check_last_series(&self) -> Result<()> {
+        let last = self.footer.series.checked_sub(1).map(u64::from);
+        if self.chunk_series.last().copied() == last {
+            Ok(())
+        } else {
+            Err(Error::bug("a series must have a chunk"))
+        }
+    }
+
     /// Adds a chunk to the series added last. Chunks of a series come in ascending order of form
     /// and first slot. The attributes of its rows are numbers of [`value_number`](Self::value_number).
     ///
@@ -164,7 +177,7 @@ impl<'a> Builder<'a> {
         if self.block.is_full_for(rows.slots()) {
             self.flush_block()?;
         }
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut scratch = mem::take(&mut self.scratch);
         self.block.push(rows, &mut scratch);
         for (totals, total) in self.totals.iter_mut().zip(&scratch) {
             totals.push(total);
@@ -211,7 +224,7 @@ impl<'a> Builder<'a> {
     fn flush_totals(&mut self) -> Result<()> {
         let page = u32::try_from((self.spans.len() - 1) / PAGE_ENTRIES).unwrap_or(u32::MAX);
         for measure in 0..self.totals.len() {
-            let totals = std::mem::take(&mut self.totals[measure]);
+            let totals = mem::take(&mut self.totals[measure]);
             if totals.is_empty() {
                 continue;
             }
@@ -250,8 +263,10 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the file cannot be written or synced.
+    /// [`Error::Io`] if the file cannot be written or synced; [`Error::Bug`] if the last series has
+    /// no chunk.
     pub fn finish(mut self) -> Result<Summary> {
+        self.check_last_series()?;
         self.flush_block()?;
         if !self.spans.is_empty() {
             self.flush_totals()?;
@@ -265,7 +280,7 @@ impl<'a> Builder<'a> {
             partials::encode(&self.partials, &mut bytes)?;
             self.section(SectionKind::Partials, 0, 0, &bytes)?;
         }
-        let schema = std::mem::take(&mut self.schema);
+        let schema = mem::take(&mut self.schema);
         self.footer.flow = schema.flow;
         self.footer.dimensions = schema.dimensions;
         self.footer.order = schema.order;
@@ -284,8 +299,8 @@ impl<'a> Builder<'a> {
     }
 
     fn write_dimensions(&mut self) -> Result<()> {
-        let keys = std::mem::take(&mut self.keys);
-        let codes = std::mem::take(&mut self.schema.codes);
+        let keys = mem::take(&mut self.keys);
+        let codes = mem::take(&mut self.schema.codes);
         for (dimension, (mut column, codes)) in keys.into_iter().zip(codes).enumerate() {
             let codes = drop_unused(&mut column, codes);
             let mut bytes = Vec::new();
@@ -306,8 +321,8 @@ impl<'a> Builder<'a> {
     }
 
     fn write_spans(&mut self) -> Result<()> {
-        let spans = std::mem::take(&mut self.spans);
-        let chunk_series = std::mem::take(&mut self.chunk_series);
+        let spans = mem::take(&mut self.spans);
+        let chunk_series = mem::take(&mut self.chunk_series);
         let is_one_to_one = self.footer.series == self.footer.chunks;
         for (page, (spans, series)) in
             (0..).zip(spans.chunks(PAGE_ENTRIES).zip(chunk_series.chunks(PAGE_ENTRIES)))
@@ -332,13 +347,13 @@ impl<'a> Builder<'a> {
     }
 
     fn write_attributes(&mut self) -> Result<()> {
-        let values = std::mem::take(&mut self.values);
+        let values = mem::take(&mut self.values);
         for (attribute, table) in values.iter().enumerate() {
             let mut bytes = Vec::new();
             encode_strings(&table.texts, &mut bytes)?;
             self.section(SectionKind::Values, attribute, 0, &bytes)?;
         }
-        let series_values = std::mem::take(&mut self.series_values);
+        let series_values = mem::take(&mut self.series_values);
         for (attribute, column) in series_values.iter().enumerate() {
             for (page, numbers) in (0..).zip(column.chunks(PAGE_ENTRIES)) {
                 let mut bytes = Vec::new();
@@ -364,7 +379,9 @@ impl<'a> Builder<'a> {
 /// reader takes every code of a segment for one that occurs.
 fn drop_unused(column: &mut [u32], codes: Vec<Box<str>>) -> Vec<Box<str>> {
     let mut is_used = vec![false; codes.len()];
-    column.iter().for_each(|code| is_used[*code as usize] = true);
+    for code in &*column {
+        is_used[*code as usize] = true;
+    }
     if is_used.iter().all(|is_used| *is_used) {
         return codes;
     }
@@ -374,6 +391,8 @@ fn drop_unused(column: &mut [u32], codes: Vec<Box<str>>) -> Vec<Box<str>> {
         numbers.push(used);
         used += u32::from(*is_used);
     }
-    column.iter_mut().for_each(|code| *code = numbers[*code as usize]);
+    for code in column {
+        *code = numbers[*code as usize];
+    }
     codes.into_iter().zip(is_used).filter_map(|(code, is_used)| is_used.then_some(code)).collect()
 }

@@ -5,8 +5,10 @@
 //! which is how it is packed and how it is added up: kernels run over all slots without a branch,
 //! and the few exceptions are taken out afterwards.
 
+use std::iter;
 use std::ops::Range;
 
+use crate::limits::CHUNK_SLOTS_MAX;
 use crate::model::{Decimal, PeriodForm, Slot, Value};
 
 /// A measured value in twelve bytes: a decimal that fits 64 bits, nothing, or the number of a text.
@@ -125,6 +127,48 @@ impl ChunkRows {
         self.texts.push(text);
         let bits = i64::try_from(self.texts.len() - 1).unwrap_or(i64::MAX);
         Stored { bits, scale: Stored::TEXT }
+    }
+
+    /// Keeps the observations at the indexes that `is_kept` chooses.
+    pub fn retain(&mut self, is_kept: impl Fn(usize) -> bool) {
+        fn keep<T>(column: &mut Vec<T>, is_kept: &impl Fn(usize) -> bool) {
+            let mut at = 0;
+            column.retain(|_| {
+                at += 1;
+                is_kept(at - 1)
+            });
+        }
+        keep(&mut self.positions, &is_kept);
+        if !self.periods.is_empty() {
+            keep(&mut self.periods, &is_kept);
+            // Periods without slots are counted. Before they are split there may be any number.
+            for (number, position) in self.positions.iter_mut().enumerate() {
+                *position = u16::try_from(number).unwrap_or(u16::MAX);
+            }
+        }
+        self.measures.iter_mut().for_each(|column| keep(column, &is_kept));
+        self.attributes.iter_mut().for_each(|column| keep(column, &is_kept));
+        self.trim();
+    }
+
+    /// The same as chunks within the limit. Only chunks of [`PeriodForm::Other`] outgrow it.
+    pub fn split(self) -> Vec<Self> {
+        if self.len() <= CHUNK_SLOTS_MAX {
+            return vec![self];
+        }
+        let part = |from: usize| {
+            let range = from..(from + CHUNK_SLOTS_MAX).min(self.len());
+            Self {
+                form: self.form,
+                first: 0,
+                positions: (0..u16::try_from(range.len()).unwrap_or(u16::MAX)).collect(),
+                periods: self.periods[range.clone()].to_vec(),
+                measures: self.measures.iter().map(|m| m[range.clone()].to_vec()).collect(),
+                texts: self.texts.clone(),
+                attributes: self.attributes.iter().map(|a| a[range.clone()].to_vec()).collect(),
+            }
+        };
+        (0..self.len()).step_by(CHUNK_SLOTS_MAX).map(part).collect()
     }
 
     /// Moves the first position to 0, so that equal chunks have equal fields.
@@ -254,7 +298,7 @@ impl Chunk {
         let mut absent = self.absent[from..].iter().map(|position| usize::from(*position));
         let mut start = positions.start;
         let mut done = false;
-        std::iter::from_fn(move || {
+        iter::from_fn(move || {
             while !done {
                 let gap = absent.next().filter(|gap| *gap < positions.end);
                 let end = gap.unwrap_or(positions.end);
@@ -313,6 +357,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
     fn present_runs_go_around_the_absent_positions() {
         let check = |absent: &[u16], range: Range<usize>, expected: &[Range<usize>]| {
             let chunk = Chunk {

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::codec::{Malformed, Reader, Writer};
-use crate::limits::{COMPONENT_COUNT_MAX, DIMENSION_COUNT_MAX};
+use crate::limits::{BLOCK_CHUNKS_MAX, CHUNK_SLOTS_MAX, COMPONENT_COUNT_MAX};
+use crate::limits::{DIMENSION_COUNT_MAX, SEGMENT_SERIES_MAX};
 
 /// The first bytes of a segment.
 pub(crate) const MAGIC: &[u8; 8] = b"SDMXSEG1";
@@ -120,9 +121,10 @@ pub struct Footer {
 }
 
 const VERSION: u16 = 1;
+/// Bytes of a line of the directory of sections.
+const SECTION_BYTES: usize = 1 + 2 + 4 + 8 + 4 + 4;
 
 impl Footer {
-    /// The number of the code table of a dimension's sections: its position.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut out = Writer::new(&mut bytes);
@@ -130,7 +132,9 @@ impl Footer {
         out.prefixed(self.flow.as_bytes());
         for ids in self.id_lists() {
             out.count(ids.len());
-            ids.iter().for_each(|id| out.prefixed(id.as_bytes()));
+            for id in ids {
+                out.prefixed(id.as_bytes());
+            }
         }
         self.order.iter().for_each(|position| out.u16(*position));
         for count in [self.series, self.chunks, self.blocks, self.partials] {
@@ -175,7 +179,7 @@ impl Footer {
         }
         let mut sorted = footer.order.clone();
         sorted.sort_unstable();
-        if !sorted.iter().copied().eq(0..sorted.len() as u16) {
+        if (0..).zip(&sorted).any(|(dimension, position)| dimension != *position) {
             return Err(input.malformed("the order of dimensions names one twice"));
         }
         footer.series = input.u32()?;
@@ -183,7 +187,6 @@ impl Footer {
         footer.blocks = input.u32()?;
         footer.partials = input.u32()?;
         footer.observations = input.u64()?;
-        const SECTION_BYTES: usize = 23;
         for _ in 0..input.count(bytes.len() / SECTION_BYTES)? {
             let kind = usize::from(input.u8()?).checked_sub(1);
             let kind = kind.and_then(|tag| SectionKind::ALL.get(tag));
@@ -198,11 +201,50 @@ impl Footer {
         input.finish()?;
         Ok(footer)
     }
+
+    /// Checks the counts against each other, the directory and the length of the segment, so that
+    /// a footer that no builder wrote cannot ask for more memory than its bytes may need.
+    pub(crate) fn check(&self, length: u64) -> Result<(), &'static str> {
+        let (chunks, blocks) = (u64::from(self.chunks), u64::from(self.blocks));
+        if self.series as usize > SEGMENT_SERIES_MAX || blocks > length {
+            return Err("footer: more series or blocks than a segment holds");
+        }
+        if chunks > blocks * BLOCK_CHUNKS_MAX as u64 {
+            return Err("footer: more chunks than its blocks hold");
+        }
+        if self.observations > chunks * CHUNK_SLOTS_MAX as u64 {
+            return Err("footer: more observations than its chunks hold");
+        }
+        if self.has_all_pages() { Ok(()) } else { Err("footer: a page of a table is missing") }
+    }
+
+    /// Whether every page of every table stands in the directory.
+    fn has_all_pages(&self) -> bool {
+        // The first page that is missing ends the walk: it is no longer than the directory.
+        let has = |kind: SectionKind, components: usize, pages: usize| {
+            (0_u16..).take(components).all(|component| {
+                (0..).take(pages).all(|page| self.sections.contains_key(&(kind, component, page)))
+            })
+        };
+        let pages = |entries: u32| (entries as usize).div_ceil(PAGE_ENTRIES);
+        let (dimensions, series_attributes) = (self.dimensions.len(), self.series_attributes.len());
+        let is_one_to_one = self.series == self.chunks;
+        has(SectionKind::Codes, dimensions, 1)
+            && has(SectionKind::Keys, dimensions, pages(self.series))
+            && has(SectionKind::Index, dimensions, 1)
+            && has(SectionKind::Spans, 1, pages(self.chunks))
+            && (is_one_to_one || has(SectionKind::ChunkSeries, 1, pages(self.chunks)))
+            && has(SectionKind::Totals, self.measures.len(), pages(self.chunks))
+            && has(SectionKind::Values, series_attributes + self.observation_attributes.len(), 1)
+            && has(SectionKind::SeriesValues, series_attributes, pages(self.series))
+            && has(SectionKind::Blocks, 1, 1)
+            && (self.partials == 0 || has(SectionKind::Partials, 1, 1))
+    }
 }
 
 fn text(input: &mut Reader<'_>) -> Result<String, Malformed> {
     let bytes = input.prefixed()?;
-    let text = std::str::from_utf8(bytes);
+    let text = str::from_utf8(bytes);
     text.map(str::to_owned).map_err(|_| input.malformed("an identifier is not UTF-8"))
 }
 
@@ -232,5 +274,39 @@ mod tests {
         for length in 0..bytes.len() {
             assert!(Footer::decode(&bytes[..length]).is_err());
         }
+    }
+
+    #[test]
+    fn counts_that_no_builder_writes_are_refused() {
+        let extent = Extent { offset: 8, length: 100, checksum: 7 };
+        let kinds = [SectionKind::Codes, SectionKind::Keys, SectionKind::Index, SectionKind::Spans]
+            .into_iter()
+            .chain([SectionKind::ChunkSeries, SectionKind::Totals, SectionKind::Blocks]);
+        let whole = Footer {
+            dimensions: vec!["FREQ".into()],
+            measures: vec!["OBS_VALUE".into()],
+            series: 3,
+            chunks: 4,
+            blocks: 1,
+            observations: 99,
+            sections: kinds.map(|kind| ((kind, 0, 0), extent)).collect(),
+            ..Footer::default()
+        };
+        let check = |change: fn(&mut Footer), expected: Result<(), &str>| {
+            let mut footer = whole.clone();
+            change(&mut footer);
+            let found = footer.check(1_000).map_err(|reason| reason.strip_prefix("footer: "));
+            assert_eq!(found, expected.map_err(Some));
+        };
+        check(|_| {}, Ok(()));
+        check(|f| f.blocks = 1_001, Err("more series or blocks than a segment holds"));
+        check(|f| f.series = u32::MAX, Err("more series or blocks than a segment holds"));
+        check(|f| f.chunks = 1_025, Err("more chunks than its blocks hold"));
+        check(|f| f.observations = 4 * 4_096 + 1, Err("more observations than its chunks hold"));
+        let missing = Err("a page of a table is missing");
+        check(|f| f.series = 1 << 17, missing);
+        check(|f| f.partials = 1, missing);
+        check(|f| f.sections.retain(|id, _| id.0 != SectionKind::Totals), missing);
+        check(|f| f.measures.push("SECOND".into()), missing);
     }
 }

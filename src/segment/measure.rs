@@ -1,5 +1,7 @@
 //! One measure of the chunks of a block: from values as published to packed runs, and back.
 
+use std::iter;
+
 use crate::codec::column::{Column, encode_i64, encode_u64};
 use crate::codec::exceptions::{Exceptions, encode_exceptions};
 use crate::codec::pco_column::{decode_pco_f64, encode_pco_f64};
@@ -78,7 +80,7 @@ impl MeasureBuilder {
             if !plan.is_compact {
                 // Absent slots repeat the value before them.
                 let gap = usize::from(*position) - self.mantissas.len();
-                self.mantissas.extend(std::iter::repeat_n(filler.unwrap_or(i64::MIN), gap));
+                self.mantissas.extend(iter::repeat_n(filler.unwrap_or(i64::MIN), gap));
             }
             let mantissa = plan.mantissa(*stored);
             if let Some(mantissa) = mantissa {
@@ -112,12 +114,10 @@ impl MeasureBuilder {
     pub(crate) fn finish(&mut self, slots: usize, out: &mut Vec<u8>) -> Result<()> {
         encode_u64(&self.kinds, out);
         encode_u64(&self.compact, out);
-        let widths: Vec<u64> = self.headers.iter().map(|h| u64::from(h.width)).collect();
-        encode_u64(&widths, out);
-        let bases: Vec<i64> = self.headers.iter().map(|h| h.base).collect();
-        encode_i64(&bases, out);
-        let biases: Vec<i64> = self.headers.iter().map(|h| h.bias).collect();
-        encode_i64(&biases, out);
+        let headers = self.headers.iter();
+        encode_u64(&headers.clone().map(|h| u64::from(h.width)).collect::<Vec<_>>(), out);
+        encode_i64(&headers.clone().map(|h| h.base).collect::<Vec<_>>(), out);
+        encode_i64(&headers.map(|h| h.bias).collect::<Vec<_>>(), out);
         encode_u64(&self.scales, out);
         encode_u64(&self.writings, out);
         encode_exceptions(&self.missing, slots, out);
@@ -276,29 +276,34 @@ impl<'a> MeasureBlock<'a> {
             let fits = column.len() == places.len();
             if fits { Ok(column) } else { Err(input.malformed("a column of another length")) }
         };
-        let (kinds, compact, widths) = (column()?, column()?, column()?);
-        let (bases, biases, scales, writings) = (column()?, column()?, column()?, column()?);
-        let missing = Exceptions::read(input, slots)?.iter().collect();
-        let mut texts = Vec::new();
+        let mut block = Self {
+            kinds: column()?,
+            compact: column()?,
+            widths: column()?,
+            bases: column()?,
+            biases: column()?,
+            scales: column()?,
+            writings: column()?,
+            missing: Exceptions::read(input, slots)?.iter().collect(),
+            texts: Vec::new(),
+            rescaled: Vec::new(),
+            doubles: Vec::new(),
+            runs: &[],
+            starts: Vec::with_capacity(places.len()),
+        };
         for position in Exceptions::read(input, slots)?.iter() {
-            let text = std::str::from_utf8(input.prefixed()?);
-            texts.push((position, text.map_err(|_| input.malformed("a text is not UTF-8"))?));
+            let text = str::from_utf8(input.prefixed()?);
+            block.texts.push((position, text.map_err(|_| input.malformed("a text is not UTF-8"))?));
         }
-        let mut rescaled = Vec::new();
         for position in Exceptions::read(input, slots)?.iter() {
-            rescaled.push((position, input.u8()?));
+            block.rescaled.push((position, input.u8()?));
         }
         let double_count = input.count(slots)?;
         let packed = input.prefixed()?;
-        let doubles = match double_count {
-            0 => Vec::new(),
-            count => decode_pco_f64(packed, count)?,
-        };
-        let runs = input.prefixed()?;
-        let mut block = Self {
-            kinds, compact, widths, bases, biases, scales, writings, missing, texts, rescaled,
-            doubles, runs, starts: Vec::with_capacity(places.len()),
-        };
+        if double_count > 0 {
+            block.doubles = decode_pco_f64(packed, double_count)?;
+        }
+        block.runs = input.prefixed()?;
         block.locate(places).map_err(|error| error.offset_by(input.at()))?;
         Ok(block)
     }
@@ -366,7 +371,7 @@ impl<'a> MeasureBlock<'a> {
             Some(KIND_NONE) => Numbers::None,
             Some(KIND_DOUBLES) => {
                 let rest = self.doubles.get(first_double as usize..).unwrap_or_default();
-                Numbers::Doubles(self.spread_doubles(place, absent, &missing, &texts, rest))
+                Numbers::Doubles(spread_doubles(place, absent, &missing, &texts, rest))
             }
             _ => {
                 let header = self.header(place.index)?;
@@ -388,21 +393,21 @@ impl<'a> MeasureBlock<'a> {
             texts,
         })
     }
+}
 
-    fn spread_doubles(
-        &self,
-        place: Place,
-        absent: &[u16],
-        missing: &[u16],
-        texts: &[(u16, Box<str>)],
-        doubles: &[f64],
-    ) -> Vec<f64> {
-        let mut without: Vec<u16> = absent.to_vec();
-        without.extend_from_slice(missing);
-        without.extend(texts.iter().map(|(position, _)| *position));
-        without.sort_unstable();
-        spread(place.slots as usize, &without, doubles)
-    }
+/// One double a slot: those of the observations that are neither missing nor text.
+fn spread_doubles(
+    place: Place,
+    absent: &[u16],
+    missing: &[u16],
+    texts: &[(u16, Box<str>)],
+    doubles: &[f64],
+) -> Vec<f64> {
+    let mut without: Vec<u16> = absent.to_vec();
+    without.extend_from_slice(missing);
+    without.extend(texts.iter().map(|(position, _)| *position));
+    without.sort_unstable();
+    spread(place.slots as usize, &without, doubles)
 }
 
 /// The entries of a block-wide list that lie within a chunk.

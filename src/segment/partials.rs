@@ -59,7 +59,9 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<PartialGroup>, Malformed> {
             let id = String::from_utf8(input.prefixed()?.to_vec());
             group.attributes.push(id.map_err(|_| input.malformed("an identifier is not UTF-8"))?);
         }
-        let count = input.count(TEXTS.count_max)?;
+        // The attributes of the dataflow as a whole have one row at most.
+        let count_max = if group.dimensions.is_empty() { 1 } else { TEXTS.count_max };
+        let count = input.count(count_max)?;
         let keys = Strings::read(&mut input, TEXTS)?;
         let values = Strings::read(&mut input, TEXTS)?;
         let (width, values_width) = (group.dimensions.len(), group.attributes.len());

@@ -8,6 +8,11 @@ use crate::codec::pco_column::{decode_pco_i64, encode_pco_i64};
 use crate::codec::{Malformed, Reader, Writer};
 use crate::error::Result;
 
+/// The largest sum of a chunk, sign apart: fewer than 2^16 mantissas of 64 bits.
+const SUM_MAX: u128 = 1 << 79;
+/// The most digits after the point that a decimal has.
+const SCALE_MAX: u8 = 38;
+
 /// The total of one chunk in one measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Total {
@@ -53,13 +58,11 @@ pub struct Totals {
 impl Totals {
     /// Adds the total of the next chunk.
     pub(crate) fn push(&mut self, total: &Total) {
-        match i64::try_from(total.sum) {
-            Ok(sum) => self.sums.push(sum),
-            Err(_) => {
-                self.wide.push((u32::try_from(self.sums.len()).unwrap_or(u32::MAX), total.sum));
-                self.sums.push(0);
-            }
+        let narrow = i64::try_from(total.sum);
+        if narrow.is_err() {
+            self.wide.push((u32::try_from(self.sums.len()).unwrap_or(u32::MAX), total.sum));
         }
+        self.sums.push(narrow.unwrap_or_default());
         self.counts.push(u16::try_from(total.count).unwrap_or(u16::MAX));
         self.mins.push(total.min);
         self.maxs.push(total.max);
@@ -104,7 +107,8 @@ impl Totals {
         let exact: Vec<u64> = self.exact.iter().map(|e| u64::from(*e)).collect();
         encode_u64(&exact, out);
         // Minimum, and how far sum and maximum are from it: smaller numbers than they are.
-        let ranges: Vec<i64> = self.maxs.iter().zip(&self.mins).map(|(a, b)| a.wrapping_sub(*b)).collect();
+        let ranges: Vec<i64> =
+            self.maxs.iter().zip(&self.mins).map(|(a, b)| a.wrapping_sub(*b)).collect();
         for values in [&self.mins, &ranges, &self.sums] {
             Self::encode_numbers(values, out)?;
         }
@@ -145,6 +149,13 @@ impl Totals {
             wide.push((chunk.map_err(|_| input.malformed("no such chunk"))?, input.i128()?));
         }
         input.finish()?;
+        // So sums of totals cannot overflow: there are fewer than 2^32 chunks.
+        if wide.iter().any(|(_, sum)| sum.unsigned_abs() > SUM_MAX) {
+            return Err(input.malformed("a sum over that of any chunk"));
+        }
+        if scales.iter().any(|scale| *scale > u64::from(SCALE_MAX)) {
+            return Err(input.malformed("scale over 38 digits"));
+        }
         let narrow = |value: u64| u16::try_from(value).unwrap_or(u16::MAX);
         Ok(Self {
             sums,

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use crate::catalog::{Catalog, Health, LiveSegment};
 use crate::error::{Error, Result};
 use crate::index::DimensionIndex;
+use crate::model::Value;
 use crate::segment::{Segment, Wanted};
 use crate::store::database::Database;
+use crate::store::pool::open_at;
 
 /// What a check found.
 #[derive(Debug, Default)]
@@ -30,7 +32,8 @@ impl Database {
     /// Only if the catalogue itself cannot be read: damage is reported, and the check goes on.
     pub fn check(&self, mut progress: impl FnMut(u64, u64)) -> Result<CheckReport> {
         let state = self.catalog().refresh()?;
-        let mut report = CheckReport { problems: self.catalog().check()?, ..CheckReport::default() };
+        let mut report =
+            CheckReport { problems: self.catalog().check()?, ..CheckReport::default() };
         if let Health::ReadOnly { reason } = self.health()
             && report.problems.is_empty()
         {
@@ -56,12 +59,12 @@ impl Database {
 /// Opens a segment of its own, so that every byte is read anew, and checks its tables.
 fn check_segment(catalog: &Arc<Catalog>, live: &LiveSegment) -> Result<Segment> {
     let place = catalog.locate(live);
-    let file = catalog.disk().open(&place.path)?;
-    let segment = Segment::open(file, place.offset, place.length)?;
+    let segment = open_at(catalog, &place)?;
     let footer = segment.footer();
     let wrong = |reason: &str| Error::corrupt(&place.path, place.offset, reason);
     let said = &live.entry;
-    if (said.series, said.chunks, said.partials) != (footer.series, footer.chunks, footer.partials) {
+    if (said.series, said.chunks, said.partials) != (footer.series, footer.chunks, footer.partials)
+    {
         return Err(wrong("the manifest and the footer disagree on how much there is"));
     }
     let mut previous: Option<Vec<u32>> = None;
@@ -76,15 +79,14 @@ fn check_segment(catalog: &Arc<Catalog>, live: &LiveSegment) -> Result<Segment> 
         }
         keys.push(column);
     }
-    for series in 0..footer.series as usize {
-        let order = footer.order.iter().map(|position| keys[usize::from(*position)][series]);
+    for (series, index) in (0..footer.series).zip(0_usize..) {
+        let order = footer.order.iter().map(|position| keys[usize::from(*position)][index]);
         let key: Vec<u32> = order.collect();
         if previous.as_ref().is_some_and(|before| *before >= key) {
             return Err(wrong("the keys are not in ascending order"));
         }
         previous = Some(key);
         for attribute in 0..footer.series_attributes.len() {
-            let series = u32::try_from(series).unwrap_or(u32::MAX);
             segment.series_value(attribute, series)?;
         }
     }
@@ -102,22 +104,42 @@ fn check_totals(segment: &Segment) -> Result<()> {
         let chunks: Vec<u32> = block.chunks().collect();
         segment.decode_chunks(&block, &chunks, &wanted, |chunk, data| {
             observations += data.observations() as u64;
+            segment.series_of(chunk)?;
             for (attribute, run) in data.attributes.iter().enumerate() {
-                segment.observation_value(attribute, run.default)?;
+                let exceptions = run.exceptions.iter().map(|(_, number)| *number);
+                for number in exceptions.chain([run.default]).filter(|number| *number > 0) {
+                    if segment.observation_value(attribute, number)?.is_none() {
+                        let id = &footer.observation_attributes[attribute];
+                        let reason = format!("a value of attribute {id} is not in its table");
+                        return Err(segment.damage(reason));
+                    }
+                }
             }
             for (measure, run) in data.measures.iter().enumerate() {
                 let total = segment.total(measure, chunk)?;
+                // Others hold numbers that no sum of mantissas has, some too wide to be added.
+                if !total.is_exact {
+                    continue;
+                }
                 let mut sum = 0_i128;
                 let mut count = 0_u32;
+                let mut bounds: Option<(i128, i128)> = None;
                 for position in data.present(0..data.slots).flatten() {
-                    if let crate::model::Value::Decimal(decimal) = run.value(position)
+                    if let Value::Decimal(decimal) = run.value(position)
                         && let Some(scaled) = decimal.rescale(total.scale)
                     {
-                        sum += scaled.mantissa;
+                        let (value, (min, max)) = (scaled.mantissa, bounds.unwrap_or_default());
+                        bounds = Some(match bounds {
+                            None => (value, value),
+                            Some(_) => (min.min(value), max.max(value)),
+                        });
+                        sum = sum.wrapping_add(value);
                         count += 1;
                     }
                 }
-                if total.is_exact && (sum, count) != (total.sum, total.count) {
+                let (min, max) = bounds.unwrap_or_default();
+                let found = (sum, count, min, max);
+                if found != (total.sum, total.count, total.min.into(), total.max.into()) {
                     let id = &footer.measures[measure];
                     let reason = format!("the stored total of chunk {chunk} in {id} is wrong");
                     return Err(segment.damage(reason));

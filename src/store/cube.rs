@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::catalog::{FlowEntry, SqlNames};
 use crate::error::Result;
 use crate::index::Selection;
 use crate::model::{ComponentRole, Flow, KeyPattern, PeriodForm};
 use crate::store::cursor::Cursor;
-use crate::store::filter::{ScanRequest, Selections, SeriesFilter};
+use crate::store::filter::{PeriodFilter, ScanRequest, Selections, SeriesFilter};
 use crate::store::part::Part;
 
 /// The codes of a dimension that occur in a cube, in bytewise order; a code's number is its place.
@@ -77,7 +77,19 @@ enum KeyAttribute {
 }
 
 impl Cube {
-    pub(crate) fn new(flow: Arc<Flow>, entry: Arc<FlowEntry>, mut parts: Vec<Part>) -> Result<Self> {
+    pub(crate) fn new(
+        flow: Arc<Flow>,
+        entry: Arc<FlowEntry>,
+        mut parts: Vec<Part>,
+    ) -> Result<Self> {
+        for part in &parts {
+            let footer = part.segment().footer();
+            let has_dimensions = flow.dimensions().iter().map(|d| &d.id).eq(&footer.dimensions);
+            if !(has_dimensions && flow.measures().iter().map(|m| &m.id).eq(&footer.measures)) {
+                let reason = format!("its dimensions or measures are not those of {}", flow.id);
+                return Err(part.segment().damage(reason));
+            }
+        }
         let mut codes = Vec::with_capacity(flow.dimensions().len());
         for dimension in 0..flow.dimensions().len() {
             let mut occurring = BTreeSet::new();
@@ -151,16 +163,28 @@ impl Cube {
     }
 
     /// The regular forms of periods that occur, each with the smallest range that holds all slots.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     pub fn forms(&self) -> Result<&[(PeriodForm, Range<i32>)]> {
         Ok(&self.find_forms()?.regular)
     }
 
     /// Whether some period is of [`PeriodForm::Other`].
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     pub fn has_other_periods(&self) -> Result<bool> {
         Ok(self.find_forms()?.has_other)
     }
 
     /// The live series that pass a filter, for each part.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     pub fn select(&self, filter: &SeriesFilter) -> Result<Selections> {
         let of_part = |part| self.select_of_part(filter, part);
         Ok(Selections(self.parts.iter().map(of_part).collect::<Result<Vec<_>>>()?))
@@ -212,15 +236,15 @@ impl Cube {
     }
 
     /// How many distinct series are selected. A series whose chunks lie in several parts is one.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     pub fn series_count(&self, series: &Selections) -> Result<u64> {
         let mut count = series.len();
-        // Only segments in which series have several chunks can share a series with others.
-        let parts = || self.parts.iter().zip(&series.0).filter(|(part, s)| {
-            !s.is_empty() && !(part.segment().is_one_to_one() && self.parts.len() == 1)
-        });
         if self.parts.len() > 1 {
-            let mut seen = hashbrown::HashSet::new();
-            for (part, selection) in parts() {
+            let mut seen = HashSet::new();
+            for (part, selection) in self.parts.iter().zip(&series.0) {
                 for ordinal in selection.iter() {
                     let key = (0..self.codes.len()).map(|d| part.code(d, ordinal));
                     if !seen.insert(key.collect::<Result<Vec<u32>>>()?) {
@@ -233,6 +257,10 @@ impl Cube {
     }
 
     /// How many observations the selected series have. Reads no block.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     pub fn observation_count(&self, series: &Selections) -> Result<u64> {
         let mut count = 0;
         for (part, selection) in self.parts.iter().zip(&series.0) {
@@ -243,6 +271,34 @@ impl Cube {
             for ordinal in selection.iter() {
                 for chunk in part.live_chunks(ordinal)? {
                     count += u64::from(part.span(chunk)?.observations);
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// How many blocks the segments have.
+    pub fn blocks(&self) -> u64 {
+        self.parts.iter().map(|part| u64::from(part.segment().block_count())).sum()
+    }
+
+    /// How many blocks hold something of the selected series and slots: what a cursor reads.
+    ///
+    /// # Errors
+    ///
+    /// As of reading the tables of a segment.
+    pub fn block_count(&self, series: &Selections, periods: &PeriodFilter) -> Result<u64> {
+        let mut count = 0;
+        for (part, selection) in self.parts.iter().zip(&series.0) {
+            let mut last = None;
+            for ordinal in selection.iter() {
+                for chunk in part.live_chunks(ordinal)? {
+                    let span = part.span(chunk)?;
+                    if periods.wants(span.form, span.first, usize::from(span.slots)) {
+                        let block = part.segment().block_of(chunk)?;
+                        count += u64::from(last != Some(block));
+                        last = Some(block);
+                    }
                 }
             }
         }
@@ -260,7 +316,16 @@ impl Cube {
 
     /// The value of an attribute of the dataflow, a partial key or the series, for a series of a
     /// part. Absent where it has none, and for attributes of the observation.
-    pub fn key_attribute(&self, attribute: usize, part: usize, series: u32) -> Result<Option<&str>> {
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
+    pub fn key_attribute(
+        &self,
+        attribute: usize,
+        part: usize,
+        series: u32,
+    ) -> Result<Option<&str>> {
         let (part_index, part) = (part, &self.parts[part]);
         match &self.find_key_attributes()?[attribute] {
             KeyAttribute::Observation => Ok(None),

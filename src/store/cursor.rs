@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::vec::IntoIter;
 
 use crate::error::Result;
 use crate::model::PeriodForm;
@@ -55,7 +56,7 @@ enum Plan {
     /// The selected chunks of each part, in stored order: part, and the first chunk not yet looked at.
     Stored { part: usize, from: u32, request: ScanRequest },
     /// Series in key order, the chunks of a series together: (part, chunk, series).
-    Key { series: std::vec::IntoIter<Vec<(usize, u32, u32)>>, ahead: Option<Vec<(usize, u32, u32)>> },
+    Key { series: IntoIter<Vec<(usize, u32, u32)>>, ahead: Option<Vec<(usize, u32, u32)>> },
 }
 
 impl Cursor {
@@ -82,6 +83,10 @@ impl Cursor {
     }
 
     /// The next chunk; absent at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a block cannot be read.
     #[expect(clippy::should_implement_trait, reason = "it lends what it owns, and may fail")]
     pub fn next(&mut self) -> Result<Option<&Chunk>> {
         while self.ready.is_empty() {
@@ -132,8 +137,7 @@ impl Cursor {
         let segment = Arc::clone(self.cube.parts()[part].segment());
         let block = segment.block_of(chunk)?;
         let mut step = Step { part, block, chunks: vec![(chunk, ordinal)] };
-        loop {
-            let Some(next) = series.next() else { break };
+        for next in series.by_ref() {
             match next.as_slice() {
                 [(next_part, chunk, ordinal)]
                     if *next_part == part && segment.block_of(*chunk)? == block =>
@@ -168,7 +172,9 @@ impl Cursor {
         }
         let mut rows: Vec<(Vec<u8>, usize, usize)> = Vec::new();
         for (index, chunk) in whole.iter().enumerate() {
-            for position in chunk.positions.iter().flat_map(|range| chunk.data.present(range.clone())).flatten() {
+            for position in
+                chunk.positions.iter().flat_map(|range| chunk.data.present(range.clone())).flatten()
+            {
                 let mut text = Vec::new();
                 chunk.data.write_period(position, &mut text);
                 rows.push((text, index, position));

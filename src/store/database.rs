@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::catalog::{Catalog, Health};
 use crate::disk::{Disk, OsDisk};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::load::{Load, LoadOptions};
 use crate::store::pool::Pool;
 use crate::store::snapshot::Snapshot;
@@ -24,7 +24,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::NotFound`] if there is none; [`crate::Error::Io`].
+    /// [`Error::NotFound`] if there is none; [`Error::Io`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Ok(Self::of(Catalog::open(Arc::new(OsDisk), path.as_ref())?))
     }
@@ -33,7 +33,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Io`].
+    /// [`Error::Io`].
     pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_or_create_on(Arc::new(OsDisk), path)
     }
@@ -42,13 +42,11 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Io`].
+    /// [`Error::Io`].
     pub fn open_or_create_on(disk: Arc<dyn Disk>, path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         match Catalog::open(Arc::clone(&disk), path) {
-            Err(crate::error::Error::NotFound { .. }) => {
-                Ok(Self::of(Catalog::create(disk, path)?))
-            }
+            Err(Error::NotFound { .. }) => Ok(Self::of(Catalog::create(disk, path)?)),
             opened => Ok(Self::of(opened?)),
         }
     }
@@ -79,7 +77,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Io`].
+    /// [`Error::Io`].
     pub fn snapshot(&self) -> Result<Arc<Snapshot>> {
         let state = self.catalog.refresh()?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,7 +95,7 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::NotFound`] if there is no such commit.
+    /// [`Error::NotFound`] if there is no such commit.
     pub fn snapshot_at(&self, number: u64) -> Result<Arc<Snapshot>> {
         let state = self.catalog.state_at(number)?;
         let (catalog, pool) = (Arc::clone(&self.catalog), Arc::clone(&self.pool));
@@ -109,8 +107,8 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// [`crate::Error::Conflict`] if another writer keeps the lock.
+    /// [`Error::Conflict`] if another writer keeps the lock.
     pub fn begin_load(&self, options: LoadOptions) -> Result<Load> {
-        Load::begin(self.clone(), options)
+        Load::begin(self, options)
     }
 }

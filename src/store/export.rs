@@ -115,6 +115,6 @@ impl RowTexts {
 
     fn cells(&self) -> Vec<Cell<'_>> {
         // Everything here came in as text, and goes out as it came.
-        self.texts.iter().map(|text| std::str::from_utf8(text).ok()).collect()
+        self.texts.iter().map(|text| str::from_utf8(text).ok()).collect()
     }
 }

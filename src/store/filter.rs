@@ -112,6 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
     fn ranges_of_slots_become_ranges_of_positions() {
         let filter = PeriodFilter::Slots(vec![(PeriodForm::Year, vec![1990..2001, 2005..2006])]);
         let check = |form, first, slots, expected: &[Range<usize>]| {

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use crate::catalog::SqlNames;
+use crate::catalog::{FlowEntry, SqlNames};
 use crate::model::Flow;
 
 /// The longest name that PostgreSQL and its clients carry, in bytes.
@@ -40,28 +40,44 @@ pub fn text_column(measure_column: &str) -> String {
     cut(format!("{measure_column}_text"), measure_column)
 }
 
-/// Chooses the names of a flow. `taken` are the (schema, table) pairs of other flows.
-pub fn choose(flow: &Flow, taken: &HashSet<(String, String)>) -> SqlNames {
+/// Chooses the names of a flow beside those of `others`. The plain name is that of the version that
+/// came first; `exr_v1_0` is another.
+pub(crate) fn choose(flow: &Flow, others: &[&FlowEntry]) -> SqlNames {
     let schema = fold(&flow.id.agency);
     let free = |name: &str| {
         // `exr_labels` and `exr_dim_currency` belong to `exr`.
-        let owners = taken.iter().filter(|(known, _)| *known == schema);
-        let mut related = owners.map(|(_, table)| table);
+        let owners = others.iter().filter(|known| known.names.schema == schema);
+        let mut related = owners.map(|known| &known.names.table);
         !related.any(|table| {
-            let (long, short) = if table.len() > name.len() { (table.as_str(), name) } else { (name, table.as_str()) };
+            let (long, short) = if table.len() > name.len() {
+                (table.as_str(), name)
+            } else {
+                (name, table.as_str())
+            };
             let rest = long.strip_prefix(short);
-            rest.is_some_and(|rest| rest.is_empty() || rest == "_labels" || rest.starts_with("_dim_"))
-        }) && !name.starts_with("cl_")
+            rest.is_some_and(|rest| {
+                rest.is_empty() || rest == "_labels" || rest.starts_with("_dim_")
+            })
+        })
     };
-    let table = distinct(&fold(&flow.id.id), free);
+    let is_other_version =
+        |known: &&FlowEntry| known.id.agency == flow.id.agency && known.id.id == flow.id.id;
+    let folded = if others.iter().any(is_other_version) {
+        fold(&format!("{}_v{}", flow.id.id, flow.id.version))
+    } else {
+        fold(&flow.id.id)
+    };
+    // `ecb.cl_currency` is a codelist, and no suffix would make it anything else.
+    let folded =
+        if folded.starts_with("cl_") { cut(format!("flow_{folded}"), &flow.id.id) } else { folded };
+    let table = distinct(&folded, free);
     let mut used: HashSet<String> = OWN_COLUMNS.iter().map(|name| (*name).to_owned()).collect();
     let mut columns = Vec::with_capacity(flow.components().len());
     let measures = flow.measures_from()..flow.attributes_from();
     for (position, component) in flow.components().iter().enumerate() {
         let is_measure = measures.contains(&position);
-        let free = |name: &str| {
-            !used.contains(name) && !(is_measure && used.contains(&text_column(name)))
-        };
+        let free =
+            |name: &str| !(used.contains(name) || is_measure && used.contains(&text_column(name)));
         let name = distinct(&fold(&component.id), free);
         if is_measure {
             used.insert(text_column(&name));
@@ -105,6 +121,31 @@ mod tests {
         let long = "X".repeat(80);
         assert_eq!(fold(&long).len(), NAME_BYTES_MAX);
         assert_ne!(fold(&long), fold(&format!("{long}Y")));
+    }
+
+    /// A table's name must end up free whatever the dataflow is called.
+    #[test]
+    fn a_flow_may_be_called_like_a_codelist() {
+        use crate::model::{Artefact, ArtefactId, Artefacts, DataStructure, Dataflow, Identity};
+        let id = ArtefactId::new("X", "CL_THING", "1.0");
+        let identity = Identity::named(id.clone(), "A dataflow");
+        let structure = DataStructure {
+            identity: identity.clone(),
+            dimensions: Vec::new(),
+            time: None,
+            measures: Vec::new(),
+            attributes: Vec::new(),
+            groups: Vec::new(),
+        };
+        let flow = Dataflow { identity, structure: id.clone() };
+        let all = vec![Artefact::DataStructure(structure), Artefact::Dataflow(flow)];
+        let flow = Flow::resolve(&id, &Artefacts::from(all)).expect("resolves");
+        let names = choose(&flow, &[]);
+        assert_eq!(names.table, "flow_cl_thing");
+        // Another version of it is called by its version.
+        let other = ArtefactId::new("X", "CL_THING", "0.9");
+        let other = FlowEntry { id: other, names, dimension_order: Vec::new() };
+        assert_eq!(choose(&flow, &[&other]).table, "flow_cl_thing_v1_0");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One segment of a cube, as much of it as is live.
 
+use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -33,6 +34,10 @@ impl Part {
         live_chunks: Option<Selection>,
         live_partials: Option<Selection>,
     ) -> Result<Self> {
+        let count = segment.chunk_count();
+        if live_chunks.as_ref().is_some_and(|live| live.iter_from(count).next().is_some()) {
+            return Err(segment.damage("a commit names a chunk that it does not have".to_owned()));
+        }
         let live_series = match &live_chunks {
             None => Selection::all(segment.series_count()),
             Some(chunks) if segment.is_one_to_one() => chunks.clone(),
@@ -107,17 +112,29 @@ impl Part {
     }
 
     /// The chunks of a series, live or not; nearly always one.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     #[inline]
     pub fn chunks(&self, series: u32) -> Result<Range<u32>> {
         self.segment.chunks_of(series)
     }
 
     /// The live chunks of a series.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     pub fn live_chunks(&self, series: u32) -> Result<impl Iterator<Item = u32> + '_> {
         Ok(self.chunks(series)?.filter(|chunk| self.is_live(*chunk)))
     }
 
     /// The cube's number of the code of a series in a dimension.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     #[inline]
     pub fn code(&self, dimension: usize, series: u32) -> Result<u32> {
         let own = self.segment.code(dimension, series)?;
@@ -128,11 +145,17 @@ impl Part {
     }
 
     /// Sets `out` to the cube's numbers of the codes of all series in a dimension.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     pub fn codes_into(&self, dimension: usize, out: &mut Vec<u32>) -> Result<()> {
         out.clear();
         self.segment.codes_into(dimension, out)?;
         if let Some(to) = &self.to_cube[dimension] {
-            out.iter_mut().for_each(|code| *code = to[*code as usize]);
+            for code in out {
+                *code = to[*code as usize];
+            }
         }
         Ok(())
     }
@@ -150,6 +173,10 @@ impl Part {
     }
 
     /// The series with this key of the cube's code numbers, live or not.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     pub fn find(&self, key: &[u32]) -> Result<Option<u32>> {
         let mut own = Vec::with_capacity(key.len());
         for (dimension, code) in key.iter().enumerate() {
@@ -165,12 +192,20 @@ impl Part {
     }
 
     /// The time that a chunk covers.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     #[inline]
     pub fn span(&self, chunk: u32) -> Result<ChunkSpan> {
         self.segment.span(chunk)
     }
 
     /// The stored total of a chunk in a measure: true for every live chunk. Reads no block.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     #[inline]
     pub fn total(&self, measure: usize, chunk: u32) -> Result<Total> {
         self.segment.total(measure, chunk)
@@ -183,8 +218,9 @@ impl Part {
         for mut group in self.segment.partials()? {
             let first = next;
             next += u32::try_from(group.rows.len()).unwrap_or(u32::MAX);
-            let rows = (first..next).zip(std::mem::take(&mut group.rows));
-            let is_live = |number: u32| self.live_partials.as_ref().is_none_or(|l| l.contains(number));
+            let rows = (first..next).zip(mem::take(&mut group.rows));
+            let is_live =
+                |number: u32| self.live_partials.as_ref().is_none_or(|l| l.contains(number));
             let (numbers, rows) = rows.filter(|(number, _)| is_live(*number)).unzip();
             group.rows = rows;
             groups.push((group, numbers));

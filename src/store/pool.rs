@@ -1,6 +1,6 @@
 //! Segments that are open, shared by all snapshots.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::{HashMap, HashSet};
 
@@ -43,12 +43,17 @@ impl Pool {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SegmentId, Arc<Segment>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SegmentId, Arc<Segment>>> {
         // The map is whole between any two statements: a panic elsewhere does not spoil it.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn open_at(catalog: &Catalog, place: &Located) -> Result<Segment> {
-    Segment::open(catalog.disk().open(&place.path)?, place.offset, place.length)
+/// Opens the segment at a place, and makes sure that it is the one that the manifest means.
+pub(crate) fn open_at(catalog: &Catalog, place: &Located) -> Result<Segment> {
+    let segment = Segment::open(catalog.disk().open(&place.path)?, place.offset, place.length)?;
+    if place.checksum.is_some_and(|checksum| checksum != segment.checksum()) {
+        return Err(segment.damage("another segment than the one that was committed".to_owned()));
+    }
+    Ok(segment)
 }

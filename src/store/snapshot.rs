@@ -1,10 +1,10 @@
 //! One immutable state of the database.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hashbrown::HashMap;
 
-use crate::catalog::{Catalog, CommitRecord, SqlNames, State};
+use crate::catalog::{Catalog, CommitRecord, KnownFlow, SqlNames, State};
 use crate::error::{Error, Result};
 use crate::model::{ArtefactId, Artefacts, Flow};
 use crate::store::cube::Cube;
@@ -49,7 +49,9 @@ impl Snapshot {
             let ids = cube.parts().iter().map(Part::id);
             let same_segments = self.state.segments(id).map(|s| s.entry.id).eq(ids);
             let live = self.state.segments(id);
-            let all_full = live.zip(cube.parts()).all(|(s, part)| s.chunks.is_none() && s.partials.is_none() && part.is_full());
+            let all_full = live
+                .zip(cube.parts())
+                .all(|(s, part)| s.chunks.is_none() && s.partials.is_none() && part.is_full());
             if same_segments && all_full {
                 cubes.insert(id.clone(), Arc::clone(cube));
             }
@@ -74,7 +76,7 @@ impl Snapshot {
     /// Every dataflow, by identifier. Resolved when first asked for.
     pub fn flows(&self) -> &[FlowState] {
         self.flows.get_or_init(|| {
-            let resolve = |known: &crate::catalog::KnownFlow| {
+            let resolve = |known: &KnownFlow| {
                 // References were checked when the structure was loaded.
                 let flow = Flow::resolve(&known.entry.id, self.artefacts()).ok()?;
                 let (names, updated) = (known.entry.names.clone(), known.updated);
@@ -116,7 +118,7 @@ impl Snapshot {
         Ok(Arc::clone(self.lock().entry(id.clone()).or_insert(cube)))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ArtefactId, Arc<Cube>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ArtefactId, Arc<Cube>>> {
         self.cubes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

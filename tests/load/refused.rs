@@ -45,8 +45,8 @@ fn check(row: &str, place: Option<(u32, &str, &str)>, reason: &str) {
 
 #[test]
 fn a_bad_cell_is_named_with_line_column_component_and_value() {
-    check("A,XX,2020,1,A,,", Some((5, "AREA", "XX")), "is not a code of CL_STRICT_AREA");
-    check("a,AT,2020,1,A,,", Some((4, "FREQ", "a")), "is not a code of CL_STRICT_FREQ");
+    check("A,XX,2020,1,A,,", Some((5, "AREA", "XX")), "is not a code of T:CL_STRICT_AREA");
+    check("a,AT,2020,1,A,,", Some((4, "FREQ", "a")), "is not a code of T:CL_STRICT_FREQ");
     check("A,AT,2020,1,Z,,", Some((8, "OBS_STATUS", "Z")), "is not a code");
     check("A,AT,202,1,A,,", Some((6, "TIME_PERIOD", "202")), "");
     check("M,AT,2020-13,1,A,,", Some((6, "TIME_PERIOD", "2020-13")), "01 to 12");
@@ -72,8 +72,12 @@ fn a_line_that_is_no_row_is_named() {
 #[test]
 fn the_same_observation_twice_names_both_lines() {
     check("A,AT,2019,1,A,,", None, "line 2: A.AT 2019");
-    let (problems, count) =
-        problems(&strict(&["A,AT,2019,1,,,", "A,BE,2019,1,,,", "A,AT,2018,1,,,", "A,AT,2019,2,,,"]));
+    let (problems, count) = problems(&strict(&[
+        "A,AT,2019,1,,,",
+        "A,BE,2019,1,,,",
+        "A,AT,2018,1,,,",
+        "A,AT,2019,2,,,",
+    ]));
     assert_eq!((problems[0].line, count), (5, 1));
     assert!(problems[0].reason.contains("line 2:"), "{}", problems[0]);
     // The third names the first too, or the second: a line that has it.
@@ -100,9 +104,9 @@ fn the_same_time_in_two_forms_is_refused() {
         }
     };
     check(&["A,AT,2020,1,,,", "A,AT,2020-A1,1,,,"], 3, ["2020-A1", "line 2"]);
-    check(&["X,AT,2020-01-01/P1Y,1,,,", "X,AT,2020,1,,,"], 2, ["2020-01-01/P1Y", "line 3"]);
+    check(&["X,AT,2020-01-01/P1Y,1,,,", "X,AT,2020,1,,,"], 3, ["2020-01-01/P1Y", "line 2"]);
     check(&["X,AT,2020-01,1,,,", "X,AT,2020-M01,1,,,"], 3, ["2020-M01", "line 2"]);
-    check(&["X,AT,2020-01-01/P1Y,1,,,", "X,AT,2020-01-01/P12M,1,,,"], 2, ["P12M", "P1Y"]);
+    check(&["X,AT,2020-01-01/P1Y,1,,,", "X,AT,2020-01-01/P12M,1,,,"], 3, ["P12M", "line 2"]);
 }
 
 #[test]
@@ -160,8 +164,7 @@ fn refused_rows_are_set_aside_and_the_rest_is_loaded() {
     let bad = ["A,XX,2020,1,A,,", "A,AT,2020,1,A", "M,AT,2020,1,A,\"quoted, \"\"title\"\"\","];
     let message = strict(&[GOOD[0], bad[0], bad[1], GOOD[1], bad[2]]);
     let refused = Shared::default();
-    let options =
-        LoadOptions { refused: Some(Box::new(refused.clone())), ..LoadOptions::at(2) };
+    let options = LoadOptions { refused: Some(Box::new(refused.clone())), ..LoadOptions::at(2) };
     let mut load = database.begin_load(options).expect("begun");
     load.csv(message.as_bytes(), "rows.csv").expect("goes on");
     let report = load.commit().expect("committed");
@@ -179,12 +182,13 @@ fn refused_rows_are_set_aside_and_the_rest_is_loaded() {
 fn of_refused_duplicates_the_first_is_loaded() {
     let (_, database) = database();
     let refused = Shared::default();
-    let options =
-        LoadOptions { refused: Some(Box::new(refused.clone())), ..LoadOptions::at(2) };
+    let options = LoadOptions { refused: Some(Box::new(refused.clone())), ..LoadOptions::at(2) };
     let mut load = database.begin_load(options).expect("begun");
     let rows = ["A,AT,2020,1,,,", "A,AT,2020,2,,,", "A,BE,2020,3,,,", "A,BE,2020-A1,4,,,"];
     load.csv(strict(&rows).as_bytes(), "rows.csv").expect("goes on");
     let report = load.commit().expect("committed");
+    let text = String::from_utf8(refused.0.lock().expect("not poisoned").clone()).expect("text");
+    assert!(text.lines().count() == 3, "the header and the two rows left out: {text}");
     assert_eq!((report.refused, report.counts.inserted), (2, 2));
     assert_eq!(rows_of(&database, &STRICT_SHAPE), ["A.AT 2020|1", "A.BE 2020|3"]);
 }
@@ -193,11 +197,15 @@ fn of_refused_duplicates_the_first_is_loaded() {
 fn a_refused_row_leaves_no_trace() {
     let (_, database) = database();
     let refused = Shared::default();
-    let options = LoadOptions { refused: Some(Box::new(refused)), ..LoadOptions::at(2) };
+    let options = LoadOptions { refused: Some(Box::new(refused.clone())), ..LoadOptions::at(2) };
     let mut load = database.begin_load(options).expect("begun");
     // Each is refused for its last part, after all that stands before was looked at.
-    let rows =
-        ["A,CH,2020,1,Z,Bad title,BAD", "A,AT,2020,1,,,", "A,BE,2020,x,,Bad title,BAD", "A,AT,2021,1,,,"];
+    let rows = [
+        "A,CH,2020,1,Z,Bad title,BAD",
+        "A,AT,2020,1,,,",
+        "A,BE,2020,x,,Bad title,BAD",
+        "A,AT,2021,1,,,",
+    ];
     load.csv(strict(&rows).as_bytes(), "rows.csv").expect("goes on");
     load.commit().expect("committed");
     assert_eq!(rows_of(&database, &STRICT_SHAPE), ["A.AT 2020|1", "A.AT 2021|1"]);

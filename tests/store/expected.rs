@@ -1,6 +1,14 @@
 //! The oracle with what it does not know: attributes of partial keys.
 
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    unreachable_pub,
+    reason = "each test that includes this file uses another part of it"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use sdmxdb::catalog::Counts;
 
@@ -83,7 +91,7 @@ impl Expected {
         }
         for name in shape.observation {
             if let Some(value) = found.observation.attributes.get(*name) {
-                line += &format!(" {name}={value}");
+                write!(line, " {name}={value}").expect("into a string");
             }
         }
         let none = Attributes::new();
@@ -92,7 +100,7 @@ impl Expected {
             let key: Vec<String> = on.iter().map(|at| found.key[*at].clone()).collect();
             let partial = (shape.flow.to_owned(), (*name).to_owned(), key);
             if let Some(value) = of_series.get(*name).or_else(|| self.partials.get(&partial)) {
-                line += &format!(" {name}={value}");
+                write!(line, " {name}={value}").expect("into a string");
             }
         }
         line

@@ -11,9 +11,8 @@ use crate::structures::{CROSS, MIX};
 const FREQUENCIES: [&str; 7] = ["A", "D", "H", "M", "Q", "W", "X"];
 const AREAS: [&str; 5] = ["AT", "BE", "CH", "a-b", "\u{d6}"];
 const ITEMS: [&str; 7] = ["I1", "I10", "I2", "with space", "say \"x\"", "a,b", "~"];
-const TEXTS: [&str; 13] = [
-    "NaN", "#N/A", "<2.5", "01", "1E5", "+3", ".5", "1.", "-0", "INF", "a,b", "say \"x\"", " x ",
-];
+const TEXTS: [&str; 13] =
+    ["NaN", "#N/A", "<2.5", "01", "1E5", "+3", ".5", "1.", "-0", "INF", "a,b", "say \"x\"", " x "];
 const WIDE: [&str; 5] = [
     "123456789012345678901234567890.5",
     "0.000000000001",
@@ -31,7 +30,7 @@ fn number(random: &mut Random, below: u64) -> i32 {
 }
 
 /// A key of [`MIX`].
-pub fn mix_key(random: &mut Random) -> Vec<String> {
+pub(crate) fn mix_key(random: &mut Random) -> Vec<String> {
     let frequency = one(&FREQUENCIES, random);
     key_of(frequency, random)
 }
@@ -150,16 +149,13 @@ fn observation(key: Vec<String>, period: String, random: &mut Random) -> Row {
         random,
         &[("OBS_STATUS", 0.8, statuses), ("NOTE", 0.02, &["a \"note\"", "another, note"])],
     );
-    let measures = vec![
-        value(random),
-        if random.chance(0.3) { Some(decimal(random)) } else { None },
-    ];
+    let measures = vec![value(random), random.chance(0.3).then(|| decimal(random))];
     let series_attributes = key_attributes(random, 0.02);
     Row { flow: MIX.into(), key, period, measures, attributes, series_attributes }
 }
 
 /// A message of [`MIX`] with distinct observations.
-pub fn mix(random: &mut Random) -> Vec<Row> {
+pub(crate) fn mix(random: &mut Random) -> Vec<Row> {
     let mut rows = match random.below(20) {
         0 if random.chance(0.5) => run_of_days(random),
         0 => run_of_minutes(random),
@@ -228,14 +224,14 @@ fn attributes_only(random: &mut Random) -> Vec<Row> {
 }
 
 /// A message of [`CROSS`] with distinct observations.
-pub fn cross(random: &mut Random) -> Vec<Row> {
+pub(crate) fn cross(random: &mut Random) -> Vec<Row> {
     let mut seen = BTreeSet::new();
     let count = 1 + random.below(30);
     let row = |_| {
         let key = vec![one(&["F", "M", "T"], random).into(), format!("Y{}", random.below(40))];
         let attributes = attributes(random, &[("OBS_STATUS", 0.5, &["A", "E"])]);
         let series_attributes = attributes_of_cross(random);
-        let measures = vec![if random.chance(0.9) { Some(decimal(random)) } else { None }];
+        let measures = vec![random.chance(0.9).then(|| decimal(random))];
         let (flow, period) = (CROSS.to_owned(), String::new());
         Row { flow, key, period, measures, attributes, series_attributes }
     };

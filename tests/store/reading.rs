@@ -1,6 +1,14 @@
 //! Everything that a cube says, as lines of text.
 
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    unreachable_pub,
+    reason = "each test that includes this file uses another part of it"
+)]
+
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use sdmxdb::model::PeriodForm;
@@ -32,11 +40,13 @@ pub fn lines(
         for (attribute, component) in flow.attributes().iter().enumerate() {
             let value = cube.key_attribute(attribute, chunk.part, chunk.series).expect("read");
             if let Some(value) = value {
-                tail += &format!(" {}={value}", component.id);
+                write!(tail, " {}={value}", component.id).expect("into a string");
             }
         }
         let known = &segment.footer().observation_attributes;
-        for position in chunk.positions.iter().flat_map(|at| chunk.data.present(at.clone())).flatten() {
+        for position in
+            chunk.positions.iter().flat_map(|at| chunk.data.present(at.clone())).flatten()
+        {
             let mut line = head.clone().into_bytes();
             line.push(b' ');
             chunk.data.write_period(position, &mut line);
@@ -77,7 +87,11 @@ pub fn key_of(cube: &Cube, part: usize, series: u32) -> Vec<String> {
 }
 
 /// The stored totals of each series in a measure, one a live chunk.
-pub fn totals(cube: &Cube, series: &Selections, measure: usize) -> BTreeMap<Vec<String>, Vec<Total>> {
+pub fn totals(
+    cube: &Cube,
+    series: &Selections,
+    measure: usize,
+) -> BTreeMap<Vec<String>, Vec<Total>> {
     let mut totals: BTreeMap<Vec<String>, Vec<Total>> = BTreeMap::new();
     for (index, (part, selection)) in cube.parts().iter().zip(&series.0).enumerate() {
         for ordinal in selection.iter() {

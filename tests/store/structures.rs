@@ -1,5 +1,12 @@
 //! The dataflows that the tests load, and their rows as SDMX-CSV 2.0.
 
+#![allow(
+    clippy::allow_attributes,
+    dead_code,
+    unreachable_pub,
+    reason = "each test that includes this file uses another part of it"
+)]
+
 use std::fmt::Write as _;
 
 use sdmxdb::model::{Artefact, ArtefactId, Attachment, Attribute, Code, Codelist, DataStructure};
@@ -11,8 +18,6 @@ use crate::oracle::Row;
 pub const MIX: &str = "T:MIX(1.0)";
 /// No time.
 pub const CROSS: &str = "T:CROSS(1.0)";
-/// Coded, with one numeric measure: what is refused is refused here.
-pub const STRICT: &str = "T:STRICT(1.0)";
 
 /// What a dataflow is made of.
 #[derive(Clone, Debug)]
@@ -63,7 +68,7 @@ pub const CROSS_SHAPE: Shape = Shape {
 
 /// Coded, with one numeric measure.
 pub const STRICT_SHAPE: Shape = Shape {
-    flow: STRICT,
+    flow: "T:STRICT(1.0)",
     dimensions: &["FREQ", "AREA"],
     has_time: true,
     measures: &[("OBS_VALUE", TextType::Decimal)],
@@ -86,7 +91,8 @@ impl Shape {
     pub fn artefacts(&self) -> Vec<Artefact> {
         let id = self.id();
         let structure = ArtefactId::new("T", format!("DSD_{}", id.id), "1.0");
-        let mut artefacts: Vec<Artefact> = self.coded.iter().map(|coded| self.codelist(coded)).collect();
+        let mut artefacts: Vec<Artefact> =
+            self.coded.iter().map(|coded| self.codelist(coded)).collect();
         artefacts.push(Artefact::Dataflow(Dataflow {
             identity: Identity::named(id, self.flow),
             structure: structure.clone(),
@@ -117,26 +123,27 @@ impl Shape {
         let dimension = |name: &str| Dimension {
             id: name.to_owned(),
             concept: None,
-            representation: self.representation(name, TextType::Text),
+            representation: Some(self.representation(name, TextType::Text)),
             is_measure: false,
             annotations: Vec::new(),
         };
         let measure = |(name, text_type): &(&str, TextType)| Measure {
             id: (*name).to_owned(),
             concept: None,
-            representation: self.representation(name, *text_type),
+            representation: Some(self.representation(name, *text_type)),
             annotations: Vec::new(),
         };
         let attribute = |name: &str, attachment| Attribute {
             id: name.to_owned(),
             concept: None,
-            representation: self.representation(name, TextType::Text),
+            representation: Some(self.representation(name, TextType::Text)),
             attachment,
             is_mandatory: false,
             is_multiple: false,
             annotations: Vec::new(),
         };
-        let observation = self.observation.iter().map(|name| attribute(name, Attachment::Observation));
+        let observation =
+            self.observation.iter().map(|name| attribute(name, Attachment::Observation));
         let key = self.key.iter().map(|(name, on)| {
             let names = on.iter().map(|position| self.dimensions[*position].to_owned());
             let on: Vec<String> = names.collect();
@@ -154,11 +161,11 @@ impl Shape {
         }
     }
 
-    fn representation(&self, component: &str, text_type: TextType) -> Option<Representation> {
+    fn representation(&self, component: &str, text_type: TextType) -> Representation {
         let is_coded = self.coded.iter().any(|(known, _)| *known == component);
         let codelist = is_coded.then(|| self.codelist_id(component));
         let text_type = Some(text_type).filter(|_| !is_coded);
-        Some(Representation { codelist, text_type, ..Representation::default() })
+        Representation { codelist, text_type, ..Representation::default() }
     }
 
     /// The first line of a message.

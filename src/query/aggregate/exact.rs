@@ -116,18 +116,26 @@ fn quotient(sum: Decimal, count: u64) -> f64 {
 mod tests {
     use super::*;
 
+    fn sum(numbers: &[f64]) -> ExactSum {
+        let mut sum = ExactSum::default();
+        for number in numbers {
+            sum.add(*number);
+        }
+        sum
+    }
+
     #[test]
     fn sums_of_doubles_do_not_depend_on_order() {
         let numbers = [1e16, 1.0, -1e16, 0.1, 0.2, 0.3, 1e-20, -0.6, 3.0e300, -3.0e300];
-        let mut forth = ExactSum::default();
-        numbers.iter().for_each(|number| forth.add(*number));
-        let mut back = ExactSum::default();
-        numbers.iter().rev().for_each(|number| back.add(*number));
+        let (forth, back) = (sum(&numbers), {
+            let mut back = numbers;
+            back.reverse();
+            sum(&back)
+        });
         assert_eq!(forth.to_f64().to_bits(), back.to_f64().to_bits());
         // 0.1 + 0.2 + 0.3 - 0.6 is not 0 in doubles, but 2.7755575615628914e-17.
         assert!((forth.to_f64() - 1.0).abs() < 1e-15);
-        let mut halves = ExactSum::default();
-        [1.0, f64::EPSILON / 2.0, 1e-30].iter().for_each(|number| halves.add(*number));
+        let halves = sum(&[1.0, f64::EPSILON / 2.0, 1e-30]);
         assert_eq!(halves.to_f64().to_bits(), (1.0 + f64::EPSILON).to_bits());
     }
 

@@ -19,7 +19,7 @@ use crate::query::scan::{Content, SeriesScanExec, Source};
 
 /// What is grouped by.
 #[derive(Clone, Debug)]
-pub struct Keys {
+pub(crate) struct Keys {
     /// The parts of the key that follow from the series, most significant first.
     pub(super) dimensions: Vec<DimensionKey>,
     /// The part that follows from the period.
@@ -68,7 +68,10 @@ impl Keys {
     /// # Errors
     ///
     /// If an expression fails for a code or a period of the cube.
-    pub fn build(scan: &SeriesScanExec, exprs: &[Arc<dyn PhysicalExpr>]) -> Result<Option<Self>> {
+    pub(crate) fn build(
+        scan: &SeriesScanExec,
+        exprs: &[Arc<dyn PhysicalExpr>],
+    ) -> Result<Option<Self>> {
         let source = scan.source();
         let (mut dimensions, mut columns) = (Vec::new(), Vec::new());
         let mut of_periods = Vec::new();

@@ -33,7 +33,7 @@ const CELLS_PER_OBSERVATION_MAX: usize = 8;
 /// Replaces aggregations of rows by aggregations of series. It has to run before aggregations are
 /// distributed over partitions.
 #[derive(Debug, Default)]
-pub struct SeriesAggregation;
+pub(crate) struct SeriesAggregation;
 
 impl PhysicalOptimizerRule for SeriesAggregation {
     fn optimize(

@@ -21,6 +21,6 @@ mod sums;
 mod target;
 mod work;
 
-pub use matching::SeriesAggregation;
-pub use operator::SeriesAggregateExec;
-pub use spec::{AggregateSpec, Function};
+pub(crate) use matching::SeriesAggregation;
+pub(crate) use operator::SeriesAggregateExec;
+pub(crate) use spec::{AggregateSpec, Function};

@@ -34,7 +34,7 @@ use crate::query::aggregate::keys::KeyColumn;
 use crate::query::aggregate::output::Output;
 use crate::query::aggregate::work::Work;
 use crate::query::error::{from_datafusion, to_datafusion};
-use crate::query::scan::{ScanSpec, Source, split};
+use crate::query::scan::{Reads, ScanSpec, Source, split};
 use crate::store::{PeriodFilter, Selections};
 
 /// Series of one share of the work, at least: some ten thousand observations.
@@ -44,7 +44,7 @@ const SHARES_PER_THREAD: u64 = 8;
 
 /// Aggregates the observations of selected series without making rows of them.
 #[derive(Clone, Debug)]
-pub struct SeriesAggregateExec {
+pub(crate) struct SeriesAggregateExec {
     source: Arc<Source>,
     scan: Arc<ScanSpec>,
     spec: Arc<AggregateSpec>,
@@ -57,7 +57,7 @@ pub struct SeriesAggregateExec {
 impl SeriesAggregateExec {
     /// The aggregation `spec` of what `scan` reads, on up to `threads` threads. The columns of
     /// `schema` are the keys, then the functions.
-    pub fn new(
+    pub(crate) fn new(
         source: Arc<Source>,
         scan: ScanSpec,
         spec: AggregateSpec,
@@ -110,7 +110,7 @@ impl SeriesAggregateExec {
             found.push(work.map_err(to_datafusion)?);
         }
         let spec = Arc::clone(&operator.spec);
-        let merged = merge(found, &spec).map_err(to_datafusion)?;
+        let merged = merge(found).map_err(to_datafusion)?;
         let schema = Arc::clone(&operator.schema);
         let Found { groups, cells, reservation } = merged;
         let output = Output::new(spec, schema, groups, cells, batch_rows);
@@ -159,11 +159,10 @@ struct Found {
 }
 
 /// What all threads found, in the state of the one that found most groups.
-fn merge(mut found: Vec<Found>, spec: &AggregateSpec) -> error::Result<Found> {
+fn merge(mut found: Vec<Found>) -> error::Result<Found> {
     found.sort_by_key(|one| one.groups.len());
     let last = found.pop().ok_or_else(|| error::Error::bug("an aggregation without threads"))?;
     let Found { mut groups, mut cells, reservation } = last;
-    let width = spec.keys.width();
     for other in found {
         let numbers: Vec<usize> =
             other.groups.keys().iter().map(|key| groups.number(*key)).collect();
@@ -172,7 +171,6 @@ fn merge(mut found: Vec<Found>, spec: &AggregateSpec) -> error::Result<Found> {
             reservation.try_resize(bytes).map_err(|e| from_datafusion(&e))?;
             cells.grow(groups.len());
         }
-        debug_assert_eq!(cells.rows.len() % width, 0);
         cells.merge(&other.cells, &numbers)?;
     }
     Ok(Found { groups, cells, reservation })
@@ -207,7 +205,7 @@ impl DisplayAs for SeriesAggregateExec {
         let reads =
             !matches!(self.scan.periods, PeriodFilter::All) || self.spec.keys.periods.is_some();
         write!(f, "from={}, ", if reads { "observations" } else { "totals" })?;
-        self.scan.describe(&self.source, f)
+        self.scan.describe(&self.source, if reads { Reads::Blocks } else { Reads::Totals }, f)
     }
 }
 

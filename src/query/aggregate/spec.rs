@@ -6,7 +6,7 @@ use crate::query::aggregate::keys::Keys;
 
 /// An aggregate function of a column of the result. Measures are by position in the flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Function {
+pub(crate) enum Function {
     /// The number of observations.
     CountRows,
     /// The number of observations with a number.
@@ -23,7 +23,7 @@ pub enum Function {
 
 impl Function {
     /// The measure that it needs; none to count rows.
-    pub fn measure(self) -> Option<usize> {
+    pub(crate) fn measure(self) -> Option<usize> {
         match self {
             Self::CountRows => None,
             Self::CountNumbers(measure)
@@ -35,12 +35,12 @@ impl Function {
     }
 
     /// Whether it needs the sum.
-    pub fn needs_sum(self) -> bool {
+    pub(crate) fn needs_sum(self) -> bool {
         matches!(self, Self::Sum(_) | Self::Avg(_))
     }
 
     /// Whether it needs the smallest or the largest number.
-    pub fn needs_extremes(self) -> bool {
+    pub(crate) fn needs_extremes(self) -> bool {
         matches!(self, Self::Min(_) | Self::Max(_))
     }
 }
@@ -61,7 +61,7 @@ impl fmt::Display for Function {
 
 /// What one aggregation computes: the functions, for each group of these keys.
 #[derive(Clone, Debug)]
-pub struct AggregateSpec {
+pub(crate) struct AggregateSpec {
     /// What is grouped by.
     pub keys: Keys,
     /// One a column of the result, after the columns of the keys.
@@ -70,7 +70,7 @@ pub struct AggregateSpec {
 
 impl AggregateSpec {
     /// The measures that are needed, each once.
-    pub fn measures(&self) -> Vec<usize> {
+    pub(crate) fn measures(&self) -> Vec<usize> {
         let mut measures: Vec<usize> = self.functions.iter().filter_map(|f| f.measure()).collect();
         measures.sort_unstable();
         measures.dedup();

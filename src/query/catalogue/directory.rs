@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::mem::swap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::model::{Artefact, ArtefactId, Artefacts, Codelist};
 use crate::query::names;
+use crate::query::table::CubeTable;
 use crate::store::{FlowState, Snapshot, fold};
 
 /// What a table's name stands for. A flow is meant by its position among [`Snapshot::flows`].
@@ -31,6 +32,8 @@ pub struct Directory {
     snapshot: Arc<Snapshot>,
     schemas: BTreeMap<String, HashMap<String, usize>>,
     codelists: OnceLock<BTreeMap<String, BTreeMap<String, ArtefactId>>>,
+    /// Tables that were asked for: each keeps what its queries share.
+    tables: Mutex<HashMap<usize, Arc<CubeTable>>>,
 }
 
 impl fmt::Debug for Directory {
@@ -47,7 +50,23 @@ impl Directory {
             let tables = schemas.entry(state.names.schema.clone()).or_default();
             tables.insert(state.names.table.clone(), position);
         }
-        Self { snapshot, schemas, codelists: OnceLock::new() }
+        let (codelists, tables) = (OnceLock::new(), Mutex::default());
+        Self { snapshot, schemas, codelists, tables }
+    }
+
+    /// The table of the dataflow at this position, made when it is first asked for.
+    ///
+    /// # Errors
+    ///
+    /// Those of opening the cube.
+    pub fn table(&self, position: usize) -> Result<Arc<CubeTable>> {
+        let tables = || self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = tables().get(&position) {
+            return Ok(Arc::clone(table));
+        }
+        let cube = self.snapshot.cube(&self.flow(position)?.flow.id)?;
+        let table = Arc::new(CubeTable::new(cube)?);
+        Ok(Arc::clone(tables().entry(position).or_insert(table)))
     }
 
     /// The snapshot that the names are of.

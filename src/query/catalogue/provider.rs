@@ -20,7 +20,6 @@ use crate::query::error::{from_datafusion, to_datafusion};
 use crate::query::functions::{Labels, label_function};
 use crate::query::guard::{self, Request};
 use crate::query::names;
-use crate::query::table::CubeTable;
 
 /// The name of the one database.
 pub const DATABASE: &str = "sdmxdb";
@@ -189,9 +188,7 @@ impl Catalogue {
     }
 
     fn cube(&self, position: usize) -> Result<Arc<dyn TableProvider>> {
-        let state = self.directory.flow(position).map_err(to_datafusion)?;
-        let cube = self.directory.snapshot().cube(&state.flow.id).map_err(to_datafusion)?;
-        Ok(Arc::new(CubeTable::new(cube).map_err(to_datafusion)?))
+        Ok(self.directory.table(position).map_err(to_datafusion)?)
     }
 
     fn information(self: &Arc<Self>, table: &str) -> Result<Option<Arc<dyn TableProvider>>> {

@@ -11,7 +11,7 @@ use crate::query::catalogue::Directory;
 use crate::query::catalogue::columns::Columns;
 use crate::query::catalogue::directory::codelists;
 use crate::query::error::to_datafusion;
-use crate::store::{FlowState, SeriesFilter};
+use crate::store::{CommitRecord, FlowState, SeriesFilter};
 
 /// Nodes of all hierarchies together that are shown: they nest, and a message may be hostile.
 const NODES_MAX: usize = 10_000_000;
@@ -172,12 +172,19 @@ struct Node<'a> {
 /// One row a commit, the oldest first.
 pub(super) fn commits(directory: &Arc<Directory>, rows: bool) -> Result<RecordBatch> {
     let all = || directory.snapshot().commits().filter(|_| rows);
+    let count = |number: u64| i64::try_from(number).ok();
+    let source = |commit: &CommitRecord| commit.source.as_ref().map(|source| source.name.clone());
     Columns::default()
         .count("number", all().map(|commit| i64::try_from(commit.number).ok()))
         .moment("loaded", all().map(|commit| Some(commit.loaded)))
         .moment("effective", all().map(|commit| Some(commit.effective)))
         .text("author", all().map(|commit| Some(commit.author.as_str())))
         .text("message", all().map(|commit| Some(commit.message.as_str())))
+        .text("source", all().map(source))
+        .count("inserted", all().map(|commit| count(commit.counts.inserted)))
+        .count("changed", all().map(|commit| count(commit.counts.changed)))
+        .count("deleted", all().map(|commit| count(commit.counts.deleted)))
+        .count("unchanged", all().map(|commit| count(commit.counts.unchanged)))
         .batch()
 }
 

@@ -25,7 +25,7 @@ use crate::store::{PeriodFilter, SeriesFilter};
 
 /// What the filters of a query ask of a cube.
 #[derive(Clone, Debug)]
-pub struct Pushdown {
+pub(crate) struct Pushdown {
     /// The series that are wanted.
     pub series: SeriesFilter,
     /// The periods that are wanted.
@@ -51,7 +51,7 @@ impl Pushdown {
     /// # Errors
     ///
     /// If a predicate fails for a code or a period of the cube, as a cast may.
-    pub fn of(source: &Source, filters: &[Expr], session: &dyn Session) -> Result<Self> {
+    pub(crate) fn of(source: &Source, filters: &[Expr], session: &dyn Session) -> Result<Self> {
         let mut series = Vec::new();
         let mut of_periods = Vec::new();
         let mut is_exact = true;
@@ -80,7 +80,7 @@ impl Pushdown {
 }
 
 /// Whether the scan applies `filter`, and whether it must be applied again above.
-pub fn support(source: &Source, filter: &Expr) -> TableProviderFilterPushDown {
+pub(crate) fn support(source: &Source, filter: &Expr) -> TableProviderFilterPushDown {
     match reach(source, filter) {
         Reach::Series => TableProviderFilterPushDown::Exact,
         Reach::Periods if source.has_only_regular_periods() => TableProviderFilterPushDown::Exact,

@@ -31,17 +31,16 @@ use crate::query::statistics;
 use crate::store::{ScanOrder, Selections};
 
 pub(crate) use batch::wanted_runs;
-pub use periods::PeriodTable;
-pub use source::{Content, SDMX_ID, SDMX_ROLE, Source};
-pub use spec::ScanSpec;
-pub(crate) use spec::split;
+pub(crate) use periods::PeriodTable;
+pub(crate) use source::{Content, SDMX_ID, SDMX_ROLE, Source};
+pub(crate) use spec::{Reads, ScanSpec, split};
 
 /// Series below which one partition is faster than several: some ten thousand observations.
 const PARTITION_SERIES_MIN: u64 = 256;
 
 /// Scans the selected series of a cube, each partition a contiguous part of them.
 #[derive(Clone, Debug)]
-pub struct SeriesScanExec {
+pub(crate) struct SeriesScanExec {
     source: Arc<Source>,
     spec: ScanSpec,
     partitions: Arc<Vec<Selections>>,
@@ -57,7 +56,11 @@ impl SeriesScanExec {
     /// # Errors
     ///
     /// If `spec` does not fit the table.
-    pub fn try_new(source: Arc<Source>, spec: ScanSpec, target_partitions: usize) -> Result<Self> {
+    pub(crate) fn try_new(
+        source: Arc<Source>,
+        spec: ScanSpec,
+        target_partitions: usize,
+    ) -> Result<Self> {
         let series = spec.series.len();
         let partitions = match spec.order {
             ScanOrder::Stored if series >= PARTITION_SERIES_MIN => target_partitions.max(1),
@@ -72,12 +75,12 @@ impl SeriesScanExec {
     }
 
     /// The table.
-    pub fn source(&self) -> &Arc<Source> {
+    pub(crate) fn source(&self) -> &Arc<Source> {
         &self.source
     }
 
     /// What is scanned.
-    pub fn spec(&self) -> &ScanSpec {
+    pub(crate) fn spec(&self) -> &ScanSpec {
         &self.spec
     }
 
@@ -86,14 +89,14 @@ impl SeriesScanExec {
     /// # Errors
     ///
     /// None that the scan itself did not have.
-    pub fn sorted(&self, key: Vec<usize>, fetch: Option<usize>) -> Result<Self> {
+    pub(crate) fn sorted(&self, key: Vec<usize>, fetch: Option<usize>) -> Result<Self> {
         let fetch = spec::least(self.spec.fetch, fetch);
         let spec = ScanSpec { order: ScanOrder::Key(key), fetch, ..self.spec.clone() };
         Self::try_new(Arc::clone(&self.source), spec, 1)
     }
 
     /// What each column of the output shows.
-    pub fn content(&self, column: usize) -> Content {
+    pub(crate) fn content(&self, column: usize) -> Content {
         self.source.contents()[self.spec.projection[column]]
     }
 }
@@ -118,7 +121,7 @@ fn properties(
 impl DisplayAs for SeriesScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SeriesScanExec: ")?;
-        self.spec.describe(&self.source, f)
+        self.spec.describe(&self.source, Reads::Blocks, f)
     }
 }
 

@@ -16,10 +16,10 @@ use crate::query::scan::PeriodTable;
 use crate::store::{Cube, SeriesFilter, SqlNames, text_column};
 
 /// The key of the field metadata that holds the SDMX identifier of a column's component.
-pub const SDMX_ID: &str = "sdmx.id";
+pub(crate) const SDMX_ID: &str = "sdmx.id";
 /// The key of the field metadata that says what a column is: `dimension`, `time`, `measure`,
 /// `attribute`, or of a column that follows from another, `period` or `text`.
-pub const SDMX_ROLE: &str = "sdmx.role";
+pub(crate) const SDMX_ROLE: &str = "sdmx.role";
 
 /// What a column of the table shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -19,7 +19,7 @@ const RANGES_SHOWN_MAX: usize = 4;
 
 /// What one scan reads.
 #[derive(Clone, Debug)]
-pub struct ScanSpec {
+pub(crate) struct ScanSpec {
     /// The series, part by part.
     pub series: Arc<Selections>,
     /// The periods.
@@ -34,7 +34,7 @@ pub struct ScanSpec {
 
 impl ScanSpec {
     /// The measures that the columns show, each once.
-    pub fn measures(&self, source: &Source) -> Vec<usize> {
+    pub(crate) fn measures(&self, source: &Source) -> Vec<usize> {
         self.positions(source, |content| match content {
             Content::Number(measure) | Content::Text(measure) => Some(measure),
             _ => None,
@@ -42,7 +42,7 @@ impl ScanSpec {
     }
 
     /// The attributes of observations that the columns show, each once.
-    pub fn attributes(&self, source: &Source) -> Vec<usize> {
+    pub(crate) fn attributes(&self, source: &Source) -> Vec<usize> {
         self.positions(source, |content| match content {
             Content::Attribute(attribute) => Some(attribute),
             _ => None,
@@ -58,7 +58,7 @@ impl ScanSpec {
     }
 
     /// What the store is asked for, with the series of one partition.
-    pub fn request(&self, source: &Source, series: Selections) -> ScanRequest {
+    pub(crate) fn request(&self, source: &Source, series: Selections) -> ScanRequest {
         ScanRequest {
             series,
             periods: self.periods.clone(),
@@ -69,7 +69,7 @@ impl ScanSpec {
     }
 
     /// The order of the rows as expressions over the output, as far as its columns are there.
-    pub fn ordering(&self, source: &Source, schema: &Schema) -> Vec<PhysicalSortExpr> {
+    pub(crate) fn ordering(&self, source: &Source, schema: &Schema) -> Vec<PhysicalSortExpr> {
         let ScanOrder::Key(key) = &self.order else { return Vec::new() };
         let place = |wanted: Content| {
             let shows = |column: &usize| source.contents()[*column] == wanted;
@@ -89,10 +89,22 @@ impl ScanSpec {
     }
 
     /// Writes what is scanned, for a plan.
-    pub(crate) fn describe(&self, source: &Source, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn describe(
+        &self,
+        source: &Source,
+        reads: Reads,
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
         let selected = self.series.len();
         let all = source.live_series().map_err(|_| fmt::Error)?;
-        write!(f, "table={}, series={selected} of {all}, periods=", source.name())?;
+        let cube = source.cube();
+        let read = match reads {
+            Reads::Blocks => cube.block_count(&self.series, &self.periods),
+            Reads::Totals => Ok(0),
+        };
+        let (read, blocks) = read.map(|n| (n, cube.blocks())).map_err(|_| fmt::Error)?;
+        write!(f, "table={}, series={selected} of {all}, ", source.name())?;
+        write!(f, "blocks={read} of {blocks}, periods=")?;
         self.describe_periods(f)?;
         let schema = source.schema();
         let names: Vec<&str> =
@@ -123,6 +135,15 @@ impl ScanSpec {
         let hidden = count.saturating_sub(RANGES_SHOWN_MAX);
         if hidden > 0 { write!(f, " and {hidden} more") } else { Ok(()) }
     }
+}
+
+/// What an operator reads of the series it selects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The blocks with their observations.
+    Blocks,
+    /// The stored totals alone; blocks only of the few chunks whose totals do not say everything.
+    Totals,
 }
 
 /// A range of slots, shown by its first and last.

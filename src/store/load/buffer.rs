@@ -1,7 +1,7 @@
 //! The rows of a load in memory, and how they are brought into order.
 //!
-//! A row is numbers only: its series, period, values, the tuple of its attributes, and its line,
-//! so that a duplicate can name both lines. Where the rows outgrow the memory they may use, they
+//! A row is numbers only: its series, period, values, the tuple of its attributes, and its number,
+//! so that a duplicate can name both places. Where the rows outgrow the memory they may use, they
 //! are sorted and written to a temporary file, and the files are merged in the end. The order is
 //! by the texts of the key, so it is the same whichever codes are still to come.
 
@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::vec::IntoIter;
 
 use crate::disk::{Disk, DiskFile};
 use crate::error::Result;
@@ -21,7 +22,7 @@ pub(super) struct Rows {
     /// Form in the upper four bits, then the slot plus 2^27; of other forms the text's number.
     pub(super) periods: Vec<u32>,
     pub(super) tuples: Vec<u32>,
-    pub(super) lines: Vec<u32>,
+    pub(super) numbers: Vec<u32>,
     /// The values of all measures of a row, one after the other.
     pub(super) bits: Vec<i64>,
     pub(super) scales: Vec<u8>,
@@ -33,7 +34,7 @@ pub(super) struct RowRecord {
     pub(super) series: u32,
     pub(super) period: u32,
     pub(super) tuple: u32,
-    pub(super) line: u32,
+    pub(super) number: u32,
     pub(super) values: Vec<Stored>,
 }
 
@@ -51,7 +52,7 @@ impl Rows {
         self.series.clear();
         self.periods.clear();
         self.tuples.clear();
-        self.lines.clear();
+        self.numbers.clear();
         self.bits.clear();
         self.scales.clear();
     }
@@ -60,7 +61,7 @@ impl Rows {
         out.series = self.series[row];
         out.period = self.periods[row];
         out.tuple = self.tuples[row];
-        out.line = self.lines[row];
+        out.number = self.numbers[row];
         out.values.clear();
         let values = row * measure_count..(row + 1) * measure_count;
         let values = self.bits[values.clone()].iter().zip(&self.scales[values]);
@@ -132,7 +133,7 @@ impl Buffer {
         let rows = (0..).zip(self.rows.series.iter().zip(&self.rows.periods));
         let mut keys: Vec<(u64, u32)> =
             rows.map(|(row, (series, period))| (ranks.key(*series, *period), row)).collect();
-        // Rows are numbered as they came, so equal keys stay in the order of their lines.
+        // Rows are numbered as they came, so equal keys stay in the order of their numbers.
         if !keys.is_sorted() {
             keys.sort_unstable();
         }
@@ -140,15 +141,23 @@ impl Buffer {
     }
 
     /// Writes the rows in memory to a file, in order, and forgets them.
-    pub(super) fn spill(&mut self, disk: &Arc<dyn Disk>, path: PathBuf, ranks: &Ranks) -> Result<()> {
+    pub(super) fn spill(
+        &mut self,
+        disk: &Arc<dyn Disk>,
+        path: PathBuf,
+        ranks: &Ranks,
+    ) -> Result<()> {
         let mut writer = disk.create(&path)?;
         let rows = self.rows.len() as u64;
         self.runs.push(Run { disk: Arc::clone(disk), path, rows });
         let mut bytes = Vec::with_capacity(1 << 20);
         for (_, row) in self.order(ranks) {
             let row = row as usize;
-            let numbers = [&self.rows.series, &self.rows.periods, &self.rows.tuples, &self.rows.lines];
-            numbers.iter().for_each(|column| bytes.extend_from_slice(&column[row].to_le_bytes()));
+            let numbers =
+                [&self.rows.series, &self.rows.periods, &self.rows.tuples, &self.rows.numbers];
+            for column in numbers {
+                bytes.extend_from_slice(&column[row].to_le_bytes());
+            }
             for value in row * self.measure_count..(row + 1) * self.measure_count {
                 bytes.extend_from_slice(&self.rows.bits[value].to_le_bytes());
                 bytes.push(self.rows.scales[value]);
@@ -185,14 +194,20 @@ impl Buffer {
         let mut heap = BinaryHeap::new();
         for (index, source) in sources.iter_mut().enumerate() {
             if source.next(&mut records[index])? {
-                heap.push(Reverse((ranks.key(records[index].series, records[index].period), index)));
+                heap.push(Reverse((
+                    ranks.key(records[index].series, records[index].period),
+                    index,
+                )));
             }
         }
-        // Sources are in the order of their lines, so equal keys come in that order too.
+        // Sources are in the order of their numbers, so equal keys come in that order too.
         while let Some(Reverse((_, index))) = heap.pop() {
             each(&records[index])?;
             if sources[index].next(&mut records[index])? {
-                heap.push(Reverse((ranks.key(records[index].series, records[index].period), index)));
+                heap.push(Reverse((
+                    ranks.key(records[index].series, records[index].period),
+                    index,
+                )));
             }
         }
         Ok(())
@@ -201,7 +216,7 @@ impl Buffer {
 
 /// Where rows come from, in order.
 enum Source<'a> {
-    Memory { buffer: &'a Buffer, order: std::vec::IntoIter<(u64, u32)> },
+    Memory { buffer: &'a Buffer, order: IntoIter<(u64, u32)> },
     File(RunReader),
 }
 
@@ -250,8 +265,10 @@ impl RunReader {
             self.at = 0;
         }
         let row = &self.bytes[self.at..self.at + row_bytes];
-        let number = |at: usize| u32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]]);
-        (out.series, out.period, out.tuple, out.line) = (number(0), number(4), number(8), number(12));
+        let number =
+            |at: usize| u32::from_le_bytes([row[at], row[at + 1], row[at + 2], row[at + 3]]);
+        (out.series, out.period, out.tuple, out.number) =
+            (number(0), number(4), number(8), number(12));
         out.values.clear();
         for value in row[16..].chunks_exact(9) {
             if let Some((bits, [scale])) = value.split_first_chunk::<8>() {

@@ -1,6 +1,26 @@
 //! What a cell may be: the type of a value, and the form of a period under a frequency.
 
-use crate::model::{Component, Decimal, PeriodForm, TextType, number_of_text};
+use crate::limits::{CODE_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::model::{Component, ComponentRole, Decimal, PeriodForm, TextType, number_of_text};
+
+/// Says what is wrong with the text of a dimension or an attribute.
+pub(super) fn text_problem(component: &Component, text: &str) -> Option<String> {
+    if let Some(list) = &component.codelist {
+        // Several values of one attribute are several codes.
+        let known = |code: &str| list.code(code).is_some();
+        if !(known(text) || component.is_multiple && text.split(';').all(known)) {
+            let partial = if list.is_partial { " (of which only a part was loaded)" } else { "" };
+            return Some(format!("is not a code of {}{partial}", list.identity.id));
+        }
+    }
+    let is_dimension = component.role == ComponentRole::Dimension;
+    let bytes_max = if is_dimension { CODE_BYTES_MAX } else { TEXT_BYTES_MAX };
+    if text.len() > bytes_max {
+        return Some(format!("has {} bytes, over the limit of {bytes_max}", text.len()));
+    }
+    let max = component.length_max.filter(|max| text.chars().count() as u64 > *max)?;
+    Some(format!("is longer than the {max} characters that the structure allows"))
+}
 
 /// Says what is wrong with a value of a measure that is no plain decimal.
 pub(super) fn value_problem(component: &Component, text: &str) -> Option<String> {
@@ -15,9 +35,14 @@ pub(super) fn value_problem(component: &Component, text: &str) -> Option<String>
     }
     let fits = match component.text_type {
         TextType::Text | TextType::Period => true,
-        TextType::Integer => text.trim_start_matches(['+', '-']).bytes().all(|b| b.is_ascii_digit()),
+        TextType::Integer => {
+            let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+            !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+        }
         TextType::Decimal => number_of_text(text).is_some() && !text.contains(['e', 'E']),
-        TextType::Double => number_of_text(text).is_some() || matches!(text, "INF" | "-INF" | "+INF"),
+        TextType::Double => {
+            number_of_text(text).is_some() || matches!(text, "INF" | "-INF" | "+INF")
+        }
         TextType::Boolean => matches!(text, "true" | "false" | "1" | "0"),
     };
     let expected = match component.text_type {
@@ -88,6 +113,8 @@ mod tests {
         check(TextType::Decimal, "NaN", true);
         check(TextType::Integer, "007", true);
         check(TextType::Integer, "x", false);
+        check(TextType::Integer, "-", false);
+        check(TextType::Integer, "+-7", false);
         check(TextType::Text, "<2.5", true);
         let half = Decimal { mantissa: 5, scale: 1 };
         assert!(decimal_problem(&component(TextType::Integer), half).is_some());

@@ -2,12 +2,16 @@
 //!
 //! A row is checked whole before anything of it is kept, so that a refused row leaves no trace.
 
+use std::collections::BTreeMap;
+use std::iter;
+use std::mem;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::model::{Cell, Component, ComponentRole, Decimal, Flow, Period, PeriodForm, Row, Slot};
+use crate::model::{Cell, Component, ComponentRole, Decimal, Flow, Period, PeriodForm};
+use crate::model::{ReportingYearStart, Row, Slot};
 use crate::segment::Stored;
-use crate::store::load::buffer::{Buffer, Ranks, Rows, SLOT_BIAS, SLOT_BITS};
+use crate::store::load::buffer::{Buffer, Rows, SLOT_BIAS, SLOT_BITS};
 use crate::store::load::check;
 use crate::store::load::interner::{Texts, Tuples};
 
@@ -61,9 +65,25 @@ pub(super) struct Intake {
     /// The periods that are known by their text.
     pub(super) others: Texts,
     pub(super) buffer: Buffer,
+    pub(super) conflicts: Conflicts,
     frequency: Option<usize>,
     has_year_start: bool,
     last: LastRow,
+}
+
+/// How often rows gave an attribute of one key another value than rows before them.
+#[derive(Debug, Default)]
+pub(super) struct Conflicts {
+    /// How often, by the position of the attribute among the components.
+    pub(super) counts: BTreeMap<usize, u64>,
+}
+
+impl Conflicts {
+    fn note(&mut self, position: usize, before: u32, after: u32) {
+        if before != 0 && before != after {
+            *self.counts.entry(position).or_default() += 1;
+        }
+    }
 }
 
 /// What the row before was, because most rows repeat most of it.
@@ -103,7 +123,7 @@ impl Intake {
                 _ => observation_attributes.push(position),
             }
         }
-        let texts = |count| std::iter::repeat_with(Texts::default).take(count).collect();
+        let texts = |count| iter::repeat_with(Texts::default).take(count).collect();
         let last = LastRow {
             cells: vec![String::new(); count],
             codes: vec![0; dimensions],
@@ -123,6 +143,7 @@ impl Intake {
             value_texts: Vec::new(),
             others: Texts::default(),
             buffer: Buffer::new(flow.measures().len()),
+            conflicts: Conflicts::default(),
             frequency: flow.frequency(),
             has_year_start: flow.position("REPORTING_YEAR_START_DAY").is_some(),
             flow,
@@ -134,11 +155,14 @@ impl Intake {
     pub(super) fn bytes(&self) -> u64 {
         let rows = self.buffer.rows.len() as u64 * Rows::row_bytes(self.flow.measures().len());
         let texts = self.codes.iter().chain(&self.values).map(Texts::bytes).sum::<u64>();
-        rows + texts + self.series.bytes() + self.tuples.bytes() + self.series_values.len() as u64 * 4
+        rows + texts
+            + self.series.bytes()
+            + self.tuples.bytes()
+            + self.series_values.len() as u64 * 4
     }
 
-    /// Checks a row and takes it in.
-    pub(super) fn take(&mut self, row: &Row<'_>) -> Result<(), Fault> {
+    /// Checks a row and takes it in; `number` finds it again.
+    pub(super) fn take(&mut self, row: &Row<'_>, number: u32) -> Result<(), Fault> {
         let cells = row.cells;
         if !self.same_key(cells) {
             if let Some(missing) = self.missing_dimension(cells) {
@@ -169,7 +193,7 @@ impl Intake {
         rows.series.push(series);
         rows.periods.push(period);
         rows.tuples.push(tuple);
-        rows.lines.push(u32::try_from(row.line).unwrap_or(u32::MAX));
+        rows.numbers.push(number);
         for value in &values {
             rows.bits.push(value.bits);
             rows.scales.push(value.scale);
@@ -181,9 +205,11 @@ impl Intake {
     fn same_key(&self, cells: &[Cell<'_>]) -> bool {
         let dimensions = self.codes.len();
         self.last.series.is_some()
-            && cells.iter().zip(&self.last.cells).take(dimensions).all(|(cell, last)| {
-                *cell == Some(last.as_str())
-            })
+            && cells
+                .iter()
+                .zip(&self.last.cells)
+                .take(dimensions)
+                .all(|(cell, last)| *cell == Some(last.as_str()))
     }
 
     fn missing_dimension(&self, cells: &[Cell<'_>]) -> Option<usize> {
@@ -217,7 +243,11 @@ impl Intake {
             // Only the last week and the last day of a reporting year may not exist.
             let last = slot.form.per_year().is_some_and(|n| slot.index.rem_euclid(n) == n - 1);
             let may_lack = matches!(slot.form, PeriodForm::Week | PeriodForm::ReportingDay);
-            if last && may_lack && !self.has_year_start && slot.span(Default::default()).is_none() {
+            if last
+                && may_lack
+                && !self.has_year_start
+                && slot.span(ReportingYearStart::default()).is_none()
+            {
                 return Err(Fault::of(position, "the year has no such week or day"));
             }
             if let Some(frequency) = self.frequency
@@ -232,7 +262,7 @@ impl Intake {
     }
 
     fn check_values(&mut self, cells: &[Cell<'_>]) -> Result<Vec<Stored>, Fault> {
-        let mut values = std::mem::take(&mut self.last.values);
+        let mut values = mem::take(&mut self.last.values);
         values.clear();
         let from = self.flow.measures_from();
         let texts_before = self.value_texts.len();
@@ -264,12 +294,12 @@ impl Intake {
     }
 
     fn check_attributes(&self, cells: &[Cell<'_>]) -> Result<(), Fault> {
-        for position in self.flow.attributes_from()..self.flow.components().len() {
+        for (position, component) in (self.flow.attributes_from()..).zip(self.flow.attributes()) {
             let Some(text) = cells[position].filter(|text| !text.is_empty()) else { continue };
             if *text == *self.last.cells[position] || self.values[position].find(text).is_some() {
                 continue;
             }
-            check_text(&self.flow.components()[position], position, text)?;
+            check_text(component, position, text)?;
         }
         Ok(())
     }
@@ -307,7 +337,9 @@ impl Intake {
         let width = self.series_attributes.len();
         for (column, position) in self.series_attributes.iter().enumerate() {
             if let Some(number) = keep_text(cells, *position, &mut self.last, &mut self.values) {
-                self.series_values[series as usize * width + column] = number;
+                let value = &mut self.series_values[series as usize * width + column];
+                self.conflicts.note(*position, *value, number);
+                *value = number;
             }
         }
         for partial in &mut self.partials {
@@ -318,12 +350,19 @@ impl Intake {
                     continue;
                 };
                 let key = *key.get_or_insert_with(|| {
-                    partial_key(&partial.dimensions, &mut self.partial_codes, &mut partial.keys, cells)
+                    partial_key(
+                        &partial.dimensions,
+                        &mut self.partial_codes,
+                        &mut partial.keys,
+                        cells,
+                    )
                 });
                 let width = partial.attributes.len();
                 let rows = partial.keys.len() * width;
                 partial.values.resize(rows.max(partial.values.len()), 0);
-                partial.values[key as usize * width + column] = number;
+                let value = &mut partial.values[key as usize * width + column];
+                self.conflicts.note(*position, *value, number);
+                *value = number;
             }
         }
     }
@@ -400,44 +439,22 @@ impl Intake {
         Ok(())
     }
 
-    /// The ranks of series and of other periods, for an order of the dimensions.
-    pub(super) fn ranks(&self, order: &[u16]) -> Ranks {
-        let codes: Vec<Vec<u32>> = self.codes.iter().map(Texts::ranks).collect();
-        let bits: Vec<u32> =
-            codes.iter().map(|ranks| usize::BITS - ranks.len().leading_zeros()).collect();
-        let count = u32::try_from(self.series.len()).unwrap_or(u32::MAX);
-        let rank_of = |series: u32, position: &u16| {
-            let dimension = usize::from(*position);
-            codes[dimension][self.series.get(series)[dimension] as usize]
-        };
-        let mut sorted: Vec<u32> = (0..count).collect();
-        if bits.iter().sum::<u32>() <= 128 {
-            let packed = |series: u32| {
-                order.iter().fold(0_u128, |key, position| {
-                    key << bits[usize::from(*position)] | u128::from(rank_of(series, position))
-                })
-            };
-            let mut keys: Vec<(u128, u32)> = (0..count).map(|s| (packed(s), s)).collect();
-            if !keys.is_sorted() {
-                keys.sort_unstable();
-            }
-            sorted = keys.into_iter().map(|(_, series)| series).collect();
-        } else {
-            let key = |series: u32| order.iter().map(move |position| rank_of(series, position));
-            sorted.sort_unstable_by(|a, b| key(*a).cmp(key(*b)));
-        }
-        let mut series = vec![0; sorted.len()];
-        for (rank, number) in (0..).zip(sorted) {
-            series[number as usize] = rank;
-        }
-        Ranks { series, others: self.others.ranks() }
+    /// The key of a series for a person: `M.USD.EUR.SP00.A`.
+    pub(super) fn describe_key(&self, series: u32) -> String {
+        let key = self.series.get(series).iter().zip(&self.codes);
+        key.map(|(code, texts)| texts.get(*code)).collect::<Vec<_>>().join(".")
     }
 
-    /// The order of dimensions that makes facets fast: coarse ones first, the widest last.
-    pub(super) fn coarse_first(&self) -> Vec<u16> {
-        let mut order: Vec<u16> = (0..u16::try_from(self.codes.len()).unwrap_or(u16::MAX)).collect();
-        order.sort_by_key(|position| self.codes[usize::from(*position)].len());
-        order
+    /// A key and a period for a person.
+    pub(super) fn describe(&self, series: u32, period: u32) -> String {
+        let key = self.describe_key(series);
+        let low = period & ((1 << SLOT_BITS) - 1);
+        let period = match PeriodForm::from_number((period >> SLOT_BITS) as u8) {
+            Some(PeriodForm::Timeless) => return key,
+            Some(PeriodForm::Other) | None => self.others.get(low).to_owned(),
+            Some(form) => Slot { form, index: low.cast_signed() - SLOT_BIAS }.to_string(),
+        };
+        format!("{key} {period}")
     }
 }
 
@@ -486,45 +503,5 @@ fn set(last: &mut String, text: &str) {
 
 /// Checks the text of a dimension or an attribute that did not come before.
 fn check_text(component: &Component, position: usize, text: &str) -> Result<(), Fault> {
-    use crate::limits::{CODE_BYTES_MAX, TEXT_BYTES_MAX};
-    if let Some(list) = &component.codelist {
-        // Several values of one attribute are several codes.
-        let known = |code: &str| list.code(code).is_some();
-        if !known(text) && !(component.is_multiple && text.split(';').all(known)) {
-            let partial = if list.is_partial { " (of which only a part was loaded)" } else { "" };
-            let reason = format!("is not a code of {}{partial}", list.identity.id);
-            return Err(Fault::of(position, reason));
-        }
-    }
-    let is_dimension = component.role == ComponentRole::Dimension;
-    let bytes_max = if is_dimension { CODE_BYTES_MAX } else { TEXT_BYTES_MAX };
-    if text.len() > bytes_max {
-        let reason = format!("has {} bytes, over the limit of {bytes_max}", text.len());
-        return Err(Fault::of(position, reason));
-    }
-    if let Some(max) = component.length_max.filter(|max| text.chars().count() as u64 > *max) {
-        let reason = format!("is longer than the {max} characters that the structure allows");
-        return Err(Fault::of(position, reason));
-    }
-    Ok(())
-}
-
-impl Intake {
-    /// The key of a series for a person: `M.USD.EUR.SP00.A`.
-    pub(super) fn describe_key(&self, series: u32) -> String {
-        let key = self.series.get(series).iter().zip(&self.codes);
-        key.map(|(code, texts)| texts.get(*code)).collect::<Vec<_>>().join(".")
-    }
-
-    /// A key and a period for a person.
-    pub(super) fn describe(&self, series: u32, period: u32) -> String {
-        let key = self.describe_key(series);
-        let low = period & ((1 << SLOT_BITS) - 1);
-        let period = match PeriodForm::from_number((period >> SLOT_BITS) as u8) {
-            Some(PeriodForm::Timeless) => return key,
-            Some(PeriodForm::Other) | None => self.others.get(low).to_owned(),
-            Some(form) => Slot { form, index: low.cast_signed() - SLOT_BIAS }.to_string(),
-        };
-        format!("{key} {period}")
-    }
+    check::text_problem(component, text).map_or(Ok(()), |problem| Err(Fault::of(position, problem)))
 }

@@ -8,7 +8,7 @@ use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     numbers: HashMap<Box<str>, u32>,
-    texts: Vec<Box<str>>,
+    by_number: Vec<Box<str>>,
     bytes: u64,
 }
 
@@ -21,8 +21,8 @@ impl Texts {
 
     /// Adds a text that is not known.
     pub(super) fn add(&mut self, text: &str) -> u32 {
-        let number = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-        self.texts.push(text.into());
+        let number = u32::try_from(self.by_number.len()).unwrap_or(u32::MAX);
+        self.by_number.push(text.into());
         self.numbers.insert(text.into(), number);
         self.bytes += 2 * text.len() as u64 + 56;
         number
@@ -30,11 +30,11 @@ impl Texts {
 
     /// The text with this number.
     pub(super) fn get(&self, number: u32) -> &str {
-        &self.texts[number as usize]
+        &self.by_number[number as usize]
     }
 
     pub(super) fn len(&self) -> usize {
-        self.texts.len()
+        self.by_number.len()
     }
 
     /// Memory used.
@@ -55,7 +55,7 @@ impl Texts {
 
     /// The texts in bytewise order.
     pub(super) fn sorted(&self) -> Vec<Box<str>> {
-        let mut texts = self.texts.clone();
+        let mut texts = self.by_number.clone();
         texts.sort_unstable();
         texts
     }

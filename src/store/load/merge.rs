@@ -3,6 +3,8 @@
 //! Source: SDMX-CSV 2.1 field guide, action "Merge": what a row speaks of is set, what it does not
 //! speak of stays.
 
+use std::cmp::Ordering;
+
 use crate::catalog::Counts;
 use crate::model::{PeriodForm, Value};
 use crate::segment::{ChunkRows, Stored};
@@ -16,8 +18,8 @@ pub(super) fn merge(old: &ChunkRows, new: &ChunkRows, counts: &mut Counts) -> Ch
     let (mut left, mut right) = (0, 0);
     while left < old.len() || right < new.len() {
         let order = match (left < old.len(), right < new.len()) {
-            (true, false) => std::cmp::Ordering::Less,
-            (false, _) => std::cmp::Ordering::Greater,
+            (true, false) => Ordering::Less,
+            (false, _) => Ordering::Greater,
             (true, true) if is_other => old.periods[left].cmp(&new.periods[right]),
             (true, true) => slot(old, left).cmp(&slot(new, right)),
         };
@@ -80,7 +82,8 @@ fn push_both(merged: &mut ChunkRows, old: (&ChunkRows, usize), new: (&ChunkRows,
         }
     }
     for (attribute, column) in merged.attributes.iter_mut().enumerate() {
-        let (before, after) = (old.0.attributes[attribute][old.1], new.0.attributes[attribute][new.1]);
+        let (before, after) =
+            (old.0.attributes[attribute][old.1], new.0.attributes[attribute][new.1]);
         changed |= after != 0 && after != before;
         column.push(if after == 0 { before } else { after });
     }
@@ -109,7 +112,8 @@ mod tests {
     #[test]
     fn what_came_is_set_and_the_rest_stays() {
         let old = rows(PeriodForm::Year, 2000, &[(0, "1", 1), (1, "2", 1), (3, "NaN", 2)]);
-        let new = rows(PeriodForm::Year, 1999, &[(0, "9", 1), (2, "2.0", 0), (3, "5", 1), (4, "", 3)]);
+        let new =
+            rows(PeriodForm::Year, 1999, &[(0, "9", 1), (2, "2.0", 0), (3, "5", 1), (4, "", 3)]);
         let mut counts = Counts::default();
         let merged = merge(&old, &new, &mut counts);
         let expected = rows(

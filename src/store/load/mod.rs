@@ -1,107 +1,48 @@
 //! Loads messages into the database, as one commit.
 //!
-//! Read in this order: `structures` (structure messages), `check` (what a cell may be), `interner`
-//! and `intake` (rows become numbers), `buffer` (rows in order, on disk if they must), `merge`,
-//! `partials` and `write` (a segment from what came and what was there).
+//! Read in this order: `options`, `structures` (structure messages), `check` (what a cell may be),
+//! `interner`, `intake` and `sink` (rows become numbers), `order` and `buffer` (rows in order, on
+//! disk if they must), `merge`, `times`, `partials` and `write` (a segment from what came and what
+//! was there), `commit`, `job` (the logbook).
 //!
 //! **Invariant:** nothing of a load is visible before [`Load::commit`] returns, and all of it after.
 
 mod buffer;
 mod check;
-mod interner;
+mod commit;
 mod intake;
+mod interner;
+mod job;
 mod merge;
+mod options;
+mod order;
 mod partials;
+mod places;
+mod sink;
 mod structures;
+mod times;
 mod write;
 
-use std::io::{Read, Write};
+use std::io::Read;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::catalog::{Counts, Draft, Outcome, SegmentEntry, SegmentPlace, Source, SqlNames};
-use crate::catalog::{Superseded, Working, Writer};
+use crate::catalog::{FlowEntry, Outcome, Writer};
 use crate::error::{Error, Problem, Result};
-use crate::index::Selection;
-use crate::limits::{LOAD_MEMORY_BYTES, PROBLEMS_SHOWN_MAX};
-use crate::model::{Action, Artefact, ArtefactId, Flow, Row};
-use crate::sdmx::csv::{FlowKind, FlowRef, RowSink, read_rows};
-use crate::segment::Written;
+use crate::limits::PROBLEMS_SHOWN_MAX;
+use crate::model::{Artefact, ArtefactId, Flow};
+use crate::sdmx::csv::{FlowKind, FlowRef, read_rows};
 use crate::store::database::Database;
 use crate::store::filter::SeriesFilter;
-use crate::store::load::intake::{Fault, Intake};
+use crate::store::load::intake::Intake;
+use crate::store::load::job::Job;
+use crate::store::load::places::{Places, RowTexts};
+use crate::store::load::sink::Sink;
 use crate::store::load::structures::Structures;
-use crate::store::load::write::FlowWriter;
 use crate::store::snapshot::Snapshot;
 
-/// How a load is done.
-pub struct LoadOptions {
-    /// The time now, in microseconds since 1970.
-    pub now: i64,
-    /// Who loads.
-    pub author: String,
-    /// What for.
-    pub message: String,
-    /// What is loaded, if it is a file.
-    pub source: Option<Source>,
-    /// Memory for rows; beyond it they are sorted on disk.
-    pub memory: u64,
-    /// How long to wait for another writer.
-    pub wait: Duration,
-    /// Where refused rows go; with it, a load goes on without them.
-    pub refused: Option<Box<dyn Write + Send>>,
-    /// Is told how far the load is.
-    pub progress: Option<Box<dyn FnMut(Progress) + Send>>,
-}
-
-impl LoadOptions {
-    /// The usual: refuses bad rows, waits up to ten seconds for another writer.
-    pub fn at(now: i64) -> Self {
-        Self {
-            now,
-            author: String::new(),
-            message: String::new(),
-            source: None,
-            memory: LOAD_MEMORY_BYTES,
-            wait: Duration::from_secs(10),
-            refused: None,
-            progress: None,
-        }
-    }
-}
-
-/// How far a load is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// So many rows were read.
-    Reading(u64),
-    /// So many rows of so many were written.
-    Writing(u64, u64),
-}
-
-/// What a load did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoadReport {
-    /// The commit; absent if nothing changed.
-    pub commit: Option<u64>,
-    /// Observations inserted, changed, deleted, and as they were.
-    pub counts: Counts,
-    /// Rows that were read.
-    pub rows: u64,
-    /// Artefacts that were added or changed.
-    pub artefacts: u64,
-    /// Dataflows that are new, with their names in SQL.
-    pub named: Vec<(ArtefactId, SqlNames)>,
-    /// Rows left out, when the load was told to go on without them.
-    pub refused: u64,
-    /// The first of them.
-    pub problems: Vec<Problem>,
-    /// What else a person should know.
-    pub warnings: Vec<String>,
-    /// Bytes of the segments that were written.
-    pub bytes: u64,
-}
+pub use options::{LoadOptions, LoadReport, Progress};
 
 /// A load in progress. Dropping it undoes it.
 pub struct Load {
@@ -114,30 +55,13 @@ pub struct Load {
     problems: Vec<Problem>,
     problem_count: u64,
     rows: u64,
+    places: Places,
+    /// The texts of all rows, if refused ones are to be written down.
+    texts: Option<RowTexts>,
     file: String,
     job: Option<Job>,
     /// Why it failed, for the logbook.
     failure: Option<String>,
-}
-
-/// The line of this load in the logbook. The logbook is a convenience: where it cannot be written,
-/// the load goes on.
-struct Job {
-    working: Working,
-    number: u64,
-}
-
-impl Job {
-    fn start(writer: &Writer, options: &LoadOptions) -> Option<Self> {
-        let working = writer.working().ok()?;
-        let file = options.source.as_ref().map_or("", |source| source.name.as_str());
-        let number = working.job_started(file, options.now).ok()?;
-        Some(Self { working, number })
-    }
-
-    fn finish(&self, now: i64, rows: u64, outcome: &Outcome) {
-        drop(self.working.job_finished(self.number, now, rows, outcome));
-    }
 }
 
 impl Drop for Load {
@@ -151,11 +75,18 @@ impl Drop for Load {
 }
 
 impl Load {
-    pub(crate) fn begin(database: Database, options: LoadOptions) -> Result<Self> {
-        let writer = database.catalog().begin(options.wait)?;
+    pub(crate) fn begin(database: &Database, options: LoadOptions) -> Result<Self> {
+        let mut writer = database.catalog().begin(options.wait)?;
         let snapshot = database.snapshot()?;
         let structures = Structures::new(writer.state());
         let job = Job::start(&writer, &options);
+        let texts = if options.refused.is_some() {
+            let id = writer.new_segment();
+            let path = writer.new_segment_path(id);
+            Some(RowTexts::create(Arc::clone(writer.catalog().disk()), path)?)
+        } else {
+            None
+        };
         Ok(Self {
             options,
             writer,
@@ -166,6 +97,8 @@ impl Load {
             problems: Vec::new(),
             problem_count: 0,
             rows: 0,
+            places: Places::default(),
+            texts,
             file: String::new(),
             job,
             failure: None,
@@ -191,9 +124,15 @@ impl Load {
     /// [`Error::Syntax`] and [`Error::Invalid`] for a message that cannot be read at all.
     pub fn csv(&mut self, input: impl Read, file: &str) -> Result<()> {
         file.clone_into(&mut self.file);
+        self.places.begin(file);
         let problems_before = self.problem_count;
-        let mut sink = Sink { load: self, flows: Vec::new() };
-        read_rows(input, file, &mut sink)?;
+        let mut sink = Sink::new(self);
+        let read = read_rows(input, file, &mut sink);
+        if let Err(error) = &read {
+            // What came before the error must not be committed.
+            self.failure = Some(error.to_string());
+        }
+        read?;
         self.progress(Progress::Reading(self.rows));
         self.stop_at_problems(problems_before)
     }
@@ -202,7 +141,7 @@ impl Load {
         if self.problem_count == before || self.options.refused.is_some() {
             return Ok(());
         }
-        let problems = std::mem::take(&mut self.problems);
+        let problems = mem::take(&mut self.problems);
         self.failure = Some(format!("{} problems", self.problem_count));
         Err(Error::Rows { file: self.file.clone(), problems, count: self.problem_count })
     }
@@ -310,7 +249,7 @@ impl Load {
         let known = entries.iter().position(|entry| entry.id == *id);
         let known = known.or_else(|| {
             let stored = state.flow(id)?;
-            entries.push(crate::catalog::FlowEntry::clone(&stored.entry));
+            entries.push(FlowEntry::clone(&stored.entry));
             Some(entries.len() - 1)
         });
         // Once rows were sorted by an order, it stays.
@@ -324,223 +263,5 @@ impl Load {
             entries[at].dimension_order.clone_from(&order);
         }
         order
-    }
-
-    /// Makes everything visible and durable, as one commit; nothing if nothing changed.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rows`] for duplicates, unless refused rows are to be left out; [`Error::Io`].
-    pub fn commit(mut self) -> Result<LoadReport> {
-        let mut draft = Draft::default();
-        let mut report = LoadReport { rows: self.rows, ..LoadReport::default() };
-        self.delete(&mut draft)?;
-        for index in 0..self.intakes.len() {
-            self.write_flow(index, &mut draft, &mut report)?;
-        }
-        self.stop_at_problems(0)?;
-        report.refused = self.problem_count;
-        report.problems = std::mem::take(&mut self.problems);
-        let known: Vec<ArtefactId> =
-            self.writer.state().flows().map(|flow| flow.entry.id.clone()).collect();
-        let new = self.structures.entries.iter().filter(|entry| !known.contains(&entry.id));
-        report.named = new.map(|entry| (entry.id.clone(), entry.names.clone())).collect();
-        std::mem::take(&mut self.structures).finish(&mut draft);
-        report.artefacts = draft.artefacts.len() as u64;
-        report.counts = draft.record.counts;
-        let nothing = draft.artefacts.is_empty()
-            && draft.segments.is_empty()
-            && draft.superseded.is_empty();
-        if nothing {
-            self.finish_job(&Outcome::Unchanged);
-            return Ok(report);
-        }
-        report.bytes = draft.segments.iter().map(|segment| segment.bytes).sum();
-        draft.record.loaded = self.options.now;
-        draft.record.effective = self.options.now;
-        draft.record.author.clone_from(&self.options.author);
-        draft.record.message.clone_from(&self.options.message);
-        draft.record.source.clone_from(&self.options.source);
-        let state = self.writer.commit(draft)?;
-        report.commit = Some(state.number());
-        if let Some(job) = &self.job {
-            drop(job.working.record_commit(&state));
-        }
-        self.finish_job(&Outcome::Committed { commit: state.number() });
-        Ok(report)
-    }
-
-    fn finish_job(&mut self, outcome: &Outcome) {
-        if let Some(job) = self.job.take() {
-            job.finish(self.options.now, self.rows, outcome);
-        }
-    }
-
-    /// Supersedes the chunks of series to delete.
-    fn delete(&self, draft: &mut Draft) -> Result<()> {
-        for (flow, filter) in &self.deleted {
-            let cube = self.snapshot.cube(flow)?;
-            let selections = cube.select(filter)?;
-            for (part, series) in cube.parts().iter().zip(&selections.0) {
-                // Another filter may have chosen the same series.
-                let before = draft.superseded.iter().find(|known| known.segment == part.id());
-                let before = before.map_or_else(Selection::empty, |known| known.chunks.clone());
-                let mut chunks = Selection::empty();
-                for ordinal in series.iter() {
-                    for chunk in part.live_chunks(ordinal)? {
-                        if before.contains(chunk) {
-                            continue;
-                        }
-                        chunks.insert(chunk);
-                        let observations = part.span(chunk)?.observations;
-                        draft.record.counts.deleted += u64::from(observations);
-                    }
-                }
-                if !chunks.is_empty() {
-                    let (segment, partials) = (part.id(), Selection::empty());
-                    supersede(draft, Superseded { segment, chunks, partials });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn write_flow(&mut self, index: usize, draft: &mut Draft, report: &mut LoadReport) -> Result<()> {
-        let order = self.order(index);
-        let id = self.writer.new_segment();
-        let path = self.writer.new_segment_path(id);
-        let disk = Arc::clone(self.writer.catalog().disk());
-        let mut intake = self.intakes.swap_remove(index);
-        self.intakes.push(Intake::new(Arc::clone(&intake.flow)));
-        let last = self.intakes.len() - 1;
-        self.intakes.swap(index, last);
-        let stored = self.writer.state().flow(&intake.flow.id).is_some();
-        let cube = match stored {
-            true => self.snapshot.cube(&intake.flow.id)?,
-            false => Arc::new(crate::store::cube::Cube::empty(Arc::clone(&intake.flow))),
-        };
-        let ranks = intake.ranks(&order);
-        let rows = intake.buffer.len();
-        let create = Box::new(move || disk.create(&path));
-        let writer = FlowWriter::new(&intake, &cube, &order, &ranks, &draft.superseded, create)?;
-        let mut options = self.options.progress.take();
-        let outcome = writer.write(&ranks, |done| {
-            if let Some(tell) = &mut options {
-                tell(Progress::Writing(done, rows));
-            }
-        })?;
-        self.options.progress = options;
-        intake.buffer.rows = Default::default();
-        for problem in outcome.problems {
-            self.note_problem(problem);
-        }
-        self.problem_count += outcome.problem_count.saturating_sub(self.problems.len() as u64);
-        if outcome.empty_series > 0 {
-            report.warnings.push(format!(
-                "{}: attributes of {} series without observations were not kept",
-                intake.flow.id, outcome.empty_series
-            ));
-        }
-        let counts = &mut draft.record.counts;
-        counts.inserted += outcome.counts.inserted;
-        counts.changed += outcome.counts.changed;
-        counts.unchanged += outcome.counts.unchanged;
-        outcome.superseded.into_iter().for_each(|more| supersede(draft, more));
-        if let Some(summary) = outcome.segment {
-            let (place, bytes) = match summary.written {
-                Written::Inline(bytes) => {
-                    let length = bytes.len() as u64;
-                    draft.inline.push(bytes);
-                    (SegmentPlace::Inline { offset: 0, length }, length)
-                }
-                Written::File(length) => {
-                    let (name, checksum) = (id.file_name(), summary.checksum);
-                    (SegmentPlace::File { name, length, checksum }, length)
-                }
-            };
-            draft.segments.push(SegmentEntry {
-                id,
-                flow: intake.flow.id.clone(),
-                series: summary.footer.series,
-                chunks: summary.footer.chunks,
-                partials: summary.footer.partials,
-                observations: summary.footer.observations,
-                bytes,
-                place,
-            });
-        }
-        Ok(())
-    }
-}
-
-/// Adds what is superseded of a segment to what is known of it: a commit names each segment once.
-fn supersede(draft: &mut Draft, more: Superseded) {
-    match draft.superseded.iter_mut().find(|known| known.segment == more.segment) {
-        Some(known) => {
-            known.chunks.union_with(&more.chunks);
-            known.partials.union_with(&more.partials);
-        }
-        None => draft.superseded.push(more),
-    }
-}
-
-/// Takes the rows of one message.
-struct Sink<'a> {
-    load: &'a mut Load,
-    /// The intake of each flow of the message.
-    flows: Vec<usize>,
-}
-
-impl RowSink for Sink<'_> {
-    fn header(&mut self, raw: &str) -> Result<()> {
-        self.load.refuse_raw(raw.as_bytes())
-    }
-
-    fn flow(&mut self, id: &FlowRef) -> Result<Arc<Flow>> {
-        let id = self.load.resolve(id)?;
-        let index = self.load.intake(&id)?;
-        self.flows.push(index);
-        Ok(Arc::clone(&self.load.intakes[index].flow))
-    }
-
-    fn row(&mut self, flow: usize, row: &Row<'_>) -> Result<()> {
-        self.load.rows += 1;
-        if row.action != Action::Merge {
-            let what = format!("the action of line {}: only merging (A, I, M)", row.line);
-            return Err(Error::Unsupported { what });
-        }
-        let intake = &mut self.load.intakes[self.flows[flow]];
-        if let Err(fault) = intake.take(row) {
-            let problem = problem_of(&intake.flow, row, fault);
-            self.load.note_problem(problem);
-            self.load.refuse_raw(row.raw.as_bytes())?;
-        }
-        if self.load.rows.is_multiple_of(1 << 16) {
-            self.load.progress(Progress::Reading(self.load.rows));
-            self.load.spill_if_needed()?;
-        }
-        Ok(())
-    }
-
-    fn bad_record(&mut self, problem: Problem, raw: &[u8]) -> Result<()> {
-        self.load.rows += 1;
-        self.load.note_problem(problem);
-        self.load.refuse_raw(raw)
-    }
-}
-
-/// Characters of a value that an error shows.
-const VALUE_CHARS_SHOWN: usize = 60;
-
-fn problem_of(flow: &Flow, row: &Row<'_>, fault: Fault) -> Problem {
-    let component = fault.component;
-    let value = component.and_then(|position| row.cells[position]);
-    let column = component.map(|position| row.columns[position]).filter(|column| *column > 0);
-    Problem {
-        line: row.line,
-        column,
-        component: component.map(|position| flow.components()[position].id.clone()),
-        value: value.map(|text| text.chars().take(VALUE_CHARS_SHOWN).collect()),
-        reason: fault.reason,
     }
 }

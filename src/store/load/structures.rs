@@ -59,7 +59,7 @@ impl Structures {
             }
         }
         for flow in &flows {
-            self.check_stored(flow, state)?;
+            check_stored(flow, state)?;
         }
         self.all = all;
         for artefact in changed {
@@ -73,38 +73,6 @@ impl Structures {
         Ok(())
     }
 
-    /// Refuses a structure under which stored data would mean something else.
-    fn check_stored(&self, flow: &Flow, state: &State) -> Result<()> {
-        if state.segments(&flow.id).next().is_none() {
-            return Ok(());
-        }
-        let Ok(before) = Flow::resolve(&flow.id, state.artefacts()) else { return Ok(()) };
-        let conflict = |reason: String| {
-            let id = flow.id.to_string();
-            let advice = "load it as a new version of the dataflow";
-            Error::Conflict { kind: "dataflow", id, reason: format!("{reason}; {advice}") }
-        };
-        let ids = |flow: &Flow| {
-            let kept = &flow.components()[..flow.attributes_from()];
-            kept.iter().map(|c| (c.id.clone(), c.role.clone())).collect::<Vec<_>>()
-        };
-        if ids(&before) != ids(flow) {
-            let reason = "it has data, and its dimensions and measures may not change";
-            return Err(conflict(reason.to_owned()));
-        }
-        for attribute in before.attributes() {
-            let after = flow.attributes().iter().find(|a| a.id == attribute.id);
-            if after.is_none_or(|after| after.role != attribute.role) {
-                let reason = format!(
-                    "it has data, and attribute {} may neither vanish nor attach elsewhere",
-                    attribute.id
-                );
-                return Err(conflict(reason));
-            }
-        }
-        Ok(())
-    }
-
     /// Chooses the names of a new flow, and names for the new components of a known one.
     fn name(&mut self, flow: &Flow, state: &State) {
         let known = self.entries.iter().find(|entry| entry.id == flow.id).cloned();
@@ -114,10 +82,8 @@ impl Structures {
             return;
         }
         let stored = state.flows().map(|known| &*known.entry).chain(&self.entries);
-        let others = stored.filter(|entry| entry.id != flow.id);
-        let taken: HashSet<(String, String)> =
-            others.map(|e| (e.names.schema.clone(), e.names.table.clone())).collect();
-        let mut names = names::choose(flow, &taken);
+        let others: Vec<&FlowEntry> = stored.filter(|entry| entry.id != flow.id).collect();
+        let mut names = names::choose(flow, &others);
         if let Some(known) = &known {
             names.schema.clone_from(&known.names.schema);
             names.table.clone_from(&known.names.table);
@@ -136,6 +102,38 @@ impl Structures {
         draft.artefacts = self.changed;
         draft.flows = self.entries;
     }
+}
+
+/// Refuses a structure under which stored data would mean something else.
+fn check_stored(flow: &Flow, state: &State) -> Result<()> {
+    if state.segments(&flow.id).next().is_none() {
+        return Ok(());
+    }
+    let Ok(before) = Flow::resolve(&flow.id, state.artefacts()) else { return Ok(()) };
+    let conflict = |reason: String| {
+        let id = flow.id.to_string();
+        let advice = "load it as a new version of the dataflow";
+        Error::Conflict { kind: "dataflow", id, reason: format!("{reason}; {advice}") }
+    };
+    let ids = |flow: &Flow| {
+        let kept = &flow.components()[..flow.attributes_from()];
+        kept.iter().map(|c| (c.id.clone(), c.role.clone())).collect::<Vec<_>>()
+    };
+    if ids(&before) != ids(flow) {
+        let reason = "it has data, and its dimensions and measures may not change";
+        return Err(conflict(reason.to_owned()));
+    }
+    for attribute in before.attributes() {
+        let after = flow.attributes().iter().find(|a| a.id == attribute.id);
+        if after.is_none_or(|after| after.role != attribute.role) {
+            let reason = format!(
+                "it has data, and attribute {} may neither vanish nor attach elsewhere",
+                attribute.id
+            );
+            return Err(conflict(reason));
+        }
+    }
+    Ok(())
 }
 
 /// A partial codelist with the codes that are known already and that it leaves out.

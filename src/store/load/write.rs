@@ -4,21 +4,25 @@
 //! that there is never more than one live version. A series whose own attributes change is written
 //! whole.
 
+use std::mem;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use crate::catalog::{Counts, SegmentId, Superseded};
+use crate::catalog::{Counts, Superseded};
 use crate::error::{Problem, Result};
 use crate::index::Selection;
-use crate::limits::CHUNK_SLOTS_MAX;
-use crate::model::{PeriodForm, ReportingYearStart, Slot};
+use crate::limits::{CHUNK_SLOTS_MAX, PROBLEMS_SHOWN_MAX};
+use crate::model::PeriodForm;
 use crate::segment::{Builder, ChunkRows, CreateFile, PartialGroup, Schema, Stored, Summary};
 use crate::store::cube::Cube;
 use crate::store::load::buffer::{Ranks, RowRecord, SLOT_BIAS, SLOT_BITS};
 use crate::store::load::intake::Intake;
+use crate::store::load::interner::Texts;
 use crate::store::load::merge::merge;
 use crate::store::load::partials::PartialMerge;
+use crate::store::load::places::Places;
+use crate::store::load::times::Times;
 use crate::store::part::Part;
 
 /// What became of the rows of one dataflow.
@@ -29,10 +33,14 @@ pub(super) struct Outcome {
     pub(super) counts: Counts,
     /// Rows that were left out because another row has the same key and period.
     pub(super) problems: Vec<Problem>,
-    pub(super) problem_count: u64,
+    /// The numbers of all of them.
+    pub(super) refused: Vec<u32>,
     /// Series of which only attributes came, and that have no observation.
     pub(super) empty_series: u64,
 }
+
+/// Chunks whose memory is kept for the next series.
+const SPARE_CHUNKS_MAX: usize = 64;
 
 /// A chunk that is there.
 #[derive(Clone, Copy)]
@@ -59,7 +67,9 @@ pub(super) struct FlowWriter<'a> {
     deleted: Vec<Option<&'a Selection>>,
     counts: Counts,
     problems: Vec<Problem>,
-    problem_count: u64,
+    /// Rows that are left out, by number.
+    refused: Vec<u32>,
+    places: &'a Places,
     empty_series: u64,
     /// Series in key order, and how many of them are done.
     by_rank: Vec<u32>,
@@ -69,23 +79,32 @@ pub(super) struct FlowWriter<'a> {
     spare: Vec<ChunkRows>,
 }
 
-/// A chunk being collected, with the line of each row.
+/// What a dataflow is written from.
+pub(super) struct Sources<'a> {
+    pub(super) intake: &'a Intake,
+    /// What is there.
+    pub(super) cube: &'a Arc<Cube>,
+    /// What this load deletes of it.
+    pub(super) deleted: &'a [Superseded],
+    pub(super) places: &'a Places,
+}
+
+/// A chunk being collected, with the number of each row.
 struct Pending {
     number: i32,
     rows: ChunkRows,
-    lines: Vec<u32>,
+    numbers: Vec<u32>,
     last_period: u32,
 }
 
 impl<'a> FlowWriter<'a> {
     pub(super) fn new(
-        intake: &'a Intake,
-        cube: &'a Arc<Cube>,
+        sources: Sources<'a>,
         order: &[u16],
         ranks: &Ranks,
-        deleted: &'a [Superseded],
         create: CreateFile<'a>,
     ) -> Result<Self> {
+        let Sources { intake, cube, deleted, places } = sources;
         let flow = &intake.flow;
         let ids = |positions: &[usize]| {
             positions.iter().map(|p| flow.components()[*p].id.clone()).collect::<Vec<_>>()
@@ -94,7 +113,7 @@ impl<'a> FlowWriter<'a> {
             flow: flow.id.to_string(),
             dimensions: flow.dimensions().iter().map(|d| d.id.clone()).collect(),
             order: order.to_vec(),
-            codes: intake.codes.iter().map(|texts| texts.sorted()).collect(),
+            codes: intake.codes.iter().map(Texts::sorted).collect(),
             measures: flow.measures().iter().map(|m| m.id.clone()).collect(),
             series_attributes: ids(&intake.series_attributes),
             observation_attributes: ids(&intake.observation_attributes),
@@ -115,14 +134,15 @@ impl<'a> FlowWriter<'a> {
         let value_numbers = value_numbers.map(|position| vec![0; intake.values[*position].len()]);
         Ok(Self {
             builder: Builder::new(schema, create)?,
-            code_numbers: intake.codes.iter().map(|texts| texts.ranks()).collect(),
+            code_numbers: intake.codes.iter().map(Texts::ranks).collect(),
             cube_numbers: (0..intake.codes.len()).map(cube_number).collect(),
             value_numbers: value_numbers.collect(),
             superseded: HashMap::new(),
             deleted: cube.parts().iter().map(deleted_of).collect(),
             counts: Counts::default(),
             problems: Vec::new(),
-            problem_count: 0,
+            refused: Vec::new(),
+            places,
             empty_series: 0,
             by_rank,
             done: 0,
@@ -154,25 +174,18 @@ impl<'a> FlowWriter<'a> {
         }
         let parts = self.cube.parts();
         let mut partials = PartialMerge::new(intake, parts)?;
-        for group in partials.groups.drain(..).filter(|group: &PartialGroup| !group.rows.is_empty()) {
+        for group in partials.groups.drain(..).filter(|group: &PartialGroup| !group.rows.is_empty())
+        {
             self.builder.push_partials(group);
         }
-        let mut superseded: HashMap<SegmentId, Superseded> = HashMap::new();
-        let entry = |superseded: &mut HashMap<SegmentId, Superseded>, part: usize| {
-            let segment = parts[part].id();
-            let empty = Superseded { segment, chunks: Selection::empty(), partials: Selection::empty() };
-            superseded.entry(segment).or_insert(empty);
-            segment
-        };
-        for (part, chunks) in std::mem::take(&mut self.superseded) {
-            let segment = entry(&mut superseded, part);
-            superseded.entry(segment).and_modify(|s| s.chunks = chunks);
+        let mut superseded = Vec::new();
+        for (index, part) in parts.iter().enumerate() {
+            let chunks = self.superseded.remove(&index).unwrap_or_else(Selection::empty);
+            let partials = partials.superseded.remove(&index).unwrap_or_else(Selection::empty);
+            if !(chunks.is_empty() && partials.is_empty()) {
+                superseded.push(Superseded { segment: part.id(), chunks, partials });
+            }
         }
-        for (part, rows) in std::mem::take(&mut partials.superseded) {
-            let segment = entry(&mut superseded, part);
-            superseded.entry(segment).and_modify(|s| s.partials = rows);
-        }
-        let mut superseded: Vec<Superseded> = superseded.into_values().collect();
         superseded.sort_by_key(|s| s.segment);
         let is_empty = self.builder.is_empty();
         let segment = if is_empty { None } else { Some(self.builder.finish()?) };
@@ -181,7 +194,7 @@ impl<'a> FlowWriter<'a> {
             superseded,
             counts: self.counts,
             problems: self.problems,
-            problem_count: self.problem_count,
+            refused: self.refused,
             empty_series: self.empty_series,
         })
     }
@@ -193,27 +206,30 @@ impl<'a> FlowWriter<'a> {
         let low = record.period & ((1 << SLOT_BITS) - 1);
         let slot = low.cast_signed() - SLOT_BIAS;
         let number = if form == PeriodForm::Other { 0 } else { chunk_number(slot) };
-        let continues = self.chunks.last().is_some_and(|last| {
-            last.rows.form == form as u8 && last.number == number
-        });
+        let continues = self
+            .chunks
+            .last()
+            .is_some_and(|last| last.rows.form == form as u8 && last.number == number);
         if !continues {
             let (measures, attributes) =
                 (self.intake.flow.measures().len(), self.intake.observation_attributes.len());
-            let mut rows = self.spare.pop().unwrap_or_else(|| ChunkRows::new(form, measures, attributes));
+            let mut rows =
+                self.spare.pop().unwrap_or_else(|| ChunkRows::new(form, measures, attributes));
             rows.clear(form);
             rows.first = if form == PeriodForm::Other { 0 } else { slot };
-            self.chunks.push(Pending { number, rows, lines: Vec::new(), last_period: u32::MAX });
+            self.chunks.push(Pending { number, rows, numbers: Vec::new(), last_period: u32::MAX });
         }
         let Some(pending) = self.chunks.last_mut() else { return };
         if pending.last_period == record.period {
-            let first = pending.lines.last().copied().unwrap_or_default();
+            let first = pending.numbers.last().copied().unwrap_or_default();
+            let first = self.places.describe(first);
             let what = self.intake.describe(record.series, record.period);
-            let reason = format!("the same key and period as line {first}: {what}");
-            self.refuse(record.line, reason);
+            let reason = format!("the same key and period as {first}: {what}");
+            self.refuse(record.number, reason);
             return;
         }
         pending.last_period = record.period;
-        pending.lines.push(record.line);
+        pending.numbers.push(record.number);
         let rows = &mut pending.rows;
         if form == PeriodForm::Other {
             let position = u16::try_from(rows.positions.len()).unwrap_or(u16::MAX);
@@ -241,12 +257,17 @@ impl<'a> FlowWriter<'a> {
         }
     }
 
-    fn refuse(&mut self, line: u32, reason: String) {
-        use crate::limits::PROBLEMS_SHOWN_MAX;
-        self.problem_count += 1;
+    fn refuse(&mut self, row: u32, reason: String) {
+        self.refused.push(row);
         if self.problems.len() < PROBLEMS_SHOWN_MAX {
-            let line = u64::from(line);
-            self.problems.push(Problem { line, column: None, component: None, value: None, reason });
+            let line = self.places.line(row);
+            self.problems.push(Problem {
+                line,
+                column: None,
+                component: None,
+                value: None,
+                reason,
+            });
         }
     }
 
@@ -254,13 +275,16 @@ impl<'a> FlowWriter<'a> {
     fn finish_series(&mut self) -> Result<()> {
         let series = self.by_rank[self.done];
         self.done += 1;
-        let mut pending = std::mem::take(&mut self.chunks);
+        let mut pending = mem::take(&mut self.chunks);
         let existing = self.find_existing(series)?;
         if existing.is_empty() && pending.is_empty() {
             self.empty_series += 1;
             return Ok(());
         }
-        self.check_spans(series, &pending, &existing)?;
+        self.check_spans(series, &mut pending, &existing)?;
+        if existing.is_empty() && pending.is_empty() {
+            return Ok(());
+        }
         let (attributes, attributes_changed) = self.merge_attributes(series, &existing)?;
         let mut write: Vec<ChunkRows> = Vec::with_capacity(pending.len());
         let mut replaced = vec![false; existing.len()];
@@ -269,10 +293,11 @@ impl<'a> FlowWriter<'a> {
             let same = |old: &Existing| {
                 old.form as u8 == chunk.rows.form && (is_other || old.number == chunk.number)
             };
-            let touched: Vec<usize> = (0..existing.len()).filter(|at| same(&existing[*at])).collect();
+            let touched: Vec<usize> =
+                (0..existing.len()).filter(|at| same(&existing[*at])).collect();
             if touched.is_empty() {
                 self.counts.inserted += chunk.rows.len() as u64;
-                self.push_split(chunk.rows, &mut write);
+                write.extend(chunk.rows.split());
                 continue;
             }
             let mut old: Option<ChunkRows> = None;
@@ -286,18 +311,20 @@ impl<'a> FlowWriter<'a> {
             let Some(old) = old else { continue };
             let before = self.counts;
             let merged = merge(&old, &chunk.rows, &mut self.counts);
-            let is_same = (before.inserted, before.changed) == (self.counts.inserted, self.counts.changed);
+            let is_same =
+                (before.inserted, before.changed) == (self.counts.inserted, self.counts.changed);
             if !is_same {
-                touched.iter().for_each(|at| replaced[*at] = true);
-                self.push_split(merged, &mut write);
+                for at in &touched {
+                    replaced[*at] = true;
+                }
+                write.extend(merged.split());
             }
-            self.spare.push(chunk.rows);
+            self.keep_spare(chunk.rows);
         }
         if attributes_changed {
-            for (at, old) in existing.iter().enumerate().filter(|(at, _)| !replaced[*at]).collect::<Vec<_>>() {
-                let rows = self.read_existing(*old)?;
-                write.push(rows);
-                replaced[at] = true;
+            for (old, replaced) in existing.iter().zip(&mut replaced).filter(|(_, r)| !**r) {
+                write.push(self.read_existing(*old)?);
+                *replaced = true;
             }
         }
         for (old, _) in existing.iter().zip(&replaced).filter(|(_, replaced)| **replaced) {
@@ -306,7 +333,12 @@ impl<'a> FlowWriter<'a> {
         self.write_series(series, &attributes, write)
     }
 
-    fn write_series(&mut self, series: u32, attributes: &[String], mut chunks: Vec<ChunkRows>) -> Result<()> {
+    fn write_series(
+        &mut self,
+        series: u32,
+        attributes: &[String],
+        mut chunks: Vec<ChunkRows>,
+    ) -> Result<()> {
         if chunks.is_empty() {
             return Ok(());
         }
@@ -320,28 +352,15 @@ impl<'a> FlowWriter<'a> {
         });
         for rows in chunks {
             self.builder.push_chunk(&rows)?;
-            self.spare.push(rows);
+            self.keep_spare(rows);
         }
         Ok(())
     }
 
-    /// Splits a chunk of other periods that outgrew the limit.
-    fn push_split(&self, rows: ChunkRows, out: &mut Vec<ChunkRows>) {
-        if rows.len() <= CHUNK_SLOTS_MAX {
-            out.push(rows);
-            return;
-        }
-        for from in (0..rows.len()).step_by(CHUNK_SLOTS_MAX) {
-            let to = (from + CHUNK_SLOTS_MAX).min(rows.len());
-            out.push(ChunkRows {
-                form: rows.form,
-                first: 0,
-                positions: (0..u16::try_from(to - from).unwrap_or(u16::MAX)).collect(),
-                periods: rows.periods[from..to].to_vec(),
-                measures: rows.measures.iter().map(|m| m[from..to].to_vec()).collect(),
-                texts: rows.texts.clone(),
-                attributes: rows.attributes.iter().map(|a| a[from..to].to_vec()).collect(),
-            });
+    /// Keeps the memory of a chunk for another, unless there is enough: a series has few chunks.
+    fn keep_spare(&mut self, rows: ChunkRows) {
+        if self.spare.len() < SPARE_CHUNKS_MAX {
+            self.spare.push(rows);
         }
     }
 
@@ -362,7 +381,8 @@ impl<'a> FlowWriter<'a> {
                     continue;
                 }
                 let span = part.span(chunk)?;
-                let number = if span.form == PeriodForm::Other { 0 } else { chunk_number(span.first) };
+                let number =
+                    if span.form == PeriodForm::Other { 0 } else { chunk_number(span.first) };
                 existing.push(Existing { part: index, chunk, form: span.form, number });
             }
         }
@@ -375,7 +395,8 @@ impl<'a> FlowWriter<'a> {
         let mut rows = segment.read_chunk(existing.chunk)?.to_rows();
         let mut attributes = vec![vec![0; rows.len()]; self.intake.observation_attributes.len()];
         for (attribute, column) in attributes.iter_mut().enumerate() {
-            let id = &self.intake.flow.components()[self.intake.observation_attributes[attribute]].id;
+            let id =
+                &self.intake.flow.components()[self.intake.observation_attributes[attribute]].id;
             let known = segment.footer().observation_attributes.iter().position(|a| a == id);
             let Some(known) = known else { continue };
             for (number, old) in column.iter_mut().zip(&rows.attributes[known]) {
@@ -408,62 +429,53 @@ impl<'a> FlowWriter<'a> {
         Ok((merged, changed && !existing.is_empty()))
     }
 
-    /// Refuses a series that has the same time twice, written in two ways.
-    fn check_spans(&mut self, series: u32, new: &[Pending], existing: &[Existing]) -> Result<()> {
+    /// Refuses and takes out what says the same time in another way than an earlier row of the
+    /// series, or than what is stored.
+    fn check_spans(
+        &mut self,
+        series: u32,
+        new: &mut Vec<Pending>,
+        existing: &[Existing],
+    ) -> Result<()> {
         let mut forms: Vec<u8> = new.iter().map(|chunk| chunk.rows.form).collect();
         forms.extend(existing.iter().map(|chunk| chunk.form as u8));
         forms.sort_unstable();
         forms.dedup();
-        if forms.len() < 2 {
+        // Within a regular form, another text is another time.
+        if new.is_empty() || (forms.len() < 2 && forms != [PeriodForm::Other as u8]) {
             return Ok(());
         }
-        let mut seen: HashMap<_, (String, Option<u32>)> = HashMap::new();
+        let mut times = Times::default();
         for old in existing {
-            let rows = self.cube.parts()[old.part].segment().read_chunk(old.chunk)?.to_rows();
-            for at in 0..rows.len() {
-                let (text, span) = period_of(&rows, at);
-                seen.insert(span, (text, None));
+            let segment = self.cube.parts()[old.part].segment();
+            times.store(&segment.read_chunk(old.chunk)?.to_rows());
+        }
+        let mut rows: Vec<(u32, usize, usize)> = Vec::new();
+        for (index, chunk) in new.iter().enumerate() {
+            rows.extend(chunk.numbers.iter().enumerate().map(|(at, row)| (*row, index, at)));
+        }
+        rows.sort_unstable();
+        let mut refused = vec![Vec::new(); new.len()];
+        for (row, index, at) in rows {
+            if let Some(clash) = times.take(&new[index].rows, at, row, self.places) {
+                self.refuse(row, format!("{clash}: {}", self.intake.describe_key(series)));
+                refused[index].push(at);
             }
         }
-        for chunk in new {
-            for (at, line) in chunk.lines.iter().enumerate() {
-                let (text, span) = period_of(&chunk.rows, at);
-                let Some(span) = span else { continue };
-                match seen.get(&Some(span)) {
-                    Some((other, from)) if *other != text => {
-                        let place = from.map_or("stored before".to_owned(), |l| format!("line {l}"));
-                        let what = self.intake.describe_key(series);
-                        let reason = format!("{text} is the same time as {other} ({place}): {what}");
-                        self.refuse(*line, reason);
-                    }
-                    _ => {
-                        seen.insert(Some(span), (text, Some(*line)));
-                    }
-                }
+        for (chunk, mut refused) in new.iter_mut().zip(refused) {
+            if !refused.is_empty() {
+                refused.sort_unstable();
+                chunk.rows.retain(|at| refused.binary_search(&at).is_err());
             }
         }
+        new.retain(|chunk| !chunk.rows.is_empty());
         Ok(())
     }
 }
 
 /// The number of the chunk that holds a slot: chunks begin at multiples of their size.
-pub(super) fn chunk_number(slot: i32) -> i32 {
-    slot.div_euclid(CHUNK_SLOTS_MAX as i32)
-}
-
-fn period_of(rows: &ChunkRows, at: usize) -> (String, Option<crate::model::Span>) {
-    let start = ReportingYearStart::default();
-    match rows.periods.get(at) {
-        Some(text) => {
-            let span = crate::model::Period::parse(text).ok().and_then(|p| p.span(start));
-            (text.to_string(), span)
-        }
-        None => {
-            let form = PeriodForm::from_number(rows.form).unwrap_or(PeriodForm::Timeless);
-            let slot = Slot { form, index: rows.first + i32::from(rows.positions[at]) };
-            (slot.to_string(), slot.span(start))
-        }
-    }
+fn chunk_number(slot: i32) -> i32 {
+    slot.div_euclid(i32::try_from(CHUNK_SLOTS_MAX).unwrap_or(i32::MAX))
 }
 
 /// The segment's number of a value of an observation attribute, asked once for each.

@@ -1,0 +1,212 @@
+//! Ends a load: what it deletes, what it writes of each dataflow, and the commit.
+
+use std::mem;
+use std::sync::Arc;
+
+use crate::catalog::{Draft, Outcome, SegmentEntry, SegmentId, SegmentPlace, Superseded};
+use crate::error::{Error, Result};
+use crate::index::Selection;
+use crate::model::ArtefactId;
+use crate::segment::{Summary, Written};
+use crate::store::cube::Cube;
+use crate::store::load::Load;
+use crate::store::load::buffer::Rows;
+use crate::store::load::intake::Intake;
+use crate::store::load::options::{LoadReport, Progress};
+use crate::store::load::write::{FlowWriter, Sources};
+
+impl Load {
+    /// Makes everything visible and durable, as one commit; nothing if nothing changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rows`] for duplicates, unless refused rows are to be left out; [`Error::Invalid`]
+    /// after a message that failed; [`Error::Io`].
+    pub fn commit(mut self) -> Result<LoadReport> {
+        if let Some(reason) = &self.failure {
+            let reason = format!("it failed before ({reason}); begin another load");
+            return Err(Error::invalid(format!("load of {}", self.file), reason));
+        }
+        let mut draft = Draft::default();
+        let mut report = LoadReport { rows: self.rows, ..LoadReport::default() };
+        self.delete(&mut draft)?;
+        for index in 0..self.intakes.len() {
+            self.write_flow(index, &mut draft, &mut report)?;
+        }
+        self.stop_at_problems(0)?;
+        report.refused = self.problem_count;
+        report.problems = mem::take(&mut self.problems);
+        let known: Vec<ArtefactId> =
+            self.writer.state().flows().map(|flow| flow.entry.id.clone()).collect();
+        let new = self.structures.entries.iter().filter(|entry| !known.contains(&entry.id));
+        report.named = new.map(|entry| (entry.id.clone(), entry.names.clone())).collect();
+        mem::take(&mut self.structures).finish(&mut draft);
+        report.artefacts = draft.artefacts.len() as u64;
+        report.counts = draft.record.counts;
+        let nothing =
+            draft.artefacts.is_empty() && draft.segments.is_empty() && draft.superseded.is_empty();
+        if nothing {
+            self.finish_job(&Outcome::Unchanged);
+            return Ok(report);
+        }
+        report.bytes = draft.segments.iter().map(|segment| segment.bytes).sum();
+        draft.record.loaded = self.options.now;
+        draft.record.effective = self.options.now;
+        draft.record.author.clone_from(&self.options.author);
+        draft.record.message.clone_from(&self.options.message);
+        draft.record.source.clone_from(&self.options.source);
+        let state = self.writer.commit(draft)?;
+        report.commit = Some(state.number());
+        if let Some(job) = &self.job {
+            job.record_commit(&state);
+        }
+        self.finish_job(&Outcome::Committed { commit: state.number() });
+        Ok(report)
+    }
+
+    fn finish_job(&mut self, outcome: &Outcome) {
+        if let Some(job) = self.job.take() {
+            job.finish(self.options.now, self.rows, outcome);
+        }
+    }
+
+    /// Supersedes the chunks of series to delete.
+    fn delete(&self, draft: &mut Draft) -> Result<()> {
+        for (flow, filter) in &self.deleted {
+            let cube = self.snapshot.cube(flow)?;
+            let selections = cube.select(filter)?;
+            for (part, series) in cube.parts().iter().zip(&selections.0) {
+                // Another filter may have chosen the same series.
+                let before = draft.superseded.iter().find(|known| known.segment == part.id());
+                let before = before.map_or_else(Selection::empty, |known| known.chunks.clone());
+                let mut chunks = Selection::empty();
+                for ordinal in series.iter() {
+                    for chunk in part.live_chunks(ordinal)? {
+                        if before.contains(chunk) {
+                            continue;
+                        }
+                        chunks.insert(chunk);
+                        let observations = part.span(chunk)?.observations;
+                        draft.record.counts.deleted += u64::from(observations);
+                    }
+                }
+                if !chunks.is_empty() {
+                    let (segment, partials) = (part.id(), Selection::empty());
+                    supersede(draft, Superseded { segment, chunks, partials });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down rows that turned out to be bad, if they are to be left out.
+    fn write_refused(&mut self, rows: &[u32]) -> Result<()> {
+        for row in rows {
+            let Some(texts) = &mut self.texts else { return Ok(()) };
+            let text = texts.read(*row)?;
+            self.refuse_raw(&text)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the segment of a dataflow, if its rows change anything.
+    fn write_flow(
+        &mut self,
+        index: usize,
+        draft: &mut Draft,
+        report: &mut LoadReport,
+    ) -> Result<()> {
+        let order = self.order(index);
+        let id = self.writer.new_segment();
+        let path = self.writer.new_segment_path(id);
+        let disk = Arc::clone(self.writer.catalog().disk());
+        let mut intake = self.intakes.swap_remove(index);
+        self.intakes.push(Intake::new(Arc::clone(&intake.flow)));
+        let last = self.intakes.len() - 1;
+        self.intakes.swap(index, last);
+        let stored = self.writer.state().flow(&intake.flow.id).is_some();
+        let cube = if stored {
+            self.snapshot.cube(&intake.flow.id)?
+        } else {
+            Arc::new(Cube::empty(Arc::clone(&intake.flow)))
+        };
+        let ranks = intake.ranks(&order);
+        let rows = intake.buffer.len();
+        let create = Box::new(move || disk.create(&path));
+        let places = mem::take(&mut self.places);
+        let sources =
+            Sources { intake: &intake, cube: &cube, deleted: &draft.superseded, places: &places };
+        let writer = FlowWriter::new(sources, &order, &ranks, create)?;
+        let outcome = writer.write(&ranks, |done| self.progress(Progress::Writing(done, rows)))?;
+        self.places = places;
+        intake.buffer.rows = Rows::default();
+        // Only the first problems are named, and each of those is counted as it is noted.
+        self.problem_count += (outcome.refused.len() - outcome.problems.len()) as u64;
+        for problem in outcome.problems {
+            self.note_problem(problem);
+        }
+        self.write_refused(&outcome.refused)?;
+        for (position, count) in &intake.conflicts.counts {
+            let id = &intake.flow.components()[*position].id;
+            let times = if *count == 1 { "once".to_owned() } else { format!("{count} times") };
+            report.warnings.push(format!(
+                "{}: attribute {id} changed {times} for the same key; the last value was kept",
+                intake.flow.id
+            ));
+        }
+        if outcome.empty_series > 0 {
+            report.warnings.push(format!(
+                "{}: attributes of {} series without observations were not kept",
+                intake.flow.id, outcome.empty_series
+            ));
+        }
+        let counts = &mut draft.record.counts;
+        counts.inserted += outcome.counts.inserted;
+        counts.changed += outcome.counts.changed;
+        counts.unchanged += outcome.counts.unchanged;
+        for more in outcome.superseded {
+            supersede(draft, more);
+        }
+        if let Some(summary) = outcome.segment {
+            add_segment(draft, id, &intake.flow.id, summary);
+        }
+        Ok(())
+    }
+}
+
+/// Adds a segment that was written.
+fn add_segment(draft: &mut Draft, id: SegmentId, flow: &ArtefactId, summary: Summary) {
+    let (place, bytes) = match summary.written {
+        Written::Inline(bytes) => {
+            let length = bytes.len() as u64;
+            draft.inline.push(bytes);
+            (SegmentPlace::Inline { offset: 0, length }, length)
+        }
+        Written::File(length) => {
+            let (name, checksum) = (id.file_name(), summary.checksum);
+            (SegmentPlace::File { name, length, checksum }, length)
+        }
+    };
+    let footer = summary.footer;
+    draft.segments.push(SegmentEntry {
+        id,
+        flow: flow.clone(),
+        series: footer.series,
+        chunks: footer.chunks,
+        partials: footer.partials,
+        observations: footer.observations,
+        bytes,
+        place,
+    });
+}
+
+/// Adds what is superseded of a segment to what is known of it: a commit names each segment once.
+fn supersede(draft: &mut Draft, more: Superseded) {
+    match draft.superseded.iter_mut().find(|known| known.segment == more.segment) {
+        Some(known) => {
+            known.chunks.union_with(&more.chunks);
+            known.partials.union_with(&more.partials);
+        }
+        None => draft.superseded.push(more),
+    }
+}

@@ -1,0 +1,101 @@
+//! Takes the rows of a message, and tells good ones from bad ones.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Problem, Result};
+use crate::model::{Action, Flow, Row};
+use crate::sdmx::csv::{FlowRef, RowSink};
+use crate::store::load::Load;
+use crate::store::load::intake::Fault;
+use crate::store::load::options::Progress;
+
+/// Takes the rows of one message.
+pub(super) struct Sink<'a> {
+    load: &'a mut Load,
+    /// The intake of each flow of the message.
+    flows: Vec<usize>,
+}
+
+impl<'a> Sink<'a> {
+    pub(super) fn new(load: &'a mut Load) -> Self {
+        Self { load, flows: Vec::new() }
+    }
+
+    /// Numbers a row, and keeps what is needed to find it again.
+    fn number(&mut self, line: u64, text: &str) -> Result<u32> {
+        self.load.rows += 1;
+        let limit = u64::from(u32::MAX);
+        let number = u32::try_from(self.load.rows).map_err(|_| {
+            let (what, actual) = ("the number of rows of one load", self.load.rows);
+            Error::Limit { what, actual, limit }
+        })?;
+        self.load.places.note(number, line);
+        if let Some(texts) = &mut self.load.texts {
+            texts.push(text)?;
+        }
+        Ok(number)
+    }
+
+    /// Now and then, says how far it is and looks at the memory; bad rows count too.
+    fn after_row(&mut self) -> Result<()> {
+        if self.load.rows.is_multiple_of(1 << 16) {
+            self.load.progress(Progress::Reading(self.load.rows));
+            self.load.spill_if_needed()?;
+        }
+        Ok(())
+    }
+}
+
+impl RowSink for Sink<'_> {
+    fn header(&mut self, raw: &str) -> Result<()> {
+        self.load.refuse_raw(raw.as_bytes())
+    }
+
+    fn flow(&mut self, id: &FlowRef) -> Result<Arc<Flow>> {
+        let id = self.load.resolve(id)?;
+        let index = self.load.intake(&id)?;
+        self.flows.push(index);
+        Ok(Arc::clone(&self.load.intakes[index].flow))
+    }
+
+    fn row(&mut self, flow: usize, row: &Row<'_>) -> Result<()> {
+        if row.action != Action::Merge {
+            let letter = if row.action == Action::Delete { "D" } else { "R" };
+            let (file, line) = (&self.load.file, row.line);
+            let what = format!("{file}, line {line}: ACTION {letter} (A, I and M merge; it)");
+            return Err(Error::Unsupported { what });
+        }
+        let number = self.number(row.line, row.raw)?;
+        let intake = &mut self.load.intakes[self.flows[flow]];
+        if let Err(fault) = intake.take(row, number) {
+            let problem = problem_of(&intake.flow, row, fault);
+            self.load.note_problem(problem);
+            self.load.refuse_raw(row.raw.as_bytes())?;
+        }
+        self.after_row()
+    }
+
+    fn bad_record(&mut self, problem: Problem, raw: &[u8]) -> Result<()> {
+        self.number(problem.line, "")?;
+        self.load.note_problem(problem);
+        self.load.refuse_raw(raw)?;
+        self.after_row()
+    }
+}
+
+/// Characters of a value that an error shows.
+const VALUE_CHARS_SHOWN: usize = 60;
+
+/// What a person is told of a row that was refused.
+fn problem_of(flow: &Flow, row: &Row<'_>, fault: Fault) -> Problem {
+    let component = fault.component;
+    let value = component.and_then(|position| row.cells[position]);
+    let column = component.map(|position| row.columns[position]).filter(|column| *column > 0);
+    Problem {
+        line: row.line,
+        column,
+        component: component.map(|position| flow.components()[position].id.clone()),
+        value: value.map(|text| text.chars().take(VALUE_CHARS_SHOWN).collect()),
+        reason: fault.reason,
+    }
+}

@@ -1,0 +1,82 @@
+//! Small cases that random commits meet now and then, each on its own.
+
+use std::fmt::Write as _;
+
+use sdmxdb::disk::MemoryDisk;
+use sdmxdb::store::{Database, LoadOptions, LoadReport, SeriesFilter};
+
+use crate::structures::CROSS_SHAPE;
+use crate::{open, reading};
+
+fn database() -> Database {
+    let database = open(&MemoryDisk::new());
+    let mut load = database.begin_load(LoadOptions::at(1)).expect("begun");
+    load.structures(CROSS_SHAPE.artefacts()).expect("added");
+    load.commit().expect("committed");
+    database
+}
+
+/// Deletes the series of these ages, filter by filter, and loads rows, all in one.
+fn change(database: &Database, deleted: &[&[&str]], rows: &[&str]) -> LoadReport {
+    let snapshot = database.snapshot().expect("read");
+    let cube = snapshot.cube(&CROSS_SHAPE.id()).expect("opened");
+    let mut load = database.begin_load(LoadOptions::at(2)).expect("begun");
+    for ages in deleted {
+        let codes = ages.iter().map(|age| cube.codes(1).number(age).expect("occurs")).collect();
+        let filter = SeriesFilter::Codes { dimension: 1, codes };
+        load.delete_series(&CROSS_SHAPE.id(), filter).expect("noted");
+    }
+    let mut message = CROSS_SHAPE.header();
+    for row in rows {
+        write!(message, "\ndataflow,{},I,{row}", CROSS_SHAPE.flow).expect("into a string");
+    }
+    load.csv(message.as_bytes(), "rows.csv").expect("read");
+    load.commit().expect("committed")
+}
+
+#[track_caller]
+fn check(database: &Database, ages: &[&str], rows: &[&str]) {
+    let snapshot = database.snapshot().expect("read");
+    let cube = snapshot.cube(&CROSS_SHAPE.id()).expect("opened");
+    assert_eq!(cube.codes(1).iter().collect::<Vec<_>>(), ages);
+    assert_eq!(reading::all(&cube), rows);
+}
+
+/// The segment has the codes Y1 and Y2, the cube Y2 and Y3: as many, but others.
+#[test]
+fn as_many_codes_need_not_be_the_same_codes() {
+    let database = database();
+    change(&database, &[], &["F,Y1,1,,", "F,Y2,2,,"]);
+    change(&database, &[&["Y1"]], &[]);
+    change(&database, &[], &["F,Y3,3,,"]);
+    check(&database, &["Y2", "Y3"], &["F.Y2 |2", "F.Y3 |3"]);
+}
+
+#[test]
+fn codes_of_rows_that_changed_nothing_do_not_occur() {
+    let database = database();
+    change(&database, &[], &["F,Y1,1,,", "F,Y2,2,,"]);
+    // Y1 is as it was, so only Y2 is in the new segment; then Y1 is deleted.
+    change(&database, &[], &["F,Y1,1,,", "F,Y2,3,,"]);
+    change(&database, &[&["Y1"]], &[]);
+    check(&database, &["Y2"], &["F.Y2 |3"]);
+}
+
+#[test]
+fn what_is_deleted_goes_before_what_the_same_load_brings() {
+    let database = database();
+    change(&database, &[], &["F,Y1,1,A,Old title", "F,Y2,2,,"]);
+    let report = change(&database, &[&["Y1"]], &["F,Y1,,E,", "F,Y2,9,,"]);
+    let counts = (report.counts.deleted, report.counts.inserted, report.counts.changed);
+    assert_eq!(counts, (1, 1, 1));
+    check(&database, &["Y1", "Y2"], &["F.Y1 | OBS_STATUS=E", "F.Y2 |9"]);
+}
+
+#[test]
+fn a_series_that_two_filters_choose_is_deleted_once() {
+    let database = database();
+    change(&database, &[], &["F,Y1,1,,", "F,Y2,2,,", "F,Y3,3,,"]);
+    let report = change(&database, &[&["Y1", "Y2"], &["Y2", "Y3"]], &[]);
+    assert_eq!((report.commit, report.counts.deleted), (Some(3), 3));
+    check(&database, &[], &[]);
+}
