@@ -189,7 +189,8 @@ fn the_project_speaks_of_itself_alone() {
     files.push("README.md".into());
     for path in files {
         let text = fs::read_to_string(&path).expect("readable");
-        for (number, line) in (1..).zip(text.lines()) {
+        // Tests may look for material that is not part of the project.
+        for (number, line) in (1..).zip(before_tests(&text).lines()) {
             for word in ["../shared", "/work/", "/tmp/", "/root/"] {
                 if line.contains(word) {
                     writeln!(problems, "{}:{number}: {word}", path.display()).expect("write");

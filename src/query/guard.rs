@@ -146,10 +146,50 @@ impl ast::Visitor for Fence {
     }
 
     fn pre_visit_select(&mut self, select: &ast::Select) -> ControlFlow<String> {
-        if select.into.is_some() {
-            return ControlFlow::Break("SELECT INTO".to_owned());
-        }
-        ControlFlow::Continue(())
+        // What would be left out in silence, and change the answer.
+        let modifiers = match &select.group_by {
+            ast::GroupByExpr::All(modifiers) => modifiers,
+            ast::GroupByExpr::Expressions(_, modifiers) => modifiers,
+        };
+        let clauses = [
+            (select.into.is_some(), "SELECT INTO"),
+            (select.prewhere.is_some(), "PREWHERE"),
+            (!select.connect_by.is_empty(), "CONNECT BY"),
+            (!modifiers.is_empty(), "GROUP BY ... WITH (use ROLLUP (...), CUBE (...))"),
+            (!select.lateral_views.is_empty(), "LATERAL VIEW"),
+            (!select.cluster_by.is_empty(), "CLUSTER BY"),
+            (!select.distribute_by.is_empty(), "DISTRIBUTE BY"),
+            (!select.sort_by.is_empty(), "SORT BY (use ORDER BY)"),
+            (select.top.is_some(), "TOP (use LIMIT)"),
+            (select.value_table_mode.is_some(), "SELECT AS"),
+        ];
+        refuse_first(&clauses)
+    }
+
+    fn pre_visit_table_factor(&mut self, table: &ast::TableFactor) -> ControlFlow<String> {
+        let clauses = match table {
+            ast::TableFactor::Table {
+                with_hints,
+                version,
+                with_ordinality,
+                partitions,
+                json_path,
+                sample,
+                index_hints,
+                ..
+            } => vec![
+                (sample.is_some(), "TABLESAMPLE"),
+                (!partitions.is_empty(), "PARTITION"),
+                (!with_hints.is_empty(), "WITH (...) behind a table"),
+                (version.is_some(), "FOR SYSTEM_TIME"),
+                (*with_ordinality, "WITH ORDINALITY"),
+                (json_path.is_some(), "a path behind a table"),
+                (!index_hints.is_empty(), "an index hint"),
+            ],
+            ast::TableFactor::Derived { sample, .. } => vec![(sample.is_some(), "TABLESAMPLE")],
+            _ => Vec::new(),
+        };
+        refuse_first(&clauses)
     }
 
     fn pre_visit_statement(&mut self, statement: &ast::Statement) -> ControlFlow<String> {
@@ -161,6 +201,14 @@ impl ast::Visitor for Fence {
             | ast::Statement::ShowColumns { .. } => ControlFlow::Continue(()),
             other => ControlFlow::Break(head(&other.to_string())),
         }
+    }
+}
+
+/// Refuses the first clause that is there.
+fn refuse_first(clauses: &[(bool, &str)]) -> ControlFlow<String> {
+    match clauses.iter().find(|(is_there, _)| *is_there) {
+        Some((_, clause)) => ControlFlow::Break((*clause).to_owned()),
+        None => ControlFlow::Continue(()),
     }
 }
 

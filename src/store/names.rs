@@ -12,6 +12,9 @@ use crate::model::Flow;
 /// The longest name that PostgreSQL and its clients carry, in bytes.
 const NAME_BYTES_MAX: usize = 63;
 
+/// Suffixes that are tried.
+const SUFFIX_MAX: u32 = 10_000;
+
 /// Columns that every table has beside the components, and so must not be a component's name.
 const OWN_COLUMNS: [&str; 2] = ["period_start", "period_end"];
 
@@ -67,9 +70,17 @@ pub(crate) fn choose(flow: &Flow, others: &[&FlowEntry]) -> SqlNames {
     } else {
         fold(&flow.id.id)
     };
-    // `ecb.cl_currency` is a codelist, and no suffix would make it anything else.
-    let folded =
-        if folded.starts_with("cl_") { cut(format!("flow_{folded}"), &flow.id.id) } else { folded };
+    // `ecb.cl_currency` is a codelist and `ecb.exr_dim_currency` belongs to `ecb.exr`: no suffix
+    // makes a dataflow of such a name anything else.
+    let belongs = |known: &&FlowEntry| {
+        let rest = folded.strip_prefix(known.names.table.as_str());
+        known.names.schema == schema && rest.is_some_and(|rest| rest.starts_with("_dim_"))
+    };
+    let folded = if folded.starts_with("cl_") || others.iter().any(belongs) {
+        cut(format!("flow_{folded}"), &flow.id.id)
+    } else {
+        folded
+    };
     let table = distinct(&folded, free);
     let mut used: HashSet<String> = OWN_COLUMNS.iter().map(|name| (*name).to_owned()).collect();
     let mut columns = Vec::with_capacity(flow.components().len());
@@ -88,21 +99,19 @@ pub(crate) fn choose(flow: &Flow, others: &[&FlowEntry]) -> SqlNames {
     SqlNames { schema, table, columns }
 }
 
-/// The name, or the name with the first suffix `_2`, `_3` and so on that is free.
+/// The name, or the name with the first suffix `_2`, `_3` and so on that is free; with a hash where
+/// none is.
 fn distinct(name: &str, free: impl Fn(&str) -> bool) -> String {
     if free(name) {
         return name.to_owned();
     }
-    let mut number = 2_u64;
-    loop {
-        let suffix = format!("_{number}");
+    let with = |suffix: &str| {
         let room = NAME_BYTES_MAX - suffix.len();
-        let candidate = format!("{}{suffix}", name.get(..room.min(name.len())).unwrap_or(name));
-        if free(&candidate) {
-            return candidate;
-        }
-        number += 1;
-    }
+        format!("{}{suffix}", name.get(..room.min(name.len())).unwrap_or(name))
+    };
+    let mut candidates = (2..SUFFIX_MAX).map(|number| with(&format!("_{number}")));
+    let found = candidates.find(|candidate| free(candidate));
+    found.unwrap_or_else(|| with(&format!("_{:08x}", crc32c::crc32c(name.as_bytes()))))
 }
 
 #[cfg(test)]

@@ -17,9 +17,9 @@ const COUNT_ALL: &str = "count(*)";
 
 /// The columns of an answer: `schema` with the names that the reader of `plan` expects.
 pub(super) fn named(plan: &LogicalPlan, schema: &SchemaRef) -> SchemaRef {
-    let names = headers(plan, 0);
+    let mut names = headers(plan, 0);
     if names.len() != schema.fields().len() {
-        return Arc::clone(schema);
+        names = schema.fields().iter().map(|field| Some(called(field.name()))).collect();
     }
     let fields = schema.fields().iter().zip(names).map(|(field, name)| match name {
         Some(name) if name != *field.name() => Arc::new(Field::clone(field).with_name(name)),
@@ -65,7 +65,7 @@ fn header(expr: &Expr, input: &LogicalPlan, depth: usize) -> Option<String> {
         Expr::Column(column) if column.name == COUNT_ALL => Some("count".to_owned()),
         Expr::Column(column) => match origin(&column.name, input) {
             Some((found, below)) => header(found, below, depth + 1),
-            None => Some(column.name.clone()),
+            None => Some(called(&column.name)),
         },
         Expr::ScalarFunction(call) => Some(call.name().to_owned()),
         Expr::AggregateFunction(call) => Some(call.func.name().to_owned()),
@@ -78,6 +78,12 @@ fn header(expr: &Expr, input: &LogicalPlan, depth: usize) -> Option<String> {
         Expr::Case(_) => Some("case".to_owned()),
         _ => Some("?column?".to_owned()),
     }
+}
+
+/// The name of a column of which only the name is known: of a call that was calculated further
+/// below, the function. Columns of tables have no brackets in their names.
+fn called(name: &str) -> String {
+    name.split('(').next().unwrap_or(name).to_owned()
 }
 
 /// The expression that a column stands for, and what it reads, where the column was calculated
