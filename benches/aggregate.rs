@@ -1,7 +1,7 @@
 //! How many observations a second does an aggregate take in?
 //!
 //! Data: the labour cube of 1 M observations. Without time, stored sums of series answer; with
-//! GROUP BY time_period every value is decoded and added; a filter on time decodes part of them.
+//! `GROUP BY time_period` every value is decoded and added; a filter on time decodes part of them.
 //! The number to watch is observations a second, at best far above what memory can deliver as rows.
 
 #[path = "support/cube.rs"]

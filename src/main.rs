@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use sdmxdb::cli;
+
 fn main() -> ExitCode {
-    sdmxdb::cli::main()
+    cli::main()
 }

@@ -7,6 +7,7 @@
 //! of another database, never copied from an answer.
 
 #![expect(clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::format_push_string, reason = "statements are put together from parts")]
 
 #[path = "sql/asking.rs"]
 mod asking;

@@ -4,8 +4,9 @@
 //! function here, with the reason in its message.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
 
 /// The modules from the ground up. A module may import from those before it, not from its own
 /// row's neighbours, and not from those after it.
@@ -223,8 +224,8 @@ fn text_files(root: &Path) -> Vec<PathBuf> {
 /// Every dependency has a licence we know, and none needs more than a C compiler.
 #[test]
 fn dependencies_are_as_expected() {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let output = std::process::Command::new(cargo)
+    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = Command::new(cargo)
         .args(["metadata", "--format-version", "1", "--locked"])
         .output()
         .expect("cargo runs");

@@ -17,6 +17,7 @@
     clippy::allow_attributes,
     dead_code,
     unreachable_pub,
+    unused_imports,
     reason = "each bench and test that includes this file uses another part of it"
 )]
 

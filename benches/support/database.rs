@@ -10,6 +10,7 @@
     reason = "each bench that includes this file uses another part of it"
 )]
 
+use arrow::util::display::array_value_to_string;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
@@ -86,8 +87,9 @@ pub fn longest_series(connection: &Connection) -> String {
     let batches = connection.sql(&sql).expect("a query").collect::<Result<Vec<_>, _>>();
     let batches = batches.expect("an answer");
     let batch = batches.iter().find(|batch| batch.num_rows() > 0).expect("one row");
-    let conditions = batch.schema().fields().iter().zip(batch.columns()).map(|(field, column)| {
-        let code = arrow::util::display::array_value_to_string(column, 0).expect("text");
+    let schema = batch.schema();
+    let conditions = schema.fields().iter().zip(batch.columns()).map(|(field, column)| {
+        let code = array_value_to_string(column, 0).expect("text");
         format!("{} = '{code}'", field.name())
     });
     conditions.collect::<Vec<_>>().join(" AND ")

@@ -148,8 +148,9 @@ impl ast::Visitor for Fence {
     fn pre_visit_select(&mut self, select: &ast::Select) -> ControlFlow<String> {
         // What would be left out in silence, and change the answer.
         let modifiers = match &select.group_by {
-            ast::GroupByExpr::All(modifiers) => modifiers,
-            ast::GroupByExpr::Expressions(_, modifiers) => modifiers,
+            ast::GroupByExpr::All(modifiers) | ast::GroupByExpr::Expressions(_, modifiers) => {
+                modifiers
+            }
         };
         let clauses = [
             (select.into.is_some(), "SELECT INTO"),

@@ -337,16 +337,14 @@ fn writes_the_worked_file_of_the_documentation() {
     };
     let create = Box::new(|| Err(Error::bug("a small segment needs no file")));
     let mut builder = Builder::new(schema, create).expect("starts");
-    let series: [(i32, &[(u16, &str, &str)]); 2] = [
-        (2019, &[(0, "1.5", "A"), (1, "1.6", "A"), (3, "2.0", "E")]),
-        (2020, &[(0, "7", "A"), (1, "", "A")]),
-    ];
+    let first = vec![(0, "1.5", "A"), (1, "1.6", "A"), (3, "2.0", "E")];
+    let series = [(2019, first), (2020, vec![(0, "7", "A"), (1, "", "A")])];
     for (code, (first, observations)) in (0..).zip(series) {
         builder.push_series(&[code], &[]).expect("in order");
         let mut rows = ChunkRows::new(PeriodForm::Year, 1, 1);
         rows.first = first;
         for (position, value, status) in observations {
-            rows.positions.push(*position);
+            rows.positions.push(position);
             rows.push_value(0, &Value::parse(value));
             let number = builder.value_number(0, status);
             rows.attributes[0].push(number);

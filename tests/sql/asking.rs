@@ -1,5 +1,7 @@
 //! Answers as text, one text a cell.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -17,7 +19,7 @@ pub(crate) struct Table {
 /// Asks one statement.
 pub(crate) fn ask(connection: &Connection, sql: &str) -> Result<Table> {
     let answer = connection.sql(sql)?;
-    let schema = answer.schema().clone();
+    let schema = Arc::clone(answer.schema());
     let batches = answer.collect::<Result<Vec<RecordBatch>>>()?;
     Ok(table(&schema, &batches))
 }

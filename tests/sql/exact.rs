@@ -1,5 +1,7 @@
 //! Sums and means beside exact arithmetic.
 
+#![expect(clippy::float_cmp, reason = "sums are exact: to the last bit")]
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

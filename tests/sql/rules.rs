@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use datafusion::datasource::MemTable;
+use datafusion::error::DataFusionError;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use proptest::prelude::*;
 use tokio::runtime::{Builder, Runtime};
@@ -33,7 +34,7 @@ impl Plain {
         let answer = self.runtime.block_on(async {
             let frame = self.context.sql(sql).await?;
             let schema = Arc::clone(frame.schema().inner());
-            Ok::<_, datafusion::error::DataFusionError>((schema, frame.collect().await?))
+            Ok::<_, DataFusionError>((schema, frame.collect().await?))
         });
         let (schema, batches) = answer.map_err(|error| error.to_string())?;
         Ok(table(&schema, &batches))

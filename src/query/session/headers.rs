@@ -61,6 +61,7 @@ fn header(expr: &Expr, input: &LogicalPlan, depth: usize) -> Option<String> {
     match expr {
         // An alias that the planner gives by itself.
         Expr::Alias(alias) if alias.name == COUNT_ALL => Some("count".to_owned()),
+        Expr::Alias(alias) if is_planners(&alias.name, &alias.expr) => Some(called(&alias.name)),
         Expr::Alias(alias) => Some(alias.name.clone()),
         Expr::Column(column) if column.name == COUNT_ALL => Some("count".to_owned()),
         Expr::Column(column) => match origin(&column.name, input) {
@@ -78,6 +79,16 @@ fn header(expr: &Expr, input: &LogicalPlan, depth: usize) -> Option<String> {
         Expr::Case(_) => Some("case".to_owned()),
         _ => Some("?column?".to_owned()),
     }
+}
+
+/// Whether the planner, not the user, gave this alias: a count of rows, or a function under another
+/// of its names, with the same arguments.
+fn is_planners(alias: &str, expr: &Expr) -> bool {
+    if alias.starts_with(COUNT_ALL) {
+        return true;
+    }
+    let arguments = |name: &str| name.split_once('(').map(|(_, arguments)| arguments.to_owned());
+    arguments(alias).is_some_and(|own| arguments(&expr.schema_name().to_string()) == Some(own))
 }
 
 /// The name of a column of which only the name is known: of a call that was calculated further

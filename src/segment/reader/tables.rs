@@ -258,7 +258,7 @@ impl Segment {
         })
     }
 
-    /// The value of an observation attribute with this number, as [`Chunk::attributes`] has them.
+    /// The value of an observation attribute with this number, as `Chunk::attributes` has them.
     ///
     /// # Errors
     ///

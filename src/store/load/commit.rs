@@ -136,7 +136,7 @@ impl Load {
         let places = mem::take(&mut self.places);
         let sources =
             Sources { intake: &intake, cube: &cube, deleted: &draft.superseded, places: &places };
-        let writer = FlowWriter::new(sources, &order, &ranks, create)?;
+        let writer = FlowWriter::new(&sources, &order, &ranks, create)?;
         let outcome = writer.write(&ranks, |done| self.progress(Progress::Writing(done, rows)))?;
         self.places = places;
         intake.buffer.rows = Rows::default();

@@ -133,7 +133,9 @@ mod tests {
     fn rows_are_found_again() {
         let mut places = Places::default();
         places.begin("a.csv");
-        [(1, 2), (2, 3), (3, 7), (4, 8)].iter().for_each(|(row, line)| places.note(*row, *line));
+        for (row, line) in [(1, 2), (2, 3), (3, 7), (4, 8)] {
+            places.note(row, line);
+        }
         assert_eq!(places.describe(2), "line 3");
         places.begin("b.csv");
         places.note(5, 2);

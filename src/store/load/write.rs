@@ -80,6 +80,7 @@ pub(super) struct FlowWriter<'a> {
 }
 
 /// What a dataflow is written from.
+#[derive(Clone, Copy)]
 pub(super) struct Sources<'a> {
     pub(super) intake: &'a Intake,
     /// What is there.
@@ -99,12 +100,12 @@ struct Pending {
 
 impl<'a> FlowWriter<'a> {
     pub(super) fn new(
-        sources: Sources<'a>,
+        sources: &Sources<'a>,
         order: &[u16],
         ranks: &Ranks,
         create: CreateFile<'a>,
     ) -> Result<Self> {
-        let Sources { intake, cube, deleted, places } = sources;
+        let Sources { intake, cube, deleted, places } = *sources;
         let flow = &intake.flow;
         let ids = |positions: &[usize]| {
             positions.iter().map(|p| flow.components()[*p].id.clone()).collect::<Vec<_>>()
