@@ -20,8 +20,6 @@ pub mod error;
 pub mod functions;
 pub mod guard;
 pub mod names;
-#[cfg(test)]
-mod oracle;
 mod order;
 mod pushdown;
 pub mod render;
@@ -31,3 +29,6 @@ mod statistics;
 mod table;
 
 pub use session::{Answer, Connection, Engine, EngineOptions, Prepared, Rows, Session};
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,6 @@
 //!
 //! A row is checked whole before anything of it is kept, so that a refused row leaves no trace.
 
-use std::collections::BTreeMap;
 use std::iter;
 use std::mem;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use crate::model::{ReportingYearStart, Row, Slot};
 use crate::segment::Stored;
 use crate::store::load::buffer::{Buffer, Rows, SLOT_BIAS, SLOT_BITS};
 use crate::store::load::check;
+use crate::store::load::conflicts::Conflicts;
 use crate::store::load::interner::{Texts, Tuples};
 
 /// What is wrong with a row, and the component to blame by its position.
@@ -69,21 +69,6 @@ pub(super) struct Intake {
     frequency: Option<usize>,
     has_year_start: bool,
     last: LastRow,
-}
-
-/// How often rows gave an attribute of one key another value than rows before them.
-#[derive(Debug, Default)]
-pub(super) struct Conflicts {
-    /// How often, by the position of the attribute among the components.
-    pub(super) counts: BTreeMap<usize, u64>,
-}
-
-impl Conflicts {
-    fn note(&mut self, position: usize, before: u32, after: u32) {
-        if before != 0 && before != after {
-            *self.counts.entry(position).or_default() += 1;
-        }
-    }
 }
 
 /// What the row before was, because most rows repeat most of it.

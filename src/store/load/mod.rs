@@ -1,7 +1,7 @@
 //! Loads messages into the database, as one commit.
 //!
 //! Read in this order: `options`, `structures` (structure messages), `check` (what a cell may be),
-//! `interner`, `intake` and `sink` (rows become numbers), `order` and `buffer` (rows in order, on
+//! `interner`, `conflicts`, `intake` and `sink` (rows become numbers), `order` and `buffer` (rows in order, on
 //! disk if they must), `merge`, `times`, `partials` and `write` (a segment from what came and what
 //! was there), `commit`, `job` (the logbook).
 //!
@@ -10,6 +10,7 @@
 mod buffer;
 mod check;
 mod commit;
+mod conflicts;
 mod intake;
 mod interner;
 mod job;
