@@ -4,7 +4,8 @@
 //! hierarchies), `structure` (a data structure as its message defines it), `artefacts` (all
 //! artefacts together, and the references between them), `flow` (a dataflow with every reference
 //! resolved: what the store and SQL work with), `period`, `span` (when a period begins and ends),
-//! `decimal`, `value`, `key` (keys as people write them), `row` (one row of a data message).
+//! `decimal`, `value`, `key` (keys as people write them), `row` (one row of a data message),
+//! `request` (what a reader of SDMX asks for).
 //!
 //! **Invariant:** text that came in goes out unchanged. A period, a value or a code is normalised
 //! nowhere; what is computed from it (a slot, a mantissa, a date) stands beside it.
@@ -16,6 +17,7 @@ mod decimal;
 mod flow;
 mod key;
 mod period;
+mod request;
 mod row;
 mod span;
 mod structure;
@@ -29,6 +31,8 @@ pub use decimal::Decimal;
 pub use flow::{Component, ComponentRole, Flow};
 pub use key::KeyPattern;
 pub use period::{BadPeriod, Period, PeriodForm, Slot};
+pub use request::{AtObservation, AvailabilityMode, AvailabilityQuery, ComponentFilter, DataQuery};
+pub use request::{DataSelection, Operator, Term, Wanted};
 pub use row::{Action, Cell, Row};
 pub use span::{ReportingYearStart, Span};
 pub use structure::{Attachment, Attribute, DataStructure, Dataflow, Dimension, Group, Measure};
