@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `sniff` (which kind of message bytes are), `input` (compressed bytes to
 //! plain ones), `structure` (SDMX-ML structure messages to artefacts), `csv` (SDMX-CSV data
-//! messages to rows, and rows to SDMX-CSV).
+//! messages to rows, and rows to SDMX-CSV), `data` (data messages in XML and JSON).
 //!
 //! **Invariant:** everything here reads from `Read` and writes to `Write`; nothing opens a file.
 //!
@@ -10,8 +10,11 @@
 //! buffer has a bound in [`crate::limits`]. Errors name the file, the line and what to do.
 
 pub mod csv;
+pub mod data;
+mod header;
 pub mod input;
 mod sniff;
 pub mod structure;
 
+pub use header::MessageHeader;
 pub use sniff::{Kind, sniff};

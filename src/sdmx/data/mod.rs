@@ -1,0 +1,147 @@
+//! Data messages other than CSV: what goes out, format by format, and what comes in as XML.
+//!
+//! A [`DataWriter`] is driven in one order: [`DataWriter::begin`]; the attributes of the dataflow
+//! and of partial keys, each once ([`DataWriter::partial`]); then each series
+//! ([`DataWriter::series`]) followed by its observations ([`DataWriter::observation`]); then
+//! [`DataWriter::finish`]. Nothing is kept of a series once the next begins, so a message may be of
+//! any size.
+
+use std::io;
+
+use crate::model::{Action, Artefacts, Cell, Flow};
+use crate::sdmx::MessageHeader;
+
+/// The formats of data messages, by what they are called in media types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataFormat {
+    /// `data+csv`.
+    Csv(CsvStyle),
+    /// `genericdata+xml;version=2.1`.
+    GenericXml21,
+    /// `structurespecificdata+xml;version=2.1`.
+    StructureSpecificXml21,
+    /// `data+xml;version=3.0.0`.
+    Xml30,
+    /// `data+json;version=1.0.0-wd`: header, dataSets and structure at the top.
+    JsonDraft,
+    /// `data+json;version=1.0.0`.
+    Json10,
+    /// `data+json;version=2.0.0`.
+    Json20,
+    /// `data+json;version=2.1.0`.
+    Json21,
+}
+
+/// How SDMX-CSV is laid out: the parameters of its media type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CsvStyle {
+    /// The version of the format.
+    pub version: CsvEdition,
+    /// `labels`.
+    pub labels: CsvLabels,
+    /// `timeFormat=normalized`: periods as date-times of their first moment.
+    pub has_normalized_time: bool,
+    /// `keys=series` or `both`: a column `SERIES_KEY`.
+    pub has_series_key: bool,
+    /// `keys=obs` or `both`: a column `OBS_KEY`.
+    pub has_observation_key: bool,
+}
+
+/// The versions of SDMX-CSV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CsvEdition {
+    /// 1.0.0.
+    V1_0,
+    /// 2.0.0.
+    V2_0,
+    /// 2.1.0.
+    V2_1,
+}
+
+/// What SDMX-CSV shows beside identifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CsvLabels {
+    /// `labels=id`: nothing.
+    Ids,
+    /// `labels=name`: names in columns of their own (2.x).
+    Names,
+    /// `labels=both`: `ID: Name` in one cell.
+    Both,
+}
+
+/// What stands at each observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// All dimensions: there are no series, and each observation carries the whole key.
+    Flat,
+    /// One component, by its position among [`Flow::components`]: the time or a dimension.
+    Component(usize),
+}
+
+/// What a message is about: the same from its first byte to its last.
+#[derive(Clone, Copy, Debug)]
+pub struct DataScope<'a> {
+    /// The header.
+    pub header: &'a MessageHeader,
+    /// The dataflow.
+    pub flow: &'a Flow,
+    /// Where names and other artefacts are looked up.
+    pub artefacts: &'a Artefacts,
+    /// The language of names where one is written, `en`.
+    pub language: &'a str,
+    /// What stands at each observation.
+    pub level: Level,
+    /// The measures written, by position among [`Flow::measures`], ascending.
+    pub measures: &'a [usize],
+    /// The attributes written, by position among [`Flow::attributes`], ascending.
+    pub attributes: &'a [usize],
+    /// What a receiver shall do with it.
+    pub action: Action,
+    /// Whether observations come at all; without them, the message lists series.
+    pub has_observations: bool,
+}
+
+/// Writes a data message of one format. Cells stand in the order of [`Flow::components`], one for
+/// each component; those that do not apply or were not asked for are absent.
+pub trait DataWriter {
+    /// Writes what comes before all data.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    fn begin(&mut self) -> io::Result<()>;
+
+    /// Writes the values of attributes of one partial key, or of the dataflow where no dimension
+    /// has a cell. Partial keys of the same dimensions come one after the other.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    fn partial(&mut self, cells: &[Cell<'_>]) -> io::Result<()>;
+
+    /// Begins a series: the cells of its dimensions (without the one at the observation) and of
+    /// every attribute that applies to it, those of the dataflow and of partial keys included.
+    /// Where all dimensions stand at the observation there is one for each series of the store
+    /// all the same, so that what its observations share is said once.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    fn series(&mut self, cells: &[Cell<'_>]) -> io::Result<()>;
+
+    /// Writes an observation of the series begun last: the cells of the series, and those of the
+    /// component at the observation, of the time, of the measures and of the observation's
+    /// attributes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    fn observation(&mut self, cells: &[Cell<'_>]) -> io::Result<()>;
+
+    /// Writes what comes after all data, and flushes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    fn finish(&mut self) -> io::Result<()>;
+}
