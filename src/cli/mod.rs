@@ -1,7 +1,8 @@
 //! The command line: commands, progress, exit codes.
 //!
 //! Read in this order: `arguments` (what may be typed), `exit` (what the shell is told), `progress`,
-//! then one file a command: `load`, `sql`, `export`, `info`, `check`, `demo`.
+//! then one file a command: `load`, `sql` (with the prompt, `repl`), `export`,
+//! `info`, `check`, `demo`.
 //!
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
 
@@ -13,6 +14,7 @@ mod export;
 mod info;
 mod load;
 mod progress;
+mod repl;
 mod sql;
 mod words;
 
