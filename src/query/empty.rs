@@ -10,6 +10,7 @@ use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr_rewriter::unnormalize_cols;
 use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, TableScan};
 
@@ -62,7 +63,9 @@ struct ScanHints<'a> {
 
 impl ScanHints<'_> {
     fn look_at(mut self, scan: &TableScan) -> Result<()> {
-        let filters: Vec<&Expr> = scan.filters.iter().flat_map(split_conjunction).collect();
+        // As a scan gets them: the table's own columns without its name.
+        let filters = unnormalize_cols(scan.filters.iter().cloned());
+        let filters: Vec<&Expr> = filters.iter().flat_map(split_conjunction).collect();
         for filter in &filters {
             self.unknown_codes(filter);
         }
@@ -146,8 +149,12 @@ impl ScanHints<'_> {
 
     /// Known codes that never meet: says what one condition may be, given the others.
     fn clash(self, filters: &[&Expr]) -> Result<()> {
+        let mut told = Vec::new();
         for (place, filter) in filters.iter().enumerate() {
-            let Some(dimension) = self.only_dimension(filter) else { continue };
+            let Some(dimension) = self.only_dimension(filter).filter(|d| !told.contains(d)) else {
+                continue;
+            };
+            told.push(dimension);
             let (others, _) = self.pushed(filters, Some(place))?;
             let codes = self.codes_of(dimension, &others)?;
             if codes.is_empty() {

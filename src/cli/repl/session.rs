@@ -170,8 +170,10 @@ impl ReplSession {
         }
         let mut page = Page::open(self.has_pager);
         let shown = render(self.format, &schema, rows, &mut page);
-        page.close();
-        if shown? == 0 {
+        let closed = page.close().map_err(|e| Error::io("write", "standard output", e));
+        let count = shown?;
+        closed?;
+        if count == 0 {
             hint_at_nothing(rows, &mut io::stdout())?;
         }
         Ok(())
@@ -199,7 +201,7 @@ impl ReplSession {
         let (table, key) = wanted.split_once(char::is_whitespace).unwrap_or((wanted, ""));
         let (schema, name) = table.split_once('.').unwrap_or(("public", table));
         let sql = format!(
-            "SELECT column_name FROM sdmx_catalog.components WHERE schema_name = '{}' AND \
+            "SELECT column_name FROM sdmx_catalog.components WHERE table_schema = '{}' AND \
              table_name = '{}' AND role = 'dimension' ORDER BY position",
             schema.replace('\'', "''"),
             name.replace('\'', "''")
@@ -234,17 +236,19 @@ impl ReplSession {
     }
 }
 
-const FLOWS: &str = "SELECT dataflow, schema_name || '.' || table_name AS \"table\", name, \
-                     series_count, observation_count FROM sdmx_catalog.dataflows ORDER BY 1";
+const FLOWS: &str = "SELECT table_schema || '.' || table_name AS \"table\", name, series, \
+                     observations, updated FROM sdmx_catalog.dataflows ORDER BY 1";
 const SCHEMAS: &str = "SELECT schema_name FROM information_schema.schemata ORDER BY 1";
 
 fn describe(table: &str) -> String {
     let (schema, name) = table.split_once('.').unwrap_or(("public", table));
+    let (schema, name) = (schema.replace('\'', "''"), name.replace('\'', "''"));
     format!(
-        "SELECT column_name, data_type, is_nullable FROM information_schema.columns \
-         WHERE table_schema = '{}' AND table_name = '{}' ORDER BY ordinal_position",
-        schema.replace('\'', "''"),
-        name.replace('\'', "''")
+        "SELECT c.column_name AS \"column\", c.data_type AS \"type\", s.role, s.name, s.codelist \
+         FROM information_schema.columns c LEFT JOIN sdmx_catalog.components s \
+         ON s.table_schema = c.table_schema AND s.table_name = c.table_name \
+         AND s.column_name = c.column_name \
+         WHERE c.table_schema = '{schema}' AND c.table_name = '{name}' ORDER BY c.ordinal_position"
     )
 }
 
