@@ -69,6 +69,8 @@ const LICENCES: &[&str] = &[
     "ISC",
     "MIT",
     "MIT-0",
+    // Of x509-certificate, which pgwire reads certificates with; it binds only changes to itself.
+    "MPL-2.0",
     "Unicode-3.0",
     "Unlicense",
     "Zlib",

@@ -26,7 +26,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser as _;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Database, Health};
 use arguments::{Arguments, Command};
 
@@ -46,8 +46,13 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<ExitCode> {
     let Arguments { command, database } = arguments;
-    // Without a command there is a database, as clap has seen to.
-    let command = command.or_else(|| database.map(|d| Command::Sql(arguments::Sql::prompt(d))));
+    if let Some(folder) = database.filter(|_| command.is_none()) {
+        if !folder.exists() {
+            let reason = "is neither a command nor the folder of a database; see sdmxdb --help";
+            return Err(Error::invalid(folder.display().to_string(), reason));
+        }
+        return sql::run(&arguments::Sql::prompt(folder));
+    }
     match command {
         Some(Command::Demo(demo)) => demo::run(&demo),
         Some(Command::Load(load)) => load::run(&load),

@@ -3,13 +3,13 @@
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::functions_aggregate::sum::Sum;
 use datafusion::logical_expr::expr::{
     AggregateFunction, ScalarFunction, WindowFunction, WindowFunctionDefinition,
 };
 use datafusion::logical_expr::{
-    AggregateUDF, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, cast,
+    AggregateUDF, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit, when,
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
@@ -70,6 +70,7 @@ fn arithmetic(place: &Place<'_>, binary: BinaryExpr) -> Result<Transformed<Expr>
         Operator::Minus => Arithmetic::Subtract,
         Operator::Multiply => Arithmetic::Multiply,
         Operator::Divide if !place.is_condition => Arithmetic::Divide,
+        Operator::And if place.is_condition => return guarded(binary),
         _ => return Ok(Transformed::no(Expr::BinaryExpr(binary))),
     };
     let left = binary.left.get_type(place.schema)?;
@@ -84,6 +85,26 @@ fn arithmetic(place: &Place<'_>, binary: BinaryExpr) -> Result<Transformed<Expr>
     let arguments = vec![*binary.left, *binary.right];
     let call = ScalarFunction::new_udf(wanted.function(), arguments);
     Ok(Transformed::yes(Expr::ScalarFunction(call)))
+}
+
+/// `b <> 0 AND a / b > 1` as `b <> 0 AND CASE WHEN b <> 0 THEN a / b > 1 ELSE false END`: what the
+/// first condition keeps out is not divided. Only one division is guarded in a chain of conditions,
+/// since each guard doubles what stands before it.
+fn guarded(binary: BinaryExpr) -> Result<Transformed<Expr>> {
+    let BinaryExpr { left, op, right } = binary;
+    if !divides(&right)? || divides(&left)? {
+        let right = Expr::BinaryExpr(BinaryExpr { left, op, right });
+        return Ok(Transformed::no(right));
+    }
+    let case = when(left.as_ref().clone(), *right).otherwise(lit(false))?;
+    Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right: Box::new(case) })))
+}
+
+fn divides(expr: &Expr) -> Result<bool> {
+    expr.exists(|part| {
+        let Expr::BinaryExpr(BinaryExpr { op, .. }) = part else { return Ok(false) };
+        Ok(matches!(op, Operator::Divide | Operator::Modulo))
+    })
 }
 
 /// What a cast to an integer reads: decimals are rounded half away from zero, doubles half to even.
