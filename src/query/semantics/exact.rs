@@ -2,14 +2,16 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::Result;
+use datafusion::common::ScalarValue;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::Transformed;
+use datafusion::functions::expr_fn::nullif;
 use datafusion::functions_aggregate::sum::Sum;
 use datafusion::logical_expr::expr::{
     AggregateFunction, ScalarFunction, WindowFunction, WindowFunctionDefinition,
 };
 use datafusion::logical_expr::{
-    AggregateUDF, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit, when,
+    AggregateUDF, BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, cast,
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
@@ -62,15 +64,15 @@ fn changed(place: &Place<'_>, expr: Expr) -> Result<Transformed<Expr>> {
 
 /// Integers that say when they overflow; doubles that are not divided by zero.
 ///
-/// A condition may divide: `b <> 0 AND a / b > 2` is evaluated for more rows than it lets through,
-/// and an error for one that is left out anyway would be wrong.
+/// A condition may divide by zero, which gives NULL: `b <> 0 AND a / b > 2` is evaluated for more
+/// rows than it lets through, and an error for one that is left out anyway would be wrong.
 fn arithmetic(place: &Place<'_>, binary: BinaryExpr) -> Result<Transformed<Expr>> {
     let wanted = match binary.op {
         Operator::Plus => Arithmetic::Add,
         Operator::Minus => Arithmetic::Subtract,
         Operator::Multiply => Arithmetic::Multiply,
         Operator::Divide if !place.is_condition => Arithmetic::Divide,
-        Operator::And if place.is_condition => return guarded(binary),
+        Operator::Divide | Operator::Modulo => return null_by_zero(place, binary),
         _ => return Ok(Transformed::no(Expr::BinaryExpr(binary))),
     };
     let left = binary.left.get_type(place.schema)?;
@@ -87,24 +89,17 @@ fn arithmetic(place: &Place<'_>, binary: BinaryExpr) -> Result<Transformed<Expr>
     Ok(Transformed::yes(Expr::ScalarFunction(call)))
 }
 
-/// `b <> 0 AND a / b > 1` as `b <> 0 AND CASE WHEN b <> 0 THEN a / b > 1 ELSE false END`: what the
-/// first condition keeps out is not divided. Only one division is guarded in a chain of conditions,
-/// since each guard doubles what stands before it.
-fn guarded(binary: BinaryExpr) -> Result<Transformed<Expr>> {
-    let BinaryExpr { left, op, right } = binary;
-    if !divides(&right)? || divides(&left)? {
-        let right = Expr::BinaryExpr(BinaryExpr { left, op, right });
-        return Ok(Transformed::no(right));
+/// `a / b` as `a / nullif(b, 0)`. A literal divisor stays as it is.
+fn null_by_zero(place: &Place<'_>, binary: BinaryExpr) -> Result<Transformed<Expr>> {
+    let is_literal = matches!(binary.right.as_ref(), Expr::Literal(..));
+    let of_divisor = binary.right.get_type(place.schema)?;
+    if !place.is_condition || is_literal || !of_divisor.is_numeric() {
+        return Ok(Transformed::no(Expr::BinaryExpr(binary)));
     }
-    let case = when(left.as_ref().clone(), *right).otherwise(lit(false))?;
-    Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right: Box::new(case) })))
-}
-
-fn divides(expr: &Expr) -> Result<bool> {
-    expr.exists(|part| {
-        let Expr::BinaryExpr(BinaryExpr { op, .. }) = part else { return Ok(false) };
-        Ok(matches!(op, Operator::Divide | Operator::Modulo))
-    })
+    let BinaryExpr { left, op, right } = binary;
+    let zero = Expr::Literal(ScalarValue::new_zero(&of_divisor)?, None);
+    let right = Box::new(nullif(*right, zero));
+    Ok(Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right })))
 }
 
 /// What a cast to an integer reads: decimals are rounded half away from zero, doubles half to even.

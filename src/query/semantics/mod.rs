@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `9223372036854775807 + 1` | wraps around | error: out of range |
 //! | `sum(bigint)` | wraps around | `numeric` |
-//! | `7 / 0.0` | infinity | error: division by zero |
+//! | `7 / 0.0` | infinity | error: division by zero; in a condition, NULL |
 //! | `CAST(2.5 AS integer)` | 2, cut off | 3; a double is rounded to even, 2 |
 //! | `date + interval` | a date | a timestamp |
 //! | `date - date` | a duration | days, an integer |
