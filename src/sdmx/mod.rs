@@ -2,7 +2,8 @@
 //!
 //! Read in this order: `sniff` (which kind of message bytes are), `input` (compressed bytes to
 //! plain ones), `xml`
-//! (XML to elements), `structure` (SDMX-ML structure messages to artefacts), `csv` (SDMX-CSV data
+//! (XML to elements), `structure` (SDMX-ML structure messages to artefacts), `rows`
+//! (what readers of data say, and to whom), `csv` (SDMX-CSV data
 //! messages to rows, and rows to SDMX-CSV), `data` (data messages in XML and JSON).
 //!
 //! **Invariant:** everything here reads from `Read` and writes to `Write`; nothing opens a file.
@@ -14,6 +15,7 @@ pub mod csv;
 pub mod data;
 mod header;
 pub mod input;
+pub mod rows;
 mod sniff;
 pub mod structure;
 mod xml;
