@@ -56,8 +56,8 @@ pub(super) struct Demo {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Structures are SDMX-ML 2.1, data are SDMX-CSV 1.0, 2.0 or 2.1; plain, .gz, .zst or .zip; `-` is
-standard input. All files together are one commit: all of it becomes visible, or nothing.
+Structures are SDMX-ML 2.1, 3.0 or 3.1; data are SDMX-CSV 1.0, 2.0 or 2.1, or SDMX-ML, generic (2.1)
+or structure-specific; plain, .gz, .zst or .zip; `-` is standard input. All files together are one commit: all of it becomes visible, or nothing.
 Examples:
   sdmxdb load stats structure.xml data.csv.gz
   zcat data.csv.gz | sdmxdb load stats -
@@ -71,6 +71,9 @@ pub(super) struct Load {
     /// Leave out bad rows and write them to this file
     #[arg(long, value_name = "FILE")]
     pub(super) keep_going: Option<PathBuf>,
+    /// The dataflow, AGENCY:ID(VERSION), that data belong to where they name only its structure
+    #[arg(long, value_name = "FLOW")]
+    pub(super) dataflow: Option<String>,
     /// What this load is for; kept in the log
     #[arg(long, short, default_value = "")]
     pub(super) message: String,

@@ -11,13 +11,13 @@
 //! Source: SDMX-CSV field guides 1.0, 2.0 and 2.1.
 
 #[cfg(test)]
-mod fixture;
+pub(in crate::sdmx) mod fixture;
 mod header;
 mod read;
 mod record;
 mod write;
 
-pub use read::{CsvSummary, FlowKind, FlowRef, RowSink, read_rows};
+pub use read::{CsvSummary, read_rows};
 pub use write::{CsvLayout, CsvWriter};
 
 /// A version of SDMX-CSV that can be told from its first line. Versions 2.0 and 2.1 differ in the
@@ -42,8 +42,9 @@ mod tests {
     use crate::error::{Error, Problem, Result};
     use crate::model::{ArtefactId, Artefacts, Flow, Row};
     use crate::sdmx::csv::fixture::{Kept, flow};
-    use crate::sdmx::csv::{CsvLayout, CsvWriter, FlowRef, RowSink, read_rows};
+    use crate::sdmx::csv::{CsvLayout, CsvWriter, read_rows};
     use crate::sdmx::input::open;
+    use crate::sdmx::rows::{FlowRef, RowSink};
     use crate::sdmx::structure::read_structures;
 
     /// Reads a sample for flows that are asked for one after the other: its rows, a line each, with

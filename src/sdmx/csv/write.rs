@@ -231,7 +231,8 @@ mod tests {
     use crate::error::{Error, Problem, Result};
     use crate::model::Row;
     use crate::sdmx::csv::fixture::{self, flow};
-    use crate::sdmx::csv::{FlowRef, RowSink, read_rows};
+    use crate::sdmx::csv::read_rows;
+    use crate::sdmx::rows::{FlowRef, RowSink};
 
     fn exr() -> Arc<Flow> {
         flow("ECB:EXR(1.0)", &["FREQ", "TIME_PERIOD"], &["OBS_VALUE"], &["OBS_COM"])

@@ -5,11 +5,22 @@
 //! ([`DataWriter::series`]) followed by its observations ([`DataWriter::observation`]); then
 //! [`DataWriter::finish`]. Nothing is kept of a series once the next begins, so a message may be of
 //! any size.
+//!
+//! [`read_rows`] reads SDMX-ML: `read` (the message), `read_header`, `read_cells` (values on their
+//! way to rows), `read_generic`, `read_specific`.
+
+mod read;
+mod read_cells;
+mod read_generic;
+mod read_header;
+mod read_specific;
 
 use std::io;
 
 use crate::model::{Action, Artefacts, Cell, Flow};
 use crate::sdmx::MessageHeader;
+
+pub use read::{XmlSummary, read_rows};
 
 /// The formats of data messages, by what they are called in media types.
 #[derive(Clone, Debug, PartialEq, Eq)]
