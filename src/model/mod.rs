@@ -5,13 +5,15 @@
 //! artefacts together, and the references between them), `flow` (a dataflow with every reference
 //! resolved: what the store and SQL work with), `period`, `span` (when a period begins and ends),
 //! `decimal`, `value`, `key` (keys as people write them), `row` (one row of a data message),
-//! `request` (what a reader of SDMX asks for).
+//! `request` (what a reader of SDMX asks for), `structure_query` (the same of structures),
+//! `availability` (what occurs in a dataflow).
 //!
 //! **Invariant:** text that came in goes out unchanged. A period, a value or a code is normalised
 //! nowhere; what is computed from it (a slot, a mantissa, a date) stands beside it.
 
 mod artefact;
 mod artefacts;
+mod availability;
 mod codelist;
 mod decimal;
 mod flow;
@@ -25,6 +27,7 @@ mod value;
 
 pub use artefact::{Annotation, ArtefactId, Identity, Names};
 pub use artefacts::{Artefact, ArtefactClass, Artefacts};
+pub use availability::{Availability, AvailableCodes, TimeCoverage};
 pub use codelist::HierarchicalCodelist;
 pub use codelist::{Code, Codelist, Concept, ConceptScheme, Hierarchy, HierarchyNode};
 pub use decimal::Decimal;
