@@ -5,8 +5,9 @@
 //! artefacts together, and the references between them), `flow` (a dataflow with every reference
 //! resolved: what the store and SQL work with), `period`, `span` (when a period begins and ends),
 //! `decimal`, `value`, `key` (keys as people write them), `row` (one row of a data message),
-//! `request` (what a reader of SDMX asks for), `structure_query` (the same of structures),
-//! `availability` (what occurs in a dataflow).
+//! `request` (what a reader of SDMX asks for), `version` (versions, and patterns of them),
+//! `structure_query` (what a reader asks for of structures), `availability` (what occurs in a
+//! dataflow).
 //!
 //! **Invariant:** text that came in goes out unchanged. A period, a value or a code is normalised
 //! nowhere; what is computed from it (a slot, a mantissa, a date) stands beside it.
@@ -23,7 +24,9 @@ mod request;
 mod row;
 mod span;
 mod structure;
+mod structure_query;
 mod value;
+mod version;
 
 pub use artefact::{Annotation, ArtefactId, Identity, Names};
 pub use artefacts::{Artefact, ArtefactClass, Artefacts};
@@ -40,4 +43,6 @@ pub use row::{Action, Cell, Row};
 pub use span::{ReportingYearStart, Span};
 pub use structure::{Attachment, Attribute, DataStructure, Dataflow, Dimension, Group, Measure};
 pub use structure::{ConceptRef, Representation, TextType};
+pub use structure_query::{Detail, References, StructureQuery, classes_of_resource};
 pub use value::{Value, number_of_text};
+pub use version::{VersionChoice, VersionPattern, compare_versions};
