@@ -43,6 +43,12 @@ pub const MANIFEST_PARTS_MAX: usize = 1 << 20;
 pub const JOBS_KEPT_MAX: usize = 10_000;
 /// Damaged working catalogues kept beside the good one, to be looked at.
 pub const BROKEN_CATALOGUES_MAX: u32 = 100;
+/// Lists that take over codes of lists that take over codes, one inside the other.
+pub const CODELIST_EXTENSION_DEPTH_MAX: usize = 16;
+/// Codes of one list with those it takes over: four times the largest list in use.
+pub const CODELIST_CODES_MAX: usize = 4 << 20;
+/// Codes compared with patterns to extend one list: a second of work.
+pub const CODELIST_WORK_MAX: usize = 1 << 28;
 /// Memory of one load before it sorts on disk, unless the caller says otherwise.
 pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
 /// Memory of all running queries, unless the caller says otherwise.

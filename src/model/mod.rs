@@ -1,11 +1,12 @@
 //! The SDMX information model as plain values: no bytes, no I/O.
 //!
-//! Read in this order: `artefact` (what identifies and names things), `codelist` (codes, concepts,
-//! hierarchies), `structure` (a data structure as its message defines it), `artefacts` (all
-//! artefacts together, and the references between them), `flow` (a dataflow with every reference
-//! resolved: what the store and SQL work with), `period`, `span` (when a period begins and ends),
-//! `decimal`, `value`, `key` (keys as people write them), `row` (one row of a data message),
-//! `request` (what a reader of SDMX asks for).
+//! Read in this order: `artefact` (what identifies and names things), `codelist` (codes and
+//! concepts), `extension` (lists that take over codes of others), `hierarchy`, `structure` (a data
+//! structure as its message defines it), `artefacts` (all artefacts together, and the references
+//! between them), `flow` (a dataflow with every reference resolved: what the store and SQL work
+//! with), `period`, `span` (when a period begins and ends), `decimal`, `value`, `key` (keys as
+//! people write them), `row` (one row of a data message), `request` (what a reader of SDMX asks
+//! for).
 //!
 //! **Invariant:** text that came in goes out unchanged. A period, a value or a code is normalised
 //! nowhere; what is computed from it (a slot, a mantissa, a date) stands beside it.
@@ -14,7 +15,9 @@ mod artefact;
 mod artefacts;
 mod codelist;
 mod decimal;
+mod extension;
 mod flow;
+mod hierarchy;
 mod key;
 mod period;
 mod request;
@@ -25,10 +28,11 @@ mod value;
 
 pub use artefact::{Annotation, ArtefactId, Identity, Names};
 pub use artefacts::{Artefact, ArtefactClass, Artefacts};
-pub use codelist::HierarchicalCodelist;
-pub use codelist::{Code, Codelist, Concept, ConceptScheme, Hierarchy, HierarchyNode};
+pub use codelist::{Cascade, CodeSelection, CodelistExtension, IsoConcept, MemberValue};
+pub use codelist::{Code, Codelist, Concept, ConceptScheme};
 pub use decimal::Decimal;
 pub use flow::{Component, ComponentRole, Flow};
+pub use hierarchy::{HierarchicalCodelist, Hierarchy, HierarchyNode, Level};
 pub use key::KeyPattern;
 pub use period::{BadPeriod, Period, PeriodForm, Slot};
 pub use request::{AtObservation, AvailabilityMode, AvailabilityQuery, ComponentFilter, DataQuery};
@@ -36,5 +40,5 @@ pub use request::{DataSelection, Operator, Term, Wanted};
 pub use row::{Action, Cell, Row};
 pub use span::{ReportingYearStart, Span};
 pub use structure::{Attachment, Attribute, DataStructure, Dataflow, Dimension, Group, Measure};
-pub use structure::{ConceptRef, Representation, TextType};
+pub use structure::{ConceptRef, Occurs, Representation, SentinelValue, TextType};
 pub use value::{Value, number_of_text};

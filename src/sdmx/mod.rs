@@ -1,7 +1,8 @@
 //! SDMX syntaxes and the model: what comes in from files, and what goes out.
 //!
 //! Read in this order: `sniff` (which kind of message bytes are), `input` (compressed bytes to
-//! plain ones), `structure` (SDMX-ML structure messages to artefacts), `csv` (SDMX-CSV data
+//! plain ones), `xml`
+//! (XML to elements), `structure` (SDMX-ML structure messages to artefacts), `csv` (SDMX-CSV data
 //! messages to rows, and rows to SDMX-CSV), `data` (data messages in XML and JSON).
 //!
 //! **Invariant:** everything here reads from `Read` and writes to `Write`; nothing opens a file.
@@ -15,6 +16,7 @@ mod header;
 pub mod input;
 mod sniff;
 pub mod structure;
+mod xml;
 
 pub use header::MessageHeader;
 pub use sniff::{Kind, sniff};

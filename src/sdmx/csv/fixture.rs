@@ -26,17 +26,14 @@ pub(super) fn flow(
     let plain = |id: &str| id.replace(['+', '*'], "");
     let dimension = |id: &&str| Dimension {
         id: plain(id),
-        concept: None,
         representation: representation(id),
-        is_measure: false,
-        annotations: Vec::new(),
+        ..Dimension::default()
     };
     let is_time = |id: &&&str| id.contains('*') || **id == "TIME_PERIOD";
     let measure = |id: &&str| Measure {
         id: plain(id),
-        concept: None,
         representation: representation(id),
-        annotations: Vec::new(),
+        ..Measure::default()
     };
     let attribute = |id: &&str| {
         let mut parts = id.split('/').map(str::to_owned);
@@ -49,12 +46,9 @@ pub(super) fn flow(
         };
         Attribute {
             id: plain(&name),
-            concept: None,
             representation: representation(&name),
             attachment,
-            is_mandatory: false,
-            is_multiple: false,
-            annotations: Vec::new(),
+            ..Attribute::default()
         }
     };
     let structure = DataStructure {
@@ -70,7 +64,13 @@ pub(super) fn flow(
         names: Names::one("en", "Annual, all"),
         ..Default::default()
     }];
-    let codelist = Codelist { identity: named(&list), is_partial: false, codes };
+    let codelist = Codelist {
+        identity: named(&list),
+        is_partial: false,
+        codes,
+        is_value_list: false,
+        extensions: Vec::new(),
+    };
     let dataflow = Dataflow { identity: named(&id), structure: id.clone() };
     let artefacts = Artefacts::from(vec![
         Artefact::DataStructure(structure),

@@ -1,24 +1,25 @@
-//! SDMX-ML 2.1 structure messages to artefacts.
+//! SDMX-ML structure messages, versions 2.1, 3.0 and 3.1, to artefacts.
 //!
-//! Read in this order: `located` (lines and columns), `source` (XML as a tree that is read once), `reference` (references between
-//! artefacts), `named` (names and annotations), `representation` (what values may be), `codes`
-//! (codelists, concepts, hierarchies), `components` (structures and dataflows), and
-//! [`read_structures`], which puts them together.
+//! Read in this order: `reference` (references between artefacts), `named` (names and annotations),
+//! `representation` (what values may be), `codes` (codelists and concepts), `hierarchies`,
+//! `components` (structures and dataflows), and [`read_structures`], which puts them together.
+//!
+//! The versions differ in how they refer (an element in 2.1, a URN or an identifier as text in 3.x)
+//! and in some names, which no version uses for something else: one reader takes them all.
 //!
 //! **Invariant:** no artefact is left out. A class that the model does not know is kept as XML, and
 //! so is a *stub*, which names an artefact and says where it is instead of what it is: a stub never
 //! takes the place of the artefact itself.
 //!
-//! Source: SDMX 2.1 section 3A and its schemas; XML 1.0; Namespaces in XML 1.0.
+//! Source: SDMX 2.1, 3.0 and 3.1 section 3A and their schemas.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 mod codes;
 mod components;
-mod located;
+mod hierarchies;
 mod named;
 mod reference;
 mod representation;
-mod source;
 
 use std::io::BufRead;
 
@@ -27,13 +28,13 @@ use crate::model::{Artefact, Identity};
 use crate::sdmx::structure::components::Found;
 use crate::sdmx::structure::named::Named;
 use crate::sdmx::structure::reference::artefact_id;
-use crate::sdmx::structure::source::{Source, Tag};
+use crate::sdmx::xml::{Source, Tag};
 
 /// What the namespaces of all versions of SDMX-ML have in common.
 const NAMESPACE: &str = "http://www.sdmx.org/resources/sdmxml/schemas/";
 
-/// Reads an SDMX-ML 2.1 structure message, or the structures in a registry message. Artefacts come
-/// in the order of the message. References are not followed. `file` names it in errors.
+/// Reads an SDMX-ML structure message, or the structures in a registry message. Artefacts come in
+/// the order of the message. References are not followed. `file` names it in errors.
 ///
 /// # Errors
 ///
@@ -74,8 +75,8 @@ fn check_root<R: BufRead>(source: &Source<'_, R>, root: &Tag, file: &str) -> Res
     };
     let version = version.trim_start_matches('v').replace('_', ".");
     let what = match (version.as_str(), name) {
-        ("2.1", "Structure" | "RegistryInterface") => return Ok(()),
-        ("2.1", "Error") => {
+        ("2.1" | "3.0" | "3.1", "Structure" | "RegistryInterface") => return Ok(()),
+        (_, "Error") => {
             let reason = "this is an error message of an SDMX service, not a structure message";
             return Err(source.error(root.at, reason));
         }
@@ -86,8 +87,8 @@ fn check_root<R: BufRead>(source: &Source<'_, R>, root: &Tag, file: &str) -> Res
         _ => "other",
     };
     let advice = match what {
-        "structure" => "ask its source for SDMX-ML 2.1",
-        "data" => "ask its source for SDMX-CSV",
+        "structure" => "ask its source for SDMX-ML 2.1 or 3.0",
+        "data" => "load it as data",
         _ => "a structure message is needed",
     };
     Err(Error::Unsupported {
@@ -112,10 +113,16 @@ fn read_artefact<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<Ar
     let is_stub = tag.is_true("isExternalReference");
     let class = if is_stub { "" } else { tag.name() };
     match class {
-        "Codelist" => return codes::codelist(source, tag).map(Artefact::Codelist),
+        "Codelist" | "ValueList" | "GeographicCodelist" | "GeoGridCodelist" => {
+            return codes::codelist(source, tag).map(Artefact::Codelist);
+        }
         "ConceptScheme" => return codes::concept_scheme(source, tag).map(Artefact::ConceptScheme),
         "HierarchicalCodelist" => {
-            let list = codes::hierarchical_codelist(source, tag);
+            let list = hierarchies::hierarchical_codelist(source, tag);
+            return list.map(Artefact::HierarchicalCodelist);
+        }
+        "Hierarchy" => {
+            let list = hierarchies::single_hierarchy(source, tag);
             return list.map(Artefact::HierarchicalCodelist);
         }
         _ => source.record(),
@@ -260,7 +267,7 @@ mod tests {
         assert_eq!(ids, ["WHAT", "AREA"]);
         let what = structure.dimensions[0].representation.as_ref().unwrap();
         assert!(structure.dimensions[0].is_measure && what.codelist.is_none());
-        assert_eq!(what.facets, [("conceptScheme".to_owned(), "A:CS(1.0)".to_owned())]);
+        assert_eq!(what.concepts, Some(ArtefactId::new("A", "CS", "1.0")));
         let area = structure.dimensions[1].representation.as_ref().unwrap();
         assert_eq!(area.text_type, Some(TextType::Integer));
         assert_eq!((area.length_min, area.length_max), (Some(1), Some(3)));
@@ -370,8 +377,6 @@ mod tests {
             let text = read_structures(message.as_bytes(), "f").expect_err("accepted").to_string();
             assert!(text.contains(expected), "{text}");
         };
-        check("v3_0", "Structure", "an SDMX-ML 3.0 structure message");
-        check("v3_1", "Structure", "an SDMX-ML 3.1 structure message");
         check("v2_0", "Structure", "an SDMX-ML 2.0 structure message");
         check("v2_1", "GenericData", "an SDMX-ML 2.1 data message");
         check("v3_0", "StructureSpecificData", "an SDMX-ML 3.0 data message");

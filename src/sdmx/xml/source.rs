@@ -11,48 +11,59 @@ use quick_xml::{Reader, XmlVersion};
 
 use crate::error::{Error, Result};
 use crate::limits::{TEXT_BYTES_MAX, XML_ATTRIBUTES_MAX, XML_DEPTH_MAX, XML_NAMESPACES_MAX};
-use crate::sdmx::structure::located::{Located, Place};
+use crate::sdmx::xml::located::{Located, Place};
 
-/// What the namespaces of SDMX-ML 2.1 have in common.
-const NAMESPACE_2_1: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/";
+/// What the namespaces of all versions of SDMX-ML have in common; the version follows.
+const NAMESPACE: &str = "http://www.sdmx.org/resources/sdmxml/schemas/";
+
+/// The versions of which [`Tag::name`] knows elements. What they have in common is spelt the same.
+const VERSIONS: [&str; 3] = ["v2_1", "v3_0", "v3_1"];
 
 /// A start tag.
 #[derive(Debug)]
-pub(super) struct Tag {
+pub(in crate::sdmx) struct Tag {
     local: String,
     /// The namespace, where there is one.
-    pub(super) namespace: Option<Arc<str>>,
+    pub(in crate::sdmx) namespace: Option<Arc<str>>,
     attributes: Vec<(String, String)>,
-    pub(super) at: Place,
+    pub(in crate::sdmx) at: Place,
 }
 
 impl Tag {
-    /// The name without prefix; empty for elements that are not of SDMX-ML 2.1, so that they match
-    /// nothing. Elements without a namespace, such as `Ref`, are of it.
-    pub(super) fn name(&self) -> &str {
-        match &self.namespace {
-            Some(namespace) if !namespace.starts_with(NAMESPACE_2_1) => "",
-            _ => &self.local,
-        }
+    /// The name without prefix; empty for elements that are not of SDMX-ML 2.1 or 3.x, so that they
+    /// match nothing. Elements without a namespace, such as `Ref`, are of it.
+    pub(in crate::sdmx) fn name(&self) -> &str {
+        let is_known = self.version().is_some_and(|version| VERSIONS.contains(&version));
+        if self.namespace.is_none() || is_known { &self.local } else { "" }
+    }
+
+    /// The version of SDMX-ML as its namespace spells it, `v2_1`; absent for other namespaces.
+    pub(in crate::sdmx) fn version(&self) -> Option<&str> {
+        self.namespace.as_deref()?.strip_prefix(NAMESPACE)?.split('/').next()
+    }
+
+    /// Whether the element is of SDMX-ML 3.x.
+    pub(in crate::sdmx) fn is_version_3(&self) -> bool {
+        self.version().is_some_and(|version| version.starts_with("v3_"))
     }
 
     /// The name without prefix, whatever the namespace.
-    pub(super) fn local(&self) -> &str {
+    pub(in crate::sdmx) fn local(&self) -> &str {
         &self.local
     }
 
     /// The attribute of this name, prefix included.
-    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
+    pub(in crate::sdmx) fn attribute(&self, name: &str) -> Option<&str> {
         let found = self.attributes.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }
 
     /// Whether the attribute is there and true.
-    pub(super) fn is_true(&self, name: &str) -> bool {
+    pub(in crate::sdmx) fn is_true(&self, name: &str) -> bool {
         matches!(self.attribute(name).map(str::trim), Some("true" | "1"))
     }
 
-    pub(super) fn attributes(&self) -> &[(String, String)] {
+    pub(in crate::sdmx) fn attributes(&self) -> &[(String, String)] {
         &self.attributes
     }
 }
@@ -83,7 +94,7 @@ struct Recording {
 }
 
 /// An XML document, read from front to back.
-pub(super) struct Source<'f, R> {
+pub(in crate::sdmx) struct Source<'f, R> {
     reader: Reader<Located<R>>,
     file: &'f str,
     buffer: Vec<u8>,
@@ -98,7 +109,7 @@ pub(super) struct Source<'f, R> {
 }
 
 impl<'f, R: BufRead> Source<'f, R> {
-    pub(super) fn new(input: R, file: &'f str) -> Result<Self> {
+    pub(in crate::sdmx) fn new(input: R, file: &'f str) -> Result<Self> {
         let mut input = Located::new(input);
         let first = input.fill_buf().map_err(|error| Error::io("read", file, error))?;
         if matches!(first, [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, b'<', ..] | [b'<', 0, ..]) {
@@ -120,7 +131,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     /// The root element.
-    pub(super) fn root(&mut self) -> Result<Tag> {
+    pub(in crate::sdmx) fn root(&mut self) -> Result<Tag> {
         loop {
             match self.next()? {
                 Node::Start(tag) => return Ok(tag),
@@ -133,7 +144,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     /// The next element within the current one; absent at the end of the current one.
-    pub(super) fn child(&mut self) -> Result<Option<Tag>> {
+    pub(in crate::sdmx) fn child(&mut self) -> Result<Option<Tag>> {
         loop {
             match self.next()? {
                 Node::Start(tag) => return Ok(Some(tag)),
@@ -146,21 +157,25 @@ impl<'f, R: BufRead> Source<'f, R> {
 
     /// The text of the current element, with that of elements in it, up to its end. White space at
     /// both ends is a matter of layout and left out.
-    pub(super) fn text(&mut self) -> Result<String> {
-        let at = self.at;
-        self.text = Some(String::new());
+    pub(in crate::sdmx) fn text(&mut self) -> Result<String> {
+        self.begin_text();
         self.skip()?;
+        Ok(self.end_text())
+    }
+
+    /// Begins to gather text, whose elements are read meanwhile; see [`Source::end_text`].
+    pub(in crate::sdmx) fn begin_text(&mut self) {
+        self.text = Some(String::new());
+    }
+
+    /// The text since [`Source::begin_text`]; empty if another text was read meanwhile.
+    pub(in crate::sdmx) fn end_text(&mut self) -> String {
         let text = self.text.take().unwrap_or_default();
-        if text.len() > TEXT_BYTES_MAX {
-            let reason =
-                format!("the text has {} bytes; the limit is {TEXT_BYTES_MAX}", text.len());
-            return Err(self.error(at, reason));
-        }
-        Ok(text.trim().to_owned())
+        text.trim().to_owned()
     }
 
     /// Goes to the end of the current element.
-    pub(super) fn skip(&mut self) -> Result<()> {
+    pub(in crate::sdmx) fn skip(&mut self) -> Result<()> {
         let depth = self.depth;
         while self.depth >= depth {
             if matches!(self.next()?, Node::Eof) {
@@ -171,7 +186,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     /// Goes to the end of the document, behind the root.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(in crate::sdmx) fn finish(&mut self) -> Result<()> {
         while !matches!(self.next()?, Node::Eof) {
             if self.depth > 0 {
                 return Err(self.error(self.at, "a second root element"));
@@ -181,7 +196,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     /// Keeps the element whose start tag was just read; see [`Source::recorded`].
-    pub(super) fn record(&mut self) {
+    pub(in crate::sdmx) fn record(&mut self) {
         let own = self.bindings.iter().filter(|binding| binding.depth == self.depth);
         self.recording = Some(Recording {
             root: self.last_start.clone(),
@@ -192,7 +207,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     /// The element kept, once it is read to its end, with the namespaces that it uses.
-    pub(super) fn recorded(&mut self) -> String {
+    pub(in crate::sdmx) fn recorded(&mut self) -> String {
         let Some(Recording { root, is_empty, mut declared, body }) = self.recording.take() else {
             return String::new();
         };
@@ -222,7 +237,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     /// An error at a place of the file.
-    pub(super) fn error(&self, at: Place, reason: impl Into<String>) -> Error {
+    pub(in crate::sdmx) fn error(&self, at: Place, reason: impl Into<String>) -> Error {
         Error::syntax(format!("{}:{}:{}", self.file, at.line, at.column), reason)
     }
 

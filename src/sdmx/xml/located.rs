@@ -7,17 +7,17 @@ use crate::limits::{STRUCTURE_BYTES_MAX, XML_EVENT_BYTES_MAX};
 
 /// A line and a column, both from 1; columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) line: u64,
-    pub(super) column: u64,
+pub(in crate::sdmx) struct Place {
+    pub(in crate::sdmx) line: u64,
+    pub(in crate::sdmx) column: u64,
 }
 
 impl Place {
-    pub(super) const START: Self = Self { line: 1, column: 1 };
+    pub(in crate::sdmx) const START: Self = Self { line: 1, column: 1 };
 }
 
 /// Counts lines and columns of what is read through it, and stops what is too long.
-pub(super) struct Located<R> {
+pub(in crate::sdmx) struct Located<R> {
     input: R,
     place: Place,
     read: u64,
@@ -27,17 +27,17 @@ pub(super) struct Located<R> {
 }
 
 impl<R> Located<R> {
-    pub(super) fn new(input: R) -> Self {
+    pub(in crate::sdmx) fn new(input: R) -> Self {
         Self { input, place: Place::START, read: 0, begun_at: 0, over: None }
     }
 
     /// Begins a tag or a text; returns its place.
-    pub(super) fn begin(&mut self) -> Place {
+    pub(in crate::sdmx) fn begin(&mut self) -> Place {
         self.begun_at = self.read;
         self.place
     }
 
-    pub(super) fn over(&self) -> Option<&'static str> {
+    pub(in crate::sdmx) fn over(&self) -> Option<&'static str> {
         self.over
     }
 }
