@@ -81,6 +81,14 @@ pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
 pub const DENSE_GROUPS_MAX: usize = 1 << 20;
 /// Groups times periods that one aggregation by time holds: more is left to the general operator.
 pub const GROUP_CELLS_MAX: usize = 1 << 22;
+/// Series whose keys are sorted in one go when they are read in key order: a few megabytes.
+pub const SORTED_SERIES_MAX: u64 = 1 << 16;
+/// Slots that are decoded ahead when series are read in key order, so that blocks are read once:
+/// two megabytes a measure.
+pub const ORDERED_SLOTS_MAX: usize = 1 << 18;
+/// Memory of one data message for what must be brought together before it is written: the
+/// observations of a group of a cross-section.
+pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;
 /// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
 pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
 
