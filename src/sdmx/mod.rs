@@ -3,7 +3,8 @@
 //! Read in this order: `sniff` (which kind of message bytes are), `input` (compressed bytes to
 //! plain ones), `xml`
 //! (XML to elements), `structure` (SDMX-ML structure messages to artefacts), `csv` (SDMX-CSV data
-//! messages to rows, and rows to SDMX-CSV), `data` (data messages in XML and JSON).
+//! messages to rows, and rows to SDMX-CSV), `data` (data messages in XML and JSON), `request`
+//! (what readers ask for over HTTP).
 //!
 //! **Invariant:** everything here reads from `Read` and writes to `Write`; nothing opens a file.
 //!
@@ -14,6 +15,7 @@ pub mod csv;
 pub mod data;
 mod header;
 pub mod input;
+pub mod request;
 mod sniff;
 pub mod structure;
 mod xml;
