@@ -92,6 +92,8 @@ pub const REQUEST_PARTS_MAX: usize = 16;
 pub const REQUEST_PARAMETERS_MAX: usize = 256;
 /// Codes and other values in one request: a URL of the longest kind holds as many.
 pub const REQUEST_VALUES_MAX: usize = 10_000;
+/// Dataflows that one request may look through for the one that answers it.
+pub const REQUEST_FLOWS_MAX: usize = 256;
 
 /// Periods that the table of periods of a cube lists: a thousand years of days, and fast planning.
 pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
