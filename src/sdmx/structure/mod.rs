@@ -14,12 +14,19 @@
 //! Source: SDMX 2.1, 3.0 and 3.1 section 3A and their schemas.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod classes;
 mod codes;
 mod components;
+mod describe;
+mod graph;
 mod hierarchies;
+mod mention;
 mod named;
+mod partial;
 mod reference;
 mod representation;
+mod select;
+mod write;
 
 use std::io::BufRead;
 
@@ -29,6 +36,10 @@ use crate::sdmx::structure::components::Found;
 use crate::sdmx::structure::named::Named;
 use crate::sdmx::structure::reference::artefact_id;
 use crate::sdmx::xml::{Source, Tag};
+
+pub use describe::{select_available, select_schema};
+pub use select::{Form, Selected, SelectedArtefact, select};
+pub use write::{StructureFormat, left_out, write_availability, write_structures};
 
 /// What the namespaces of all versions of SDMX-ML have in common.
 const NAMESPACE: &str = "http://www.sdmx.org/resources/sdmxml/schemas/";
