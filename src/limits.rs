@@ -101,6 +101,9 @@ pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
 pub const DENSE_GROUPS_MAX: usize = 1 << 20;
 /// Groups times periods that one aggregation by time holds: more is left to the general operator.
 pub const GROUP_CELLS_MAX: usize = 1 << 22;
+/// Memory of the distinct values that one JSON message refers to by number: codes and periods are
+/// thousands, and free text may be millions.
+pub const MESSAGE_VALUES_BYTES_MAX: usize = 64 << 20;
 /// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
 pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
 

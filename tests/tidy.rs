@@ -34,7 +34,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("rustyline", &["cli"]),
-    ("textplots", &["cli"]),
+    ("terminal_size", &["cli"]),
     ("pgwire", &["pg"]),
     ("axum", &["rest"]),
     ("datafusion", &["query", "pg"]),

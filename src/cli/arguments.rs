@@ -10,16 +10,21 @@ use clap::{Args, Parser, Subcommand};
     name = "sdmxdb",
     version,
     max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
     after_help = "\
 Examples:
   sdmxdb demo                                      load real statistics and show some queries
   sdmxdb load stats structure.xml data.csv.gz      load a structure and its data
+  sdmxdb stats                                     ask at a prompt
   sdmxdb sql stats -c 'SELECT * FROM ecb.exr LIMIT 5'
 Exit codes: 2 correct the input, 3 no such thing, 4 too much or not supported, 5 disk or damage."
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: Option<Command>,
+    /// The folder of a database: opens it at a prompt
+    pub(super) database: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,7 +81,8 @@ pub(super) struct Load {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without -c and -f, statements are read from standard input.
+Without -c and -f, statements are read from standard input; on a terminal there is a prompt with
+history, completion by Tab, and commands such as \\d and \\chart (\\? lists them).
 Examples:
   sdmxdb sql stats -c 'SELECT * FROM ecb.exr LIMIT 5'
   sdmxdb sql stats -f report.sql --format csv > report.csv
@@ -90,7 +96,7 @@ pub(super) struct Sql {
     /// A file of statements
     #[arg(long, short, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// table, csv, json, ndjson, markdown or arrow
+    /// table, csv, json, ndjson, markdown, arrow or chart
     #[arg(long, default_value = "table")]
     pub(super) format: String,
     /// Print the time that each statement took, on standard error
@@ -103,6 +109,15 @@ pub(super) struct Sql {
     /// Threads of one query; all processors without it
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,
+}
+
+impl Sql {
+    /// The prompt on a database.
+    pub(super) fn prompt(database: PathBuf) -> Self {
+        let format = "table".to_owned();
+        let (command, file, timing, bench, threads) = (None, None, false, None, None);
+        Self { database, command, file, format, timing, bench, threads }
+    }
 }
 
 #[derive(Args, Debug)]

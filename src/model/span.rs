@@ -69,6 +69,13 @@ impl Span {
         Self { start: first.and_time(NaiveTime::MIN), end: after.and_time(NaiveTime::MIN) }
     }
 
+    /// The first and the last second, in UTC, as RFC 3339 writes them.
+    pub fn to_rfc3339(self) -> (String, String) {
+        let text = |time: NaiveDateTime| format!("{}T{}Z", time.date(), time.time());
+        let last = self.end.checked_sub_signed(Duration::seconds(1)).unwrap_or(self.end);
+        (text(self.start), text(last.max(self.start)))
+    }
+
     /// The first day, as days since 1970-01-01.
     pub fn first_day(self) -> i32 {
         days_since_epoch(self.start.date())

@@ -6,8 +6,9 @@
 //! by names alone ([`catalogue`]), turned into operators over series (`table`, `pushdown`, `scan`,
 //! `aggregate`, `order`), and answered as a stream of Arrow batches ([`Answer`]).
 //!
-//! Read in this order: `error` (ours and DataFusion's), `names`, `guard`, `catalogue`, `functions`,
-//! `session`, `table` and what it leads to, `render` (answers as text).
+//! Read in this order: `error` (ours and DataFusion's), `names`, `guard` and `dialect` (what a
+//! statement may be, and what PostgreSQL means by it), `catalogue`, `functions`, `semantics` (what
+//! expressions mean in PostgreSQL), `session`, `table` and what it leads to, `render` (answers as text).
 //!
 //! **Invariant:** a statement sees exactly one snapshot, from its names to its last row.
 //!
@@ -16,6 +17,8 @@
 
 mod aggregate;
 pub mod catalogue;
+mod dialect;
+mod empty;
 pub mod error;
 pub mod functions;
 pub mod guard;
@@ -24,6 +27,7 @@ mod order;
 mod pushdown;
 pub mod render;
 mod scan;
+mod semantics;
 mod session;
 mod statistics;
 mod table;
