@@ -4,9 +4,9 @@ use std::hash::Hash;
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HeaderName};
-use axum::http::{Method, Request as HttpRequest, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
 
 use crate::error::{Error, Result};
 use crate::model::StructureQuery;
@@ -46,11 +46,11 @@ impl Asked {
     pub(super) fn new(
         edition: Edition,
         path: &str,
-        http: &HttpRequest<Body>,
+        http: &Parts,
     ) -> Result<Self, Failure> {
-        let header = |name: HeaderName| http.headers().get(name).and_then(|v| v.to_str().ok());
+        let header = |name: HeaderName| http.headers.get(name).and_then(|v| v.to_str().ok());
         let parse = || {
-            let query = http.uri().query().unwrap_or_default();
+            let query = http.uri.query().unwrap_or_default();
             let mut parameters = Parameters::parse(query)?;
             let preferences = Preferences::take(&mut parameters)?;
             let request = Request::parse(edition, &path_parts(path)?, parameters)?;
@@ -67,12 +67,12 @@ impl Asked {
         Ok(Self {
             edition,
             request,
-            is_head: http.method() == Method::HEAD,
+            is_head: http.method == Method::HEAD,
             chosen,
             coding: coding.map_err(not_acceptable)?,
             language: preferences.language,
             accept_language: header(ACCEPT_LANGUAGE).map(str::to_owned),
-            conditions: Conditions::of(http.headers()),
+            conditions: Conditions::of(&http.headers),
         })
     }
 

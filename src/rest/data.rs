@@ -75,7 +75,7 @@ pub(super) fn answer(
 ///
 /// # Errors
 ///
-/// There is none; or there is but one, and it does not.
+/// There is none, or none that has it.
 pub(super) fn candidates<'a>(
     context: &'a Context<'_>,
     pattern: &FlowPattern,
@@ -89,14 +89,16 @@ pub(super) fn candidates<'a>(
         let what = "the number of dataflows that one request matches";
         return Err(failed(Error::Limit { what, actual, limit }));
     }
-    if let ([state], true) | ([state, ..], true) = (states.as_slice(), pattern.is_named()) {
-        // Whoever names the dataflow is told what is wrong with the rest.
-        flows::check(state, selection, rule).map_err(failed)?;
-    }
+    let unfit = states.iter().find_map(|state| flows::check(state, selection, rule).err());
     states.retain(|state| flows::check(state, selection, rule).is_ok());
-    if states.is_empty() {
-        let detail = "no results: no dataflow has these components, or so many dimensions";
-        return Err(context.not_found(detail.to_owned()));
+    match unfit {
+        // Whoever names the dataflow is told what is wrong with the rest.
+        Some(error) if states.is_empty() && pattern.is_named() => return Err(failed(error)),
+        Some(_) if states.is_empty() => {
+            let detail = "no results: no dataflow has these components, or so many dimensions";
+            return Err(context.not_found(detail.to_owned()));
+        }
+        Some(_) | None => {}
     }
     Ok(states)
 }

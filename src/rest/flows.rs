@@ -31,7 +31,7 @@ pub(super) fn matching<'a>(
     };
     let fits = |id: &ArtefactId| has(&pattern.agencies, &id.agency) && has(&pattern.ids, &id.id);
     let fitting: Vec<&FlowState> = all.iter().filter(|state| fits(named(state))).collect();
-    let is_chosen = |state: &&FlowState| {
+    let is_chosen = |state: &&'a FlowState| {
         let id = named(state);
         let same = |other: &ArtefactId| other.agency == id.agency && other.id == id.id;
         let versions = fitting.iter().map(|other| named(other)).filter(|other| same(other));

@@ -71,7 +71,7 @@ const SDMX: &str = "application/vnd.sdmx.";
 /// Everything on offer. Of a kind and an edition the first is the one meant by `*/*`; of these and
 /// a family the first is meant by `application/xml`, `application/json` or `text/csv`; of a
 /// media type and an edition the first is meant without a version.
-const OFFERS: [Offer; 15] = [
+const OFFERS: [Offer; 18] = [
     data("genericdata+xml", "2.1", Edition::V1, || DataFormat::GenericXml21),
     data("structurespecificdata+xml", "2.1", Edition::V1, || DataFormat::StructureSpecificXml21),
     data("generictimeseriesdata+xml", "2.1", Edition::V1, || DataFormat::GenericXml21),
@@ -87,8 +87,11 @@ const OFFERS: [Offer; 15] = [
     data("data+csv", "2.0.0", Edition::V2, || csv(CsvEdition::V2_0)),
     data("data+csv", "2.1.0", Edition::V2, || csv(CsvEdition::V2_1)),
     structure("structure+xml", "2.1", Edition::V1, StructureFormat::Xml21),
+    structure("structure+json", "1.0.0", Edition::V1, StructureFormat::Json10),
     structure("structure+json", "2.0.0", Edition::V2, StructureFormat::Json20),
+    structure("structure+json", "2.1.0", Edition::V2, StructureFormat::Json21),
     structure("structure+xml", "3.0.0", Edition::V2, StructureFormat::Xml30),
+    structure("structure+xml", "3.1.0", Edition::V2, StructureFormat::Xml31),
 ];
 
 /// Short names of formats in queries: those of the standard's appendix first, then those of

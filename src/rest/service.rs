@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::task::spawn_blocking;
 
@@ -31,13 +32,14 @@ pub(super) async fn handle(
     ConnectInfo(turns): ConnectInfo<Turns>,
     request: Request<Body>,
 ) -> Response<Body> {
+    let (request, _) = request.into_parts();
     let turn = turns.begin();
     let began = (server.options.now)();
     let (resource, mut response) = route(&server, turn, &request).await;
     let took = (server.options.now)().saturating_sub(began);
     let took = u64::try_from(took).unwrap_or(0);
     server.metrics.answered(resource, response.status().as_u16(), took);
-    if request.method() == Method::HEAD {
+    if request.method == Method::HEAD {
         *response.body_mut() = Body::empty();
     }
     share(response.headers_mut());
@@ -54,9 +56,9 @@ fn share(headers: &mut HeaderMap) {
 async fn route(
     server: &Arc<Server>,
     turn: Turn,
-    request: &Request<Body>,
+    request: &Parts,
 ) -> (&'static str, Response<Body>) {
-    let path = request.uri().path();
+    let path = request.uri.path();
     let edition = [("/sdmx/v1", Edition::V1), ("/sdmx/v2", Edition::V2)];
     let inside = edition.iter().find_map(|(entry, edition)| {
         let rest = path.strip_prefix(entry)?;
@@ -66,7 +68,7 @@ async fn route(
         Some((_, rest)) => name(rest),
         None => "other",
     };
-    if request.method() == Method::OPTIONS {
+    if request.method == Method::OPTIONS {
         return (resource, options());
     }
     let family = match inside {
@@ -77,7 +79,7 @@ async fn route(
         return (resource, failure.response(family));
     }
     let Some((edition, rest)) = inside else {
-        return pages::answer(server, path, request.uri().query()).await;
+        return pages::answer(server, path, request.uri.query()).await;
     };
     let asked = Asked::new(edition, rest, request);
     let response = match run(server, turn, asked).await {
@@ -101,16 +103,16 @@ fn name(path: &str) -> &'static str {
     }
 }
 
-fn family_of(edition: Edition, request: &Request<Body>) -> Family {
-    let query = request.uri().query().unwrap_or_default();
+fn family_of(edition: Edition, request: &Parts) -> Family {
+    let query = request.uri.query().unwrap_or_default();
     let preferences = Parameters::parse(query).and_then(|mut p| Preferences::take(&mut p));
-    let accept = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let accept = request.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     family(edition, &preferences.unwrap_or_default(), accept)
 }
 
 /// Refuses what is too large, and methods that there are not.
-fn check(request: &Request<Body>) -> Result<(), Failure> {
-    let url = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+fn check(request: &Parts) -> Result<(), Failure> {
+    let url = request.uri.path_and_query().map_or(0, |target| target.as_str().len());
     if url > REQUEST_URL_BYTES_MAX {
         let detail = format!(
             "the URL has {url} bytes, over the limit of {REQUEST_URL_BYTES_MAX}; ask for fewer \
@@ -118,7 +120,7 @@ fn check(request: &Request<Body>) -> Result<(), Failure> {
         );
         return Err(Failure::new(StatusCode::URI_TOO_LONG, detail));
     }
-    let headers = request.headers().iter();
+    let headers = request.headers.iter();
     let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
     if headers > REQUEST_HEADERS_BYTES_MAX {
         let detail = format!(
@@ -126,12 +128,12 @@ fn check(request: &Request<Body>) -> Result<(), Failure> {
         );
         return Err(Failure::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, detail));
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        let method = request.method();
+    if !matches!(request.method, Method::GET | Method::HEAD) {
+        let method = &request.method;
         let detail = format!("{method} is not possible here; there are {METHODS}");
         return Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, detail));
     }
-    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = request.headers.get(header::CONTENT_LENGTH);
     let length = length.and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
     if length.is_some_and(|length: u64| length > REQUEST_BODY_BYTES_MAX) {
         let detail = "a request has no body here";

@@ -15,6 +15,7 @@ pub mod csv;
 pub mod data;
 mod header;
 pub mod input;
+pub mod output;
 pub mod request;
 mod sniff;
 pub mod structure;

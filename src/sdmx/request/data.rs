@@ -270,13 +270,11 @@ fn refuse_history(parameters: &mut Parameters<'_>) -> Result<()> {
 }
 
 pub(super) fn refuse_as_of(parameters: &mut Parameters<'_>) -> Result<()> {
-    match take_moment(parameters, "asOf")? {
-        None => Ok(()),
-        Some(_) => {
-            let what = "query parameter asOf (only the current state is answered)".to_owned();
-            Err(Error::Unsupported { what })
-        }
+    if take_moment(parameters, "asOf")?.is_none() {
+        return Ok(());
     }
+    let what = "query parameter asOf (only the current state is answered)".to_owned();
+    Err(Error::Unsupported { what })
 }
 
 /// Data providers, `AGENCY,ID` joined by `+`; none of them for any.

@@ -121,12 +121,12 @@ fn parse_term(text: &str, at: &str) -> Result<Term> {
 
 /// A condition on time that compares must have a period; one that looks at the text need not.
 fn check_period(term: &Term, at: &str) -> Result<()> {
-    match term.operator {
-        Operator::Contains | Operator::ContainsNot => return Ok(()),
-        Operator::StartsWith | Operator::EndsWith => return Ok(()),
-        Operator::Equal | Operator::NotEqual => {}
-        Operator::Less | Operator::LessOrEqual => {}
-        Operator::Greater | Operator::GreaterOrEqual => {}
+    let looks_at_text = matches!(
+        term.operator,
+        Operator::Contains | Operator::ContainsNot | Operator::StartsWith | Operator::EndsWith
+    );
+    if looks_at_text {
+        return Ok(());
     }
     let checked = Period::parse(&term.value);
     checked.map(drop).map_err(|bad| Error::syntax(at, format!("is {:?}: {bad}", term.value)))

@@ -6,6 +6,8 @@
 //!
 //! Source: RFC 3986, sections 2.2 to 2.4 and 3.4.
 
+use std::mem;
+
 use crate::error::{Error, Result};
 use crate::limits::{REQUEST_PARAMETERS_MAX, REQUEST_PARTS_MAX};
 
@@ -146,7 +148,7 @@ impl<'a> Parameters<'a> {
             let inner = name.strip_prefix("c[")?.strip_suffix(']')?;
             Some(inner.to_owned())
         };
-        let all = std::mem::take(&mut self.left);
+        let all = mem::take(&mut self.left);
         let mut filters = Vec::new();
         for (name, value) in all {
             match component(&name) {
