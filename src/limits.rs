@@ -104,6 +104,14 @@ pub const GROUP_CELLS_MAX: usize = 1 << 22;
 /// Memory of the distinct values that one JSON message refers to by number: codes and periods are
 /// thousands, and free text may be millions.
 pub const MESSAGE_VALUES_BYTES_MAX: usize = 64 << 20;
+/// Series whose keys are sorted in one go when they are read in key order: a few megabytes.
+pub const SORTED_SERIES_MAX: u64 = 1 << 16;
+/// Slots that are decoded ahead when series are read in key order, so that blocks are read once:
+/// two megabytes a measure.
+pub const ORDERED_SLOTS_MAX: usize = 1 << 18;
+/// Memory of one data message for what must be brought together before it is written: the
+/// observations of a group of a cross-section.
+pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;
 /// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
 pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
 
