@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 
 use crate::error::{Error, Result};
-use crate::model::StructureQuery;
+use crate::model::{ArtefactClass, StructureQuery};
 use crate::rest::codings;
 use crate::rest::dates;
 use crate::rest::failure::Failure;
@@ -140,11 +140,6 @@ impl Context<'_> {
         Failure::of(error, self.asked.edition)
     }
 
-    /// No result, and why.
-    pub(super) fn not_found(&self, detail: String) -> Failure {
-        Failure::new(StatusCode::NOT_FOUND, detail)
-    }
-
     /// What is said of the answer before its first byte, and the header of its message. `state`
     /// is what it depends on besides the request, and `changed` when that last changed.
     pub(super) fn head(&self, state: impl Hash, changed: Option<i64>) -> (Head, MessageHeader) {
@@ -206,7 +201,7 @@ pub(super) fn last_change(snapshot: &Snapshot) -> Option<i64> {
 /// What a structure query asks for, in words.
 pub(super) fn in_words(query: &StructureQuery) -> String {
     let list = |words: &[String]| if words.is_empty() { "*".to_owned() } else { words.join(",") };
-    let classes: Vec<&str> = query.classes.iter().map(|class| class.name()).collect();
+    let classes: Vec<&str> = query.classes.iter().map(ArtefactClass::name).collect();
     let classes = if classes.is_empty() { "artefact".to_owned() } else { classes.join(" or ") };
     format!("{classes} {}:{}", list(&query.agencies), list(&query.ids))
 }

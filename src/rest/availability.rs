@@ -24,7 +24,7 @@ pub(super) fn answer(
     let failed = |error: Error| context.failed(&error);
     let selection = &request.query.selection;
     let mut states = candidates(context, &request.flow, request.key_rule, selection)?;
-    refuse_providers(context, &request.providers)?;
+    refuse_providers(&request.providers)?;
     if let ([state], true) = (states.as_slice(), request.flow.is_named()) {
         check_components(state, &request.query.components).map_err(failed)?;
     }

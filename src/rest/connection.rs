@@ -4,6 +4,7 @@
 //! the client takes no byte of its answer for too long. While an answer is being made it may take
 //! as long as it needs.
 
+use std::future::{pending, ready as immediate};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -65,7 +66,7 @@ impl Listener for Gate {
                         stall: self.stall,
                         abandoned: Box::pin(async move {
                             if abandon.wait_for(|abandon| *abandon).await.is_err() {
-                                std::future::pending::<()>().await;
+                                pending::<()>().await;
                             }
                         }),
                     };
@@ -137,7 +138,7 @@ impl Connection {
     fn poll_abandoned(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         match self.abandoned.as_mut().poll(context) {
             Poll::Ready(()) => {
-                self.abandoned = Box::pin(std::future::ready(()));
+                self.abandoned = Box::pin(immediate(()));
                 Err(io::Error::new(ErrorKind::ConnectionAborted, "the server stops"))
             }
             Poll::Pending => Ok(()),

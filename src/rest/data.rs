@@ -30,7 +30,7 @@ pub(super) fn answer(
 ) -> Result<Outcome, Failure> {
     let selection = &request.query.selection;
     let states = candidates(context, &request.flow, request.key_rule, selection)?;
-    refuse_providers(context, &request.providers)?;
+    refuse_providers(&request.providers)?;
     let changed = states.iter().map(|state| state.updated).max();
     let ids: Vec<(&ArtefactId, i64)> =
         states.iter().map(|state| (&state.flow.id, state.updated)).collect();
@@ -96,7 +96,7 @@ pub(super) fn candidates<'a>(
         Some(error) if states.is_empty() && pattern.is_named() => return Err(failed(error)),
         Some(_) if states.is_empty() => {
             let detail = "no results: no dataflow has these components, or so many dimensions";
-            return Err(context.not_found(detail.to_owned()));
+            return Err(Failure::not_found(detail));
         }
         Some(_) | None => {}
     }
@@ -108,10 +108,7 @@ pub(super) fn candidates<'a>(
 /// # Errors
 ///
 /// If there is one.
-pub(super) fn refuse_providers(
-    context: &Context<'_>,
-    providers: &[String],
-) -> Result<(), Failure> {
+pub(super) fn refuse_providers(providers: &[String]) -> Result<(), Failure> {
     if providers.is_empty() {
         return Ok(());
     }
@@ -120,7 +117,7 @@ pub(super) fn refuse_providers(
         "no results: it is not recorded which data are from {providers}; leave providerRef out, or \
          write all"
     );
-    Err(context.not_found(detail))
+    Err(Failure::not_found(detail))
 }
 
 /// Several dataflows have results, and one message can hold those of one.
@@ -139,12 +136,12 @@ pub(super) fn empty(
 ) -> Failure {
     let [state] = states else {
         let detail = format!("no results in any of {} dataflows", states.len());
-        return context.not_found(detail);
+        return Failure::not_found(detail);
     };
     let explained = context.snapshot.cube(&state.flow.id);
     let explained = explained.and_then(|cube| explain::empty(&cube, selection));
     match explained {
-        Ok(detail) => context.not_found(detail),
+        Ok(detail) => Failure::not_found(detail),
         Err(error) => context.failed(&error),
     }
 }

@@ -30,6 +30,11 @@ impl Failure {
         Self { status, detail: detail.into(), report: None, retry_after: None }
     }
 
+    /// No result, and why.
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
     /// A failure that only the operator may read in full.
     pub(super) fn internal(error: &str) -> Self {
         let detail = "the server could not finish this; its log says why";

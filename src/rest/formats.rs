@@ -369,7 +369,9 @@ fn styled(
             name => name,
         };
         if !is_default {
-            content_type.push_str(&format!(";{name}={value}"));
+            for part in [";", name, "=", &value] {
+                content_type.push_str(part);
+            }
         }
     }
     Some(style)

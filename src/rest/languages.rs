@@ -65,8 +65,8 @@ pub(super) fn choose(
         None => {}
     }
     let ranges = Range::parse_list(accept.unwrap_or_default());
-    let wanted = ranges.iter().filter(|range| range.quality > 0 && range.name != "*");
-    let found = wanted.filter_map(|range| lookup(&range.name)).next();
+    let mut wanted = ranges.iter().filter(|range| range.quality > 0 && range.name != "*");
+    let found = wanted.find_map(|range| lookup(&range.name));
     Ok(found.unwrap_or_else(default))
 }
 

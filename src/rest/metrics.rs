@@ -3,7 +3,7 @@
 //! Source: Prometheus, "Text-based format", version 0.0.4.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -74,7 +74,7 @@ impl Metrics {
         text
     }
 
-    fn write(&self, text: &mut String, now: &Now<'_>) -> std::fmt::Result {
+    fn write(&self, text: &mut String, now: &Now<'_>) -> fmt::Result {
         let about = |text: &mut String, name: &str, kind: &str, help: &str| {
             writeln!(text, "# HELP sdmxdb_http_{name} {help}\n# TYPE sdmxdb_http_{name} {kind}")
         };
@@ -123,8 +123,8 @@ impl Metrics {
 /// Microseconds, written as seconds.
 struct Seconds(u64);
 
-impl std::fmt::Display for Seconds {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:06}", self.0 / 1_000_000, self.0 % 1_000_000)
     }
 }

@@ -15,10 +15,9 @@ use crate::rest::server::Server;
 pub(super) async fn answer(
     server: &Arc<Server>,
     path: &str,
-    _query: Option<&str>,
 ) -> (&'static str, Response<Body>) {
     match path {
-        "/" => ("page", text("text/plain; charset=utf-8", PAGE.to_owned())),
+        "/" | "/sdmx" | "/sdmx/" => ("page", text("text/plain; charset=utf-8", PAGE.to_owned())),
         "/healthz" => ("health", text("text/plain; charset=utf-8", "ok\n".to_owned())),
         "/readyz" => ("health", ready(server).await),
         "/metrics" => {
@@ -28,7 +27,6 @@ pub(super) async fn answer(
             let counts = counts.unwrap_or_default();
             ("metrics", text("text/plain; version=0.0.4; charset=utf-8", counts))
         }
-        "/sdmx" | "/sdmx/" => ("page", text("text/plain; charset=utf-8", PAGE.to_owned())),
         _ => {
             let detail = "there is nothing at this path; the entry points are /sdmx/v1 and /sdmx/v2";
             let failure = Failure::new(StatusCode::NOT_FOUND, detail);
@@ -43,14 +41,11 @@ async fn ready(server: &Arc<Server>) -> Response<Body> {
     let read = spawn_blocking(move || {
         reader.database.snapshot().map_err(|error| reader.report(&Failure::internal(&error.to_string())))
     });
-    match read.await {
-        Ok(Ok(_)) => text("text/plain; charset=utf-8", "ready\n".to_owned()),
-        Ok(Err(())) | Err(_) => {
-            let detail = "the database cannot be read; the log of the server says why";
-            let failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail);
-            failure.response(Family::Text)
-        }
+    if let Ok(Ok(_)) = read.await {
+        return text("text/plain; charset=utf-8", "ready\n".to_owned());
     }
+    let detail = "the database cannot be read; the log of the server says why";
+    Failure::new(StatusCode::SERVICE_UNAVAILABLE, detail).response(Family::Text)
 }
 
 fn text(content_type: &'static str, body: String) -> Response<Body> {

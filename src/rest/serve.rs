@@ -41,18 +41,15 @@ pub async fn serve(
     let mut serving = std::pin::pin!(serving.into_future());
     let ended = tokio::select! {
         ended = &mut serving => Some(ended),
-        _ = stop.wait_for(|stop| *stop) => None,
+        _ = stop.wait_for(|stop| *stop) => timeout(grace, &mut serving).await.ok(),
     };
     let ended = match ended {
         Some(ended) => ended,
-        None => match timeout(grace, &mut serving).await {
-            Ok(ended) => ended,
-            Err(_) => {
-                // Nobody listens if there is no connection left.
-                drop(abandon.send(true));
-                serving.await
-            }
-        },
+        None => {
+            // Nobody listens if there is no connection left.
+            drop(abandon.send(true));
+            serving.await
+        }
     };
     ended.map_err(|error| Error::io("serve", address, error))
 }

@@ -79,7 +79,7 @@ async fn route(
         return (resource, failure.response(family));
     }
     let Some((edition, rest)) = inside else {
-        return pages::answer(server, path, request.uri.query()).await;
+        return pages::answer(server, path).await;
     };
     let asked = Asked::new(edition, rest, request);
     let response = match run(server, turn, asked).await {

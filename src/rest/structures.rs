@@ -94,5 +94,5 @@ fn not_found(context: &Context<'_>, query: &StructureQuery) -> Failure {
         Some(near) => format!("; did you mean {near}?"),
         None => String::new(),
     };
-    context.not_found(format!("no results: there is no {}{advice}", in_words(query)))
+    Failure::not_found(format!("no results: there is no {}{advice}", in_words(query)))
 }
