@@ -80,6 +80,20 @@ pub const TABLE_CELL_WIDTH_MAX: usize = 60;
 pub const STRING_TABLE_BYTES_MAX: usize = u32::MAX as usize;
 /// Values that `pco` compresses in one call: one chunk of its own.
 pub const PCO_VALUES_MAX: usize = 1 << 18;
+/// Bytes of the path and query of one request: browsers and proxies stop at less.
+pub const REQUEST_URL_BYTES_MAX: usize = 32 << 10;
+/// Bytes of all headers of one request.
+pub const REQUEST_HEADERS_BYTES_MAX: usize = 32 << 10;
+/// Bytes of the body of one request: no resource has a use for one.
+pub const REQUEST_BODY_BYTES_MAX: u64 = 64 << 10;
+/// Parts of the path of one request: the longest resource has 8.
+pub const REQUEST_PARTS_MAX: usize = 16;
+/// Parameters of one request: a filter for each component of a wide structure fits.
+pub const REQUEST_PARAMETERS_MAX: usize = 256;
+/// Codes and other values in one request: a URL of the longest kind holds as many.
+pub const REQUEST_VALUES_MAX: usize = 10_000;
+/// Dataflows that one request may look through for the one that answers it.
+pub const REQUEST_FLOWS_MAX: usize = 256;
 
 /// Periods that the table of periods of a cube lists: a thousand years of days, and fast planning.
 pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;

@@ -378,7 +378,7 @@ impl<'a> StructureWriter<'_, '_, 'a> {
         self.out.push(",\n\"annotations\":[");
         for (index, annotation) in self.annotations.split_off(0).into_iter().enumerate() {
             self.out.push(if index > 0 { ",\n{" } else { "{" });
-            let Annotation { id, kind, title, url, texts } = annotation;
+            let Annotation { id, kind, title, url, texts, value: _ } = annotation;
             let mut separator = "\"";
             for (member, value) in [("id", id), ("type", kind), ("title", title)] {
                 let Some(value) = value else { continue };

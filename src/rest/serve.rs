@@ -1,0 +1,59 @@
+//! The server, from its first connection to its last.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::error::{Error, Result};
+use crate::rest::connection::{Gate, Turns};
+use crate::rest::options::RestOptions;
+use crate::rest::server::Server;
+use crate::rest::service::handle;
+use crate::store::Database;
+
+/// Serves a database until `stop` turns true. Answers that run then go on for
+/// [`RestOptions::grace`]; those that are not done by then are cut.
+///
+/// # Errors
+///
+/// [`Error::Io`] if the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    database: Database,
+    options: RestOptions,
+    mut stop: watch::Receiver<bool>,
+) -> Result<()> {
+    let address = listener.local_addr().map_or_else(|_| "a socket".to_owned(), shown);
+    let grace = options.grace;
+    let (abandon, abandoned) = watch::channel(false);
+    let gate = Gate::new(listener, &options, abandoned);
+    let server = Arc::new(Server::new(database, options));
+    let router = Router::new().fallback(handle).with_state(server);
+    let service = router.into_make_service_with_connect_info::<Turns>();
+    let mut told = stop.clone();
+    // Whoever drops the sender has no other way left to stop the server.
+    let stopped = async move { drop(told.wait_for(|stop| *stop).await) };
+    let serving = axum::serve(gate, service).with_graceful_shutdown(stopped);
+    let mut serving = std::pin::pin!(serving.into_future());
+    let ended = tokio::select! {
+        ended = &mut serving => Some(ended),
+        _ = stop.wait_for(|stop| *stop) => timeout(grace, &mut serving).await.ok(),
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            // Nobody listens if there is no connection left.
+            drop(abandon.send(true));
+            serving.await
+        }
+    };
+    ended.map_err(|error| Error::io("serve", address, error))
+}
+
+fn shown(address: SocketAddr) -> String {
+    address.to_string()
+}
