@@ -108,6 +108,11 @@ pub const PG_SAVEPOINTS_MAX: usize = 10_000;
 /// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
 pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
 
+/// Bytes of one row on the Postgres wire: what PostgreSQL itself can send as one message.
+pub const ROW_BYTES_MAX: usize = (1 << 30) - 1;
+/// Dimensions of an array in a parameter: as many as PostgreSQL has.
+pub const ARRAY_DIMENSIONS_MAX: usize = 6;
+
 /// An account of memory that several owners share: grow before you allocate, and shrink (or drop
 /// the [`Reservation`]) after you free.
 #[derive(Clone, Debug)]

@@ -1,0 +1,5 @@
+//! The Postgres wire: what a batch and a parameter are as bytes.
+
+pub mod copy;
+pub mod encode;
+pub mod types;
