@@ -83,6 +83,12 @@ pub const DENSE_GROUPS_MAX: usize = 1 << 20;
 pub const GROUP_CELLS_MAX: usize = 1 << 22;
 /// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
 pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
+/// Rows of PostgreSQL's catalogue that one query looks at: ten thousand tables joined four ways.
+pub const CATALOGUE_STEPS_MAX: u64 = 200_000_000;
+/// Rounds of a recursive query over PostgreSQL's catalogue: types are not nested as deep.
+pub const CATALOGUE_ROUNDS_MAX: usize = 10_000;
+/// Values of one `generate_series` in a query over PostgreSQL's catalogue.
+pub const CATALOGUE_SERIES_MAX: u64 = 1_000_000;
 
 /// An account of memory that several owners share: grow before you allocate, and shrink (or drop
 /// the [`Reservation`]) after you free.
