@@ -7,7 +7,7 @@
 //! `aggregate`, `order`), and answered as a stream of Arrow batches ([`Answer`]).
 //!
 //! Read in this order: `error` (ours and DataFusion's), `names`, `guard`, `catalogue`, `functions`,
-//! `session`, `table` and what it leads to, `render` (answers as text).
+//! `session`, `cancel`, `table` and what it leads to, `render` (answers as text).
 //!
 //! **Invariant:** a statement sees exactly one snapshot, from its names to its last row.
 //!
@@ -15,6 +15,7 @@
 //! folder that the engine was given.
 
 mod aggregate;
+pub mod cancel;
 pub mod catalogue;
 pub mod error;
 pub mod functions;
@@ -28,7 +29,7 @@ mod session;
 mod statistics;
 mod table;
 
-pub use session::{Answer, Connection, Engine, EngineOptions, Prepared, Rows, Session};
+pub use session::{Answer, Connection, Engine, EngineOptions, Front, Prepared, Rows, Session};
 
 #[cfg(test)]
 mod tests;
