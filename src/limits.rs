@@ -107,6 +107,12 @@ pub const PG_CUSTOM_SETTINGS_MAX: usize = 1_000;
 pub const PG_SAVEPOINTS_MAX: usize = 10_000;
 /// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
 pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
+/// Rows of PostgreSQL's catalogue that one query looks at: ten thousand tables joined four ways.
+pub const CATALOGUE_STEPS_MAX: u64 = 200_000_000;
+/// Rounds of a recursive query over PostgreSQL's catalogue: types are not nested as deep.
+pub const CATALOGUE_ROUNDS_MAX: usize = 10_000;
+/// Values of one `generate_series` in a query over PostgreSQL's catalogue.
+pub const CATALOGUE_SERIES_MAX: u64 = 1_000_000;
 
 /// Bytes of one row on the Postgres wire: what PostgreSQL itself can send as one message.
 pub const ROW_BYTES_MAX: usize = (1 << 30) - 1;
