@@ -112,8 +112,38 @@ pub const ORDERED_SLOTS_MAX: usize = 1 << 18;
 /// Memory of one data message for what must be brought together before it is written: the
 /// observations of a group of a cross-section.
 pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;
+/// Connections of the Postgres wire at one time, unless the operator says otherwise.
+pub const PG_CONNECTIONS_MAX: usize = 200;
+/// Bytes of one message of a Postgres client: a statement of the longest kind with its parameters.
+pub const PG_MESSAGE_BYTES_MAX: usize = 32 << 20;
+/// Bytes of the first packet of a Postgres client: names and a few settings.
+pub const PG_STARTUP_BYTES_MAX: usize = 10_000;
+/// Parameters in the first packet.
+pub const PG_STARTUP_PARAMETERS_MAX: usize = 256;
+/// Parameters of one statement: the protocol counts them in 16 bits.
+pub const PG_BIND_PARAMETERS_MAX: usize = 65_535;
+/// Prepared statements, and portals with cursors, of one session.
+pub const PG_STATEMENTS_MAX: usize = 10_000;
+/// Bytes that are read ahead of a client while its statement runs.
+pub const PG_READ_AHEAD_BYTES: usize = 64 << 10;
+/// Bytes of encoded rows in one piece on their way to the socket, about.
+pub const PG_PIECE_BYTES: usize = 64 << 10;
+/// Pieces between the threads of queries and those of the network: memory under a slow reader.
+pub const PG_PIECES_MAX: usize = 4;
+/// Bytes of rows that all cursors that scroll keep, in order to go back.
+pub const PG_CURSOR_BYTES: u64 = 1 << 30;
+/// Settings of one session that only its programs know (`myapp.user`).
+pub const PG_CUSTOM_SETTINGS_MAX: usize = 1_000;
+/// Savepoints of one transaction.
+pub const PG_SAVEPOINTS_MAX: usize = 10_000;
 /// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
 pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
+/// Rows of PostgreSQL's catalogue that one query looks at: ten thousand tables joined four ways.
+pub const CATALOGUE_STEPS_MAX: u64 = 200_000_000;
+/// Rounds of a recursive query over PostgreSQL's catalogue: types are not nested as deep.
+pub const CATALOGUE_ROUNDS_MAX: usize = 10_000;
+/// Values of one `generate_series` in a query over PostgreSQL's catalogue.
+pub const CATALOGUE_SERIES_MAX: u64 = 1_000_000;
 
 /// Bytes of one row on the Postgres wire: what PostgreSQL itself can send as one message.
 pub const ROW_BYTES_MAX: usize = (1 << 30) - 1;

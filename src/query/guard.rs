@@ -64,6 +64,15 @@ pub fn parse(sql: &str) -> Result<Vec<Request>> {
     statements.into_iter().map(request).collect()
 }
 
+/// Lets a statement through that another parser than [`parse`] has read, or refuses it.
+///
+/// # Errors
+///
+/// [`Error::Unsupported`] for any statement that does not read.
+pub fn admit(statement: ast::Statement) -> Result<Request> {
+    request(Statement::Statement(Box::new(statement)))
+}
+
 /// Refuses a plan that would change anything. A second look: [`parse`] has refused it already.
 ///
 /// # Errors

@@ -8,7 +8,8 @@
 //!
 //! Read in this order: `error` (ours and DataFusion's), `names`, `guard` and `dialect` (what a
 //! statement may be, and what PostgreSQL means by it), `catalogue`, `functions`, `semantics` (what
-//! expressions mean in PostgreSQL), `session`, `table` and what it leads to, `render` (answers as text).
+//! expressions mean in PostgreSQL), `session`, `cancel`, `empty` (why there are no rows), `table`
+//! and what it leads to, `render` (answers as text).
 //!
 //! **Invariant:** a statement sees exactly one snapshot, from its names to its last row.
 //!
@@ -16,6 +17,7 @@
 //! folder that the engine was given.
 
 mod aggregate;
+pub mod cancel;
 pub mod catalogue;
 mod dialect;
 mod empty;
@@ -32,7 +34,7 @@ mod session;
 mod statistics;
 mod table;
 
-pub use session::{Answer, Connection, Engine, EngineOptions, Prepared, Rows, Session};
+pub use session::{Answer, Connection, Engine, EngineOptions, Front, Prepared, Rows, Session};
 
 #[cfg(test)]
 mod tests;
