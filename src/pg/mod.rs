@@ -1,0 +1,3 @@
+//! The Postgres wire.
+
+pub mod catalog;
