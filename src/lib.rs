@@ -49,6 +49,7 @@ pub mod error;
 pub mod index;
 pub mod limits;
 pub mod model;
+pub mod pg;
 pub mod query;
 pub mod sdmx;
 pub mod segment;

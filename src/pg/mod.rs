@@ -1,5 +1,6 @@
-//! The Postgres wire: what a batch and a parameter are as bytes.
+//! The Postgres wire: what a batch and a parameter are as bytes, and the catalogue of PostgreSQL.
 
+pub mod catalog;
 pub mod copy;
 pub mod encode;
 pub mod types;

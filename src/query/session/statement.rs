@@ -148,6 +148,15 @@ impl Session {
         });
     }
 
+    /// What its statements see of the database at this moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the newest commits.
+    pub fn catalogue(&self) -> Result<Arc<Catalogue>> {
+        Ok(Arc::clone(&self.ready()?.catalogue))
+    }
+
     /// Keeps the snapshot of this moment for all statements until [`Session::unpin`].
     ///
     /// # Errors
