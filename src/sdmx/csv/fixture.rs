@@ -81,7 +81,7 @@ pub(in crate::sdmx) fn flow(
 }
 
 /// Keeps what it is given as text, one line a row.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(in crate::sdmx) struct Kept {
     pub(in crate::sdmx) flows: Vec<Arc<Flow>>,
     pub(in crate::sdmx) named: Vec<String>,

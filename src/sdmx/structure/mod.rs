@@ -38,8 +38,8 @@ use crate::sdmx::structure::named::Named;
 use crate::sdmx::structure::reference::artefact_id;
 use crate::sdmx::xml::{Source, Tag};
 
-pub(in crate::sdmx) use reference::Reference;
 pub use describe::{select_available, select_schema};
+pub(in crate::sdmx) use reference::Reference;
 pub use select::{Form, Selected, SelectedArtefact, select};
 pub use write::{StructureFormat, left_out, write_availability, write_structures};
 
