@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `sniff` (which kind of message bytes are), `input` (compressed bytes to
 //! plain ones), `xml`
-//! (XML to elements), `structure` (SDMX-ML structure messages to artefacts), `csv` (SDMX-CSV data
+//! (XML to elements), `structure` (structure messages to artefacts and back), `csv` (SDMX-CSV data
 //! messages to rows, and rows to SDMX-CSV), `data` (data messages in XML and JSON).
 //!
 //! **Invariant:** everything here reads from `Read` and writes to `Write`; nothing opens a file.
