@@ -2,6 +2,7 @@
 //!
 //! Source: SDMX 2.1 section 5, 6.2 (URNs), schema `common`, `ReferenceType`; schema `structure`,
 //! `ContentConstraintType` (2.1) and `DataConstraintType` (3.0).
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 use std::collections::BTreeMap;
 
@@ -29,14 +30,11 @@ impl Mention {
     /// Parses `urn:sdmx:org.sdmx.infomodel.codelist.Code=ECB:CL_FREQ(1.0).A`.
     fn of_urn(urn: &str) -> Option<Self> {
         let (class, rest) = urn.strip_prefix("urn:sdmx:")?.split_once('=')?;
-        let (id, item) = match rest.split_once(")") {
-            Some((_, item)) => (&rest[..rest.len() - item.len()], item.strip_prefix('.')),
-            None => (rest, None),
-        };
+        let (id, item) = rest.split_once(')')?;
         Some(Self {
             class: class.rsplit('.').next().and_then(maintainable),
-            id: ArtefactId::parse(id)?,
-            item: item.map(str::to_owned),
+            id: ArtefactId::parse(&format!("{id})"))?,
+            item: item.strip_prefix('.').map(str::to_owned),
         })
     }
 

@@ -1,8 +1,12 @@
-//! SDMX-ML structure messages, versions 2.1, 3.0 and 3.1, to artefacts.
+//! SDMX-ML structure messages, versions 2.1, 3.0 and 3.1, to artefacts; and artefacts to structure
+//! messages, these and SDMX-JSON.
 //!
 //! Read in this order: `reference` (references between artefacts), `named` (names and annotations),
 //! `representation` (what values may be), `codes` (codelists and concepts), `hierarchies`,
-//! `components` (structures and dataflows), and [`read_structures`], which puts them together.
+//! `components` (structures and dataflows), and [`read_structures`], which puts them together. Then
+//! `classes` (what messages call the classes), `mention` (what artefacts kept as XML refer to),
+//! `graph` (which artefacts refer to which), `partial` (item schemes cut to what is used), `select`
+//! (what a query asks for), `describe` (what describes the data of one dataflow), and `write`.
 //!
 //! The versions differ in how they refer (an element in 2.1, a URN or an identifier as text in 3.x)
 //! and in some names, which no version uses for something else: one reader takes them all.

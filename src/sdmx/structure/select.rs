@@ -272,3 +272,136 @@ fn used_items(artefacts: &Artefacts, graph: &Graph<'_>, matches: &Places, chosen
     schemes.into_iter().for_each(|scheme| used.add_core_codelists(scheme));
     used
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ArtefactClass, classes_of_resource};
+    use crate::sdmx::structure::describe::select_schema;
+    use crate::sdmx::structure::read_structures;
+
+    fn fixture() -> Artefacts {
+        let text = include_str!("fixture.xml");
+        Artefacts::from(read_structures(text.as_bytes(), "fixture.xml").unwrap())
+    }
+
+    /// What is selected, as text: identifiers, versions but 1.0, items that are left, `~` for stubs.
+    fn shown(selected: &Selected<'_>) -> String {
+        let texts = selected.artefacts.iter().map(|shown| {
+            let ArtefactId { id, version, .. } = &shown.artefact.identity().id;
+            let version = if version == "1.0" { "" } else { version };
+            let items: Option<Vec<&str>> = match &*shown.artefact {
+                Artefact::Codelist(list) if list.is_partial => {
+                    Some(list.codes.iter().map(|code| code.id.as_str()).collect())
+                }
+                Artefact::ConceptScheme(scheme) if scheme.is_partial => {
+                    Some(scheme.concepts.iter().map(|concept| concept.id.as_str()).collect())
+                }
+                _ => None,
+            };
+            let items = items.map(|items| format!("[{}]", items.join(","))).unwrap_or_default();
+            let stub = if shown.form == Form::Whole { "" } else { "~" };
+            format!("{id}{version}{items}{stub}")
+        });
+        texts.collect::<Vec<_>>().join(" ")
+    }
+
+    fn query(class: &str, id: &str, references: &str, detail: &str) -> StructureQuery {
+        StructureQuery {
+            classes: classes_of_resource(class).unwrap(),
+            ids: if id.is_empty() { Vec::new() } else { vec![id.to_owned()] },
+            references: References::parse(references).unwrap(),
+            detail: Detail::parse(detail).unwrap(),
+            ..StructureQuery::default()
+        }
+    }
+
+    fn check(query: &StructureQuery, expected: &str) {
+        assert_eq!(shown(&select(&fixture(), query).unwrap()), expected, "{query:?}");
+    }
+
+    #[test]
+    fn selects_by_class_agency_id_and_version() {
+        check(&query("dataflow", "", "none", "full"), "FLOW1.1 OTHER_FLOW");
+        check(&query("codelist", "CL_FREQ", "none", "full"), "CL_FREQ");
+        check(&query("agencyscheme", "", "none", "full"), "AGENCIES");
+        check(&query("dataflow", "NOWHERE", "none", "full"), "");
+        let all = VersionPattern::parse_v2("*").unwrap();
+        let flows = query("dataflow", "", "none", "full");
+        check(&StructureQuery { versions: all, ..flows.clone() }, "FLOW FLOW1.1 OTHER_FLOW");
+        check(
+            &StructureQuery { agencies: vec!["AG".into()], ..flows.clone() },
+            "FLOW1.1 OTHER_FLOW",
+        );
+        check(&StructureQuery { agencies: vec!["A".into()], ..flows }, "");
+    }
+
+    #[test]
+    fn items_come_alone_or_with_those_above() {
+        let of = |items: &str| StructureQuery {
+            items: items.split(',').map(str::to_owned).collect(),
+            ..query("codelist", "CL_AREA", "none", "full")
+        };
+        check(&of("FR"), "CL_AREA[FR]");
+        check(&of("FR,US"), "CL_AREA[FR,US]");
+        check(&of("W.EU.FR"), "CL_AREA[W,EU,FR]");
+        check(&of("NOWHERE"), "");
+        let items = vec!["FREQ".to_owned()];
+        let concepts = query("conceptscheme", "", "none", "full");
+        check(&StructureQuery { items: items.clone(), ..concepts }, "CONCEPTS[FREQ]");
+        let flows = query("dataflow", "", "none", "full");
+        let refused =
+            select(&fixture(), &StructureQuery { items: items.clone(), ..flows }).is_err();
+        assert!(refused);
+        let hierarchies = query("hierarchy", "", "none", "full");
+        let hierarchies = StructureQuery { items: vec!["H2".into()], ..hierarchies };
+        let all = fixture();
+        let found = select(&all, &hierarchies).unwrap();
+        let Artefact::HierarchicalCodelist(list) = &*found.artefacts[0].artefact else { panic!() };
+        assert_eq!(list.hierarchies.len(), 1);
+    }
+
+    #[test]
+    fn what_comes_along_is_said_in_part() {
+        let flow = |detail: &str| StructureQuery {
+            versions: VersionPattern::parse_v2("1.0").unwrap(),
+            ..query("dataflow", "FLOW", "descendants", detail)
+        };
+        check(&flow("full"), "CL_AREA CL_FREQ CL_UNUSED CONCEPTS DSD FLOW AGENCIES");
+        // The constraint allows France, and not daily data; no component uses the spare concept.
+        check(
+            &flow("referencepartial"),
+            "CL_AREA[W,EU,FR] CL_FREQ[A,M] CONCEPTS[FREQ,AREA,TIME_PERIOD,OBS_VALUE,TITLE] DSD \
+             FLOW AGENCIES",
+        );
+        check(
+            &flow("referencestubs"),
+            "CL_AREA~ CL_FREQ~ CL_UNUSED~ CONCEPTS~ DSD~ FLOW AGENCIES~",
+        );
+        check(&flow("allstubs"), "CL_AREA~ CL_FREQ~ CL_UNUSED~ CONCEPTS~ DSD~ FLOW~ AGENCIES~");
+        // Nothing constrains the other dataflow.
+        let expected = "CL_AREA CL_FREQ CONCEPTS[FREQ,AREA,TIME_PERIOD,OBS_VALUE,TITLE] DSD \
+                        OTHER_FLOW AGENCIES";
+        check(&query("dataflow", "OTHER_FLOW", "descendants", "referencepartial"), expected);
+        check(
+            &query("dataflow", "OTHER_FLOW", "codelist", "referencepartial"),
+            "CL_AREA CL_FREQ OTHER_FLOW",
+        );
+    }
+
+    #[test]
+    fn a_schema_has_the_structure_and_what_it_uses() {
+        let all = fixture();
+        let of = |class: ArtefactClass, id: &str| {
+            let id = ArtefactId::new("AG", id, "1.0");
+            select_schema(&all, &class, &id).map(|found| shown(&found))
+        };
+        let concepts = "CONCEPTS[FREQ,AREA,TIME_PERIOD,OBS_VALUE,TITLE]";
+        let expected = format!("CL_AREA[W,EU,FR] CL_FREQ[A,M] {concepts} DSD");
+        assert_eq!(of(ArtefactClass::Dataflow, "FLOW").unwrap(), expected);
+        let expected = format!("CL_AREA CL_FREQ {concepts} DSD");
+        assert_eq!(of(ArtefactClass::DataStructure, "DSD").unwrap(), expected);
+        assert!(of(ArtefactClass::Dataflow, "NOWHERE").is_err());
+        assert!(of(ArtefactClass::Codelist, "CL_FREQ").is_err());
+    }
+}

@@ -34,6 +34,8 @@ mod json_items;
 mod json_message;
 mod message;
 mod output;
+#[cfg(test)]
+mod tests;
 mod xml_components;
 mod xml_items;
 mod xml_message;
