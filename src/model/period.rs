@@ -77,11 +77,6 @@ impl PeriodForm {
         }
     }
 
-    /// Whether its periods are counted from the day on which a reporting year begins.
-    pub fn is_reporting(self) -> bool {
-        self.reporting().is_some()
-    }
-
     /// Periods of this form in a year, for the forms that count within a year.
     pub fn per_year(self) -> Option<i32> {
         match self {

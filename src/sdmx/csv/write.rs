@@ -474,7 +474,11 @@ mod tests {
             let mut kept = fixture::Kept { flows: vec![Arc::clone(&flow)], ..Default::default() };
             read_rows(written.as_bytes(), "f.csv", &mut kept).unwrap();
             let period = if style.has_normalized_time { "2020-04-01T00:00:00" } else { "2020-Q2" };
-            assert!(kept.lines[0].contains(&format!("Replace [A|CHF|{period}|1]")), "{kept:?}");
+            assert!(
+                kept.lines[0].contains(&format!("Replace [A|CHF|{period}|1]")),
+                "{:?}",
+                kept.lines
+            );
         };
         let plain = style(CsvEdition::V2_1);
         check(

@@ -64,7 +64,8 @@ impl Driver<'_, '_> {
     /// Adds a series to its group, and returns how many bytes that took.
     fn gather(&self, series: &Series, group: &mut Group) -> Result<u64> {
         let mut bytes = 0;
-        let start = self.answer.selected.year_start(series.part, series.ordinal)?;
+        // One for all, so that one period is one time: the series may begin their years differently.
+        let start = self.answer.selected.year_start_unsaid();
         for piece in &series.pieces {
             let segment = self.answer.selected.cube.parts()[piece.part].segment();
             let mut texts = Texts::default();

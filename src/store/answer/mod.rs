@@ -22,3 +22,8 @@ mod times;
 mod write;
 
 pub use data::{DataAnswer, ScopeParts, Written};
+
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;

@@ -99,7 +99,9 @@ impl Selected {
         let only: Vec<&TimeTest> = tests.iter().map(|(_, test)| test).collect();
         let (periods, mut forms) = push_down(&self.cube, &only)?;
         if tests.len() > 1 {
-            forms.extend(PeriodForm::ALL.into_iter().filter(|form| form.is_reporting()));
+            // A slot that passes one test may fail another, of whatever form: the bounds may be
+            // reporting periods too.
+            forms = PeriodForm::ALL.to_vec();
         }
         self.time = Some(TimeCheck { tests, forms });
         self.periods = periods;
@@ -134,6 +136,11 @@ impl Selected {
         let said = self.cube.key_attribute(attribute, part, ordinal)?;
         let said = said.and_then(|text| ReportingYearStart::parse(text).ok());
         Ok(said.unwrap_or(self.year_start.fallback))
+    }
+
+    /// The day on which reporting years begin where the data do not say.
+    pub(super) fn year_start_unsaid(&self) -> ReportingYearStart {
+        self.year_start.fallback
     }
 
     /// What periods of a form of a series must still be tested with.
