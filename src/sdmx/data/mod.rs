@@ -9,7 +9,7 @@
 //! Read in this order: `choice` (which writer a format has), `layout` (where each component stands),
 //! `groups` and `arrays` (partial keys with a name; cells with several values), `output` (bytes and
 //! escapes), `xml_header`, `generic_xml` and `specific_xml`, then `json`, `json_values` (numbers of
-//! values), `json_number` (which values are numbers) and `json_structure`.
+//! values), `json_types` and `json_number` (which values are numbers) and `json_structure`.
 //!
 //! **Invariant:** memory does not grow with a message, but for the distinct values that JSON refers
 //! to by number, which [`crate::limits`] bounds.
@@ -21,10 +21,13 @@ mod groups;
 mod json;
 mod json_number;
 mod json_structure;
+mod json_types;
 mod json_values;
 mod layout;
 mod output;
 mod specific_xml;
+#[cfg(test)]
+mod tests;
 mod xml_header;
 
 use std::io;
