@@ -15,7 +15,8 @@ use std::io;
 
 use crate::model::{Action, Annotation, Cell, ComponentRole};
 use crate::sdmx::data::json_number::ValueRule;
-use crate::sdmx::data::json_structure::{declared_type, message_annotations, write_structure};
+use crate::sdmx::data::json_structure::{message_annotations, write_structure};
+use crate::sdmx::data::json_types::declared_type;
 use crate::sdmx::data::json_values::ValueTables;
 use crate::sdmx::data::layout::{Layout, key_dimensions, text_of};
 use crate::sdmx::data::output::Output;
@@ -119,8 +120,8 @@ impl<'a> Json<'a> {
             let is_coded = components.get(*position).is_some_and(|c| c.codelist.is_some());
             match version {
                 _ if is_coded => ValueRule::Text,
-                JsonVersion::Draft | JsonVersion::V1_0 => ValueRule::before_types(declared),
-                JsonVersion::V2_0 | JsonVersion::V2_1 => ValueRule::of_type(declared),
+                JsonVersion::V2_1 => ValueRule::of_type(declared),
+                _ => ValueRule::before_types(declared),
             }
         });
         let rules = rules.collect();
@@ -228,6 +229,9 @@ impl<'a> Json<'a> {
             separator = ",";
             match text_of(cells, *position) {
                 None => out.push("null"),
+                Some(text) if version.is_second() && is_multiple(scope, *position) => {
+                    write_list(out, text);
+                }
                 Some(text) if rule.is_bare(text) => out.push(text),
                 Some(text) => out.json(text),
             }
@@ -360,8 +364,8 @@ impl DataWriter for Json<'_> {
 }
 
 /// Writes the number of an attribute's value, or `null`. Where there are several values, 2.1 lists
-/// their numbers; before it, all of them together are one value, as the schema of 2.0 refuses lists
-/// of numbers.
+/// their numbers; in 2.0 all of them together are one value, a list (`maxOccurs` in its field
+/// guide); before it, one text.
 #[inline]
 fn write_attribute(
     out: &mut Output<'_>,
@@ -375,9 +379,7 @@ fn write_attribute(
         out.push("null");
         return Ok(());
     };
-    let is_list = version == JsonVersion::V2_1
-        && scope.flow.components().get(position).is_some_and(|component| component.is_multiple);
-    if !is_list {
+    if version != JsonVersion::V2_1 || !is_multiple(scope, position) {
         out.number(values.number(position, text)?);
         return Ok(());
     }
@@ -389,6 +391,23 @@ fn write_attribute(
     }
     out.push("]");
     Ok(())
+}
+
+#[inline]
+fn is_multiple(scope: &DataScope<'_>, position: usize) -> bool {
+    scope.flow.components().get(position).is_some_and(|component| component.is_multiple)
+}
+
+/// Writes the values of a measure that may have several. They are strings, as the schema of 2.0
+/// refuses lists of numbers.
+fn write_list(out: &mut Output<'_>, text: &str) {
+    let mut separator = "[";
+    for value in arrays::values(text) {
+        out.push(separator);
+        separator = ",";
+        out.json(&value);
+    }
+    out.push("]");
 }
 
 /// Writes the links to the dataflow and to its structure.

@@ -1,13 +1,12 @@
 //! Which values of measures are numbers in JSON.
 //!
-//! Source: SDMX-JSON 2.1 field guide, "Component values": `Numeric`, `Long`, `Short`, `Float` and
-//! `Double` are numbers, `Integer` and `Count` integers, `Boolean` booleans, and all other types,
-//! `Decimal` among them, strings. SDMX-JSON 1.0 writes numbers whatever the type. In both, a number
-//! that a double would change is a string, so that nobody calculates with what was not published.
+//! Source: SDMX-JSON 2.1 field guide, "Data type conversions": `Numeric`, `Long`, `Short`, `Float`
+//! and `Double` are numbers, `Integer` and `Count` integers, `Boolean` booleans, and all other types,
+//! `Decimal` among them, strings. Earlier versions have no such table, and their clients expect
+//! numbers. In all, a number that a double would change is a string, so that nobody calculates with
+//! what was not published.
 
 use std::io::Write;
-
-use crate::model::TextType;
 
 /// The most significant digits that every double keeps.
 const DIGITS_EXACT: usize = 15;
@@ -28,22 +27,28 @@ pub(super) enum ValueRule {
 }
 
 impl ValueRule {
-    /// The rule for a type that the structure declares, or does not: then values are numbers where
+    /// The rule for a type that the structure declares, or does not declare: then values are numbers where
     /// they look like numbers.
-    pub(super) fn of_type(text_type: Option<TextType>) -> Self {
-        match text_type {
-            None | Some(TextType::Integer) => Self::ExactNumber,
-            Some(TextType::Double) => Self::Number,
-            Some(TextType::Boolean) => Self::Boolean,
-            Some(TextType::Decimal | TextType::Text | TextType::Period) => Self::Text,
+    pub(super) fn of_type(declared: Option<&str>) -> Self {
+        match declared {
+            None | Some("Integer" | "Long" | "Short" | "Count" | "Numeric") => Self::ExactNumber,
+            Some("Double" | "Float") => Self::Number,
+            Some("Boolean") => Self::Boolean,
+            Some(_) => Self::Text,
         }
     }
 
-    /// The rule in versions that know no types.
-    pub(super) fn before_types(text_type: Option<TextType>) -> Self {
-        match Self::of_type(text_type) {
-            Self::Text if text_type == Some(TextType::Decimal) => Self::ExactNumber,
-            rule => rule,
+    /// The rule in versions before that table: all numbers are numbers.
+    pub(super) fn before_types(declared: Option<&str>) -> Self {
+        match declared {
+            Some(
+                "BigInteger"
+                | "Decimal"
+                | "ExclusiveValueRange"
+                | "InclusiveValueRange"
+                | "Incremental",
+            ) => Self::ExactNumber,
+            other => Self::of_type(other),
         }
     }
 
@@ -188,14 +193,16 @@ mod tests {
 
     #[test]
     fn types_decide_how_values_are_written() {
-        let check = |text_type, typed, untyped| {
-            assert_eq!(ValueRule::of_type(text_type), typed);
-            assert_eq!(ValueRule::before_types(text_type), untyped);
+        let check = |declared, typed, untyped| {
+            assert_eq!(ValueRule::of_type(declared), typed);
+            assert_eq!(ValueRule::before_types(declared), untyped);
         };
         check(None, ValueRule::ExactNumber, ValueRule::ExactNumber);
-        check(Some(TextType::Decimal), ValueRule::Text, ValueRule::ExactNumber);
-        check(Some(TextType::Double), ValueRule::Number, ValueRule::Number);
-        check(Some(TextType::Text), ValueRule::Text, ValueRule::Text);
+        check(Some("Decimal"), ValueRule::Text, ValueRule::ExactNumber);
+        check(Some("BigInteger"), ValueRule::Text, ValueRule::ExactNumber);
+        check(Some("Count"), ValueRule::ExactNumber, ValueRule::ExactNumber);
+        check(Some("Float"), ValueRule::Number, ValueRule::Number);
+        check(Some("String"), ValueRule::Text, ValueRule::Text);
         assert!(ValueRule::Boolean.is_bare("true"));
         assert!(!ValueRule::Boolean.is_bare("1"));
     }

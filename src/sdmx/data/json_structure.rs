@@ -6,8 +6,9 @@
 use hashbrown::HashMap;
 
 use crate::model::{Annotation, Code, Component, ComponentRole, Identity, Names};
-use crate::model::{DataStructure, Period, PeriodForm, ReportingYearStart, Span, TextType};
+use crate::model::{DataStructure, Period, PeriodForm, ReportingYearStart, Span};
 use crate::sdmx::data::json::{JsonVersion, write_links};
+use crate::sdmx::data::json_types::declared_type;
 use crate::sdmx::data::json_values::ValueTables;
 use crate::sdmx::data::layout::Layout;
 use crate::sdmx::data::output::Output;
@@ -17,21 +18,6 @@ use crate::sdmx::data::{DataScope, arrays};
 const ATTRIBUTE_LEVELS: [&str; 4] = ["dataSet", "dimensionGroup", "series", "observation"];
 /// The attribute that moves reporting periods.
 const YEAR_START: &str = "REPORTING_YEAR_START_DAY";
-
-/// The type that the structure declares for a component; absent where it declares none.
-pub(super) fn declared_type(scope: &DataScope<'_>, position: usize) -> Option<TextType> {
-    let component = scope.flow.components().get(position)?;
-    let structure = scope.artefacts.data_structure(&scope.flow.structure)?;
-    let measure = structure.measures.iter().find(|measure| measure.id == component.id)?;
-    let own = measure.representation.as_ref();
-    let inherited = || {
-        let concept = measure.concept.as_ref()?;
-        let scheme = scope.artefacts.concept_scheme(&concept.scheme)?;
-        let found = scheme.concepts.iter().find(|known| known.id == concept.concept)?;
-        found.representation.as_ref()
-    };
-    own.or_else(inherited)?.text_type
-}
 
 /// The annotations of the dataflow and of its structure, which portals read from data messages.
 pub(super) fn message_annotations<'a>(scope: &DataScope<'a>) -> Vec<&'a Annotation> {
@@ -185,12 +171,7 @@ impl<'a> StructureWriter<'_, '_, 'a> {
     }
 
     fn measure(&mut self, position: usize, component: &'a Component) {
-        let declared = declared_type(self.scope, position);
-        if let Some(name) = declared.filter(|_| component.codelist.is_none()).map(type_name) {
-            self.out.push(",\"format\":{\"dataType\":");
-            self.out.json(name);
-            self.out.push("}");
-        }
+        self.format(position, component);
         let annotations = self.structure.and_then(|structure| {
             let found = structure.measures.iter().find(|measure| measure.id == component.id);
             found.map(|measure| &measure.annotations)
@@ -205,13 +186,7 @@ impl<'a> StructureWriter<'_, '_, 'a> {
         if self.version.is_second() {
             let is_mandatory = component.is_mandatory;
             self.out.push(format!(",\"isMandatory\":{is_mandatory}"));
-            let repeat = if component.is_multiple { ",\"maxOccurs\":\"unbounded\"" } else { "" };
-            let type_name = type_name(component.text_type);
-            self.out.push(match &component.codelist {
-                Some(_) if repeat.is_empty() => String::new(),
-                Some(_) => ",\"format\":{\"maxOccurs\":\"unbounded\"}".to_owned(),
-                None => format!(",\"format\":{{\"dataType\":\"{type_name}\"{repeat}}}"),
-            });
+            self.format(position, component);
         }
         let annotations = self.structure.and_then(|structure| {
             let found = structure.attributes.iter().find(|known| known.id == component.id);
@@ -219,6 +194,25 @@ impl<'a> StructureWriter<'_, '_, 'a> {
         });
         self.refer(annotations.map(Vec::as_slice).unwrap_or_default());
         self.values(position, component);
+    }
+
+    /// The type of an uncoded component, and whether it has several values.
+    fn format(&mut self, position: usize, component: &Component) {
+        let declared = declared_type(self.scope, position);
+        let mut separator = ",\"format\":{";
+        if let Some(name) = declared {
+            self.out.push(separator);
+            self.out.push("\"dataType\":");
+            self.out.json(name);
+            separator = ",";
+        }
+        if component.is_multiple {
+            self.out.push(separator);
+            self.out.push("\"maxOccurs\":\"unbounded\"");
+        }
+        if declared.is_some() || component.is_multiple {
+            self.out.push("}");
+        }
     }
 
     fn relationship(&mut self, component: &Component) {
@@ -257,7 +251,9 @@ impl<'a> StructureWriter<'_, '_, 'a> {
         let list = self.values;
         self.out.push(",\"values\":[");
         if list.is_empty(position) && is_attribute {
-            self.unused(component);
+            // Some readers skip attributes without values, and then take the values of the one for
+            // those of the next; and the schema of 2.0 wants one.
+            self.free_text("");
         }
         for (index, text) in list.values(position).enumerate() {
             self.out.push(if index > 0 { ",\n" } else { "" });
@@ -273,16 +269,6 @@ impl<'a> StructureWriter<'_, '_, 'a> {
             }
         }
         self.out.push("]");
-    }
-
-    /// A value of an attribute that has none in the data: some readers skip attributes without
-    /// values and then take the values of one for those of the next, and schemas want one.
-    fn unused(&mut self, component: &'a Component) {
-        let first = component.codelist.as_ref().and_then(|list| list.codes.first());
-        match first {
-            Some(code) if !component.is_multiple => self.code(0, code),
-            _ => self.free_text(""),
-        }
     }
 
     fn code(&mut self, order: usize, code: &'a Code) {
@@ -378,9 +364,10 @@ impl<'a> StructureWriter<'_, '_, 'a> {
         self.out.push(",\n\"annotations\":[");
         for (index, annotation) in self.annotations.split_off(0).into_iter().enumerate() {
             self.out.push(if index > 0 { ",\n{" } else { "{" });
-            let Annotation { id, kind, title, url, texts, value: _ } = annotation;
+            let Annotation { id, kind, title, url, texts, value } = annotation;
             let mut separator = "\"";
-            for (member, value) in [("id", id), ("type", kind), ("title", title)] {
+            let plain = [("id", id), ("type", kind), ("title", title), ("value", value)];
+            for (member, value) in plain {
                 let Some(value) = value else { continue };
                 self.out.push(separator);
                 separator = ",\"";
@@ -421,17 +408,5 @@ fn is_gregorian(period: &Period) -> bool {
             matches!(slot.form, PeriodForm::Year | PeriodForm::Month | PeriodForm::Day)
         }
         Period::Other(_) => true,
-    }
-}
-
-/// What SDMX-JSON calls a type.
-fn type_name(text_type: TextType) -> &'static str {
-    match text_type {
-        TextType::Text => "String",
-        TextType::Integer => "Integer",
-        TextType::Decimal => "Decimal",
-        TextType::Double => "Double",
-        TextType::Boolean => "Boolean",
-        TextType::Period => "ObservationalTimePeriod",
     }
 }

@@ -9,7 +9,7 @@
 //! Read in this order: `choice` (which writer a format has), `layout` (where each component stands),
 //! `groups` and `arrays` (partial keys with a name; cells with several values), `output` (bytes and
 //! escapes), `xml_header`, `generic_xml` and `specific_xml`, then `json`, `json_values` (numbers of
-//! values), `json_number` (which values are numbers) and `json_structure`. [`read_rows`] reads
+//! values), `json_types` and `json_number` (which values are numbers) and `json_structure`. [`read_rows`] reads
 //! SDMX-ML: `read` (the message), `read_header`, `read_cells` (values on their way to rows),
 //! `read_generic`, `read_specific`.
 //!
@@ -23,6 +23,7 @@ mod groups;
 mod json;
 mod json_number;
 mod json_structure;
+mod json_types;
 mod json_values;
 mod layout;
 mod output;
@@ -32,6 +33,8 @@ mod read_generic;
 mod read_header;
 mod read_specific;
 mod specific_xml;
+#[cfg(test)]
+mod tests;
 mod xml_header;
 
 use std::io;

@@ -9,7 +9,7 @@
 use std::io;
 
 use crate::error::Error;
-use crate::model::Cell;
+use crate::model::{Cell, ComponentRole};
 use crate::sdmx::data::groups::Groups;
 use crate::sdmx::data::layout::{Layout, key_dimensions, text_of};
 use crate::sdmx::data::output::{Output, push_xml};
@@ -47,9 +47,12 @@ impl<'a> SpecificXml<'a> {
             let mut id = Vec::new();
             push_xml(&mut id, &component.id);
             let is_array = component.is_multiple && kind == XmlKind::Specific30;
-            let element = is_array.then(|| {
-                [b"<Comp id=\"", &id[..], b"\" xsi:type=\"ns1:", &id, b"_ATTRIBUTE\">"].concat()
-            });
+            let suffix: &[u8] = match component.role {
+                ComponentRole::Measure => b"_MEASURE\">",
+                _ => b"_ATTRIBUTE\">",
+            };
+            let element = is_array
+                .then(|| [b"<Comp id=\"", &id[..], b"\" xsi:type=\"ns1:", &id, suffix].concat());
             Name { attribute: [b" ", &id[..], b"=\""].concat(), element }
         });
         let components = components.collect();
@@ -115,7 +118,8 @@ impl<'a> SpecificXml<'a> {
         write_attributes(out, components, &layout.observation_key, cells);
         write_attributes(out, components, &layout.measures, cells);
         write_attributes(out, components, &layout.observation, cells);
-        let has_elements = write_elements(out, components, &layout.observation, cells);
+        let all = layout.measures.iter().chain(&layout.observation);
+        let has_elements = write_elements(out, components, all, cells);
         out.push(if has_elements { "</Obs>\n" } else { "/>\n" });
     }
 }
@@ -143,10 +147,10 @@ fn write_attributes(
 /// Writes the components at these positions that are elements, after the tag that is open: where
 /// there is any, the tag is ended, and the answer is yes.
 #[inline]
-fn write_elements(
+fn write_elements<'p>(
     out: &mut Output<'_>,
     components: &[Name],
-    positions: &[usize],
+    positions: impl IntoIterator<Item = &'p usize>,
     cells: &[Cell<'_>],
 ) -> bool {
     let mut has_any = false;
