@@ -106,7 +106,8 @@ mod tests {
     fn shown(header: &str) -> String {
         let ranges = Range::parse_list(header);
         let range = |range: &Range| {
-            let parameters = range.parameters.iter().map(|(name, value)| format!(";{name}={value}"));
+            let parameters =
+                range.parameters.iter().map(|(name, value)| format!(";{name}={value}"));
             let parameters: String = parameters.collect();
             format!("{}{parameters} {}", range.name, range.quality)
         };
@@ -122,7 +123,10 @@ mod tests {
         check("a/b ; version=\"2.1\" ; Labels=both;q=0", "a/b;version=2.1;labels=both 0");
         check("a/b;x=\"1,2;3\\\"\",c/d", "a/b;x=1,2;3\" 1000 | c/d 1000");
         check("a/b;q=2, a/c;q=0.1234, a/d;q=x, a/e;q=1.000", "a/e 1000");
-        check("text/html,application/xml;q=0.9,*/*;q=0.8", "text/html 1000 | application/xml 900 | */* 800");
+        check(
+            "text/html,application/xml;q=0.9,*/*;q=0.8",
+            "text/html 1000 | application/xml 900 | */* 800",
+        );
         check("gzip;q=0.001, identity", "identity 1000 | gzip 1");
     }
 }

@@ -43,11 +43,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Parses path, query and headers.
-    pub(super) fn new(
-        edition: Edition,
-        path: &str,
-        http: &Parts,
-    ) -> Result<Self, Failure> {
+    pub(super) fn new(edition: Edition, path: &str, http: &Parts) -> Result<Self, Failure> {
         let header = |name: HeaderName| http.headers.get(name).and_then(|v| v.to_str().ok());
         let parse = || {
             let query = http.uri.query().unwrap_or_default();
@@ -56,10 +52,13 @@ impl Asked {
             let request = Request::parse(edition, &path_parts(path)?, parameters)?;
             Ok((preferences, request))
         };
-        let (preferences, request) = parse().map_err(|error: Error| Failure::of(&error, edition))?;
+        let (preferences, request) =
+            parse().map_err(|error: Error| Failure::of(&error, edition))?;
         let kind = match &request {
             Request::Data(_) => Kind::Data,
-            Request::Availability(_) | Request::Structure(_) | Request::Schema(_) => Kind::Structure,
+            Request::Availability(_) | Request::Structure(_) | Request::Schema(_) => {
+                Kind::Structure
+            }
         };
         let not_acceptable = |detail: String| Failure::new(StatusCode::NOT_ACCEPTABLE, detail);
         let chosen = choose(kind, edition, &preferences, header(ACCEPT)).map_err(not_acceptable)?;
@@ -151,8 +150,7 @@ impl Context<'_> {
         let tag = tag((state, asked.edition, request, form, shown, sender, self.described.tag));
         let mut head = Head::new(asked.chosen.content_type.clone(), tag);
         head.coding = asked.coding;
-        head.modified =
-            changed.and_then(|changed| modified(changed, (self.server.options.now)()));
+        head.modified = changed.and_then(|changed| modified(changed, (self.server.options.now)()));
         let prepared = dates::rfc3339(dates::seconds(changed.unwrap_or(0)));
         let header = MessageHeader { id: head.tag.clone(), prepared, sender: sender.clone() };
         (head, header)

@@ -66,9 +66,7 @@ pub(super) fn answer(
     };
     let artefacts = context.snapshot.artefacts();
     let scope = answer.scope(&header, artefacts, &context.language, Action::Merge);
-    context.send(outlet, head, |out| {
-        answer.write(&mut *writer(format, scope, out)).map(drop)
-    })
+    context.send(outlet, head, |out| answer.write(&mut *writer(format, scope, out)).map(drop))
 }
 
 /// The dataflows that a request matches and that have what it speaks of.

@@ -176,9 +176,9 @@ pub(super) fn choose(
     let mut best: Option<(u16, u8, Chosen)> = None;
     for range in ranges.iter().filter(|range| range.quality > 0) {
         let Some((chosen, precision)) = asked.by_range(range) else { continue };
-        let is_better = best.as_ref().is_none_or(|(quality, known, _)| {
-            (range.quality, precision) > (*quality, *known)
-        });
+        let is_better = best
+            .as_ref()
+            .is_none_or(|(quality, known, _)| (range.quality, precision) > (*quality, *known));
         if is_better && !refused.contains(&chosen) {
             best = Some((range.quality, precision, chosen));
         }
@@ -292,7 +292,8 @@ impl Asked {
     }
 
     fn not_acceptable(self, asked: &str) -> String {
-        let types = self.offers().map(|offer| format!("{SDMX}{};version={}", offer.media, offer.version));
+        let types =
+            self.offers().map(|offer| format!("{SDMX}{};version={}", offer.media, offer.version));
         let types = types.collect::<Vec<_>>().join(", ");
         format!("{asked:?} is not on offer; there are {types}")
     }
@@ -480,7 +481,12 @@ mod tests {
         );
         data(Edition::V1, "SDMX-CSV", None, "data+csv;version=1.0.0");
         data(Edition::V2, "csvfilewithlabels", None, "data+csv;version=2.0.0;labels=both");
-        data(Edition::V1, "application/vnd.sdmx.data+csv;version=1.0.0", None, "data+csv;version=1.0.0");
+        data(
+            Edition::V1,
+            "application/vnd.sdmx.data+csv;version=1.0.0",
+            None,
+            "data+csv;version=1.0.0",
+        );
         data(Edition::V1, "nonsense", None, "406");
         data(Edition::V1, "structure", None, "406");
         assert_eq!(

@@ -12,10 +12,7 @@ use crate::rest::formats::Family;
 use crate::rest::server::Server;
 
 /// Answers what is outside of the entry points: the name of the page, and the response.
-pub(super) async fn answer(
-    server: &Arc<Server>,
-    path: &str,
-) -> (&'static str, Response<Body>) {
+pub(super) async fn answer(server: &Arc<Server>, path: &str) -> (&'static str, Response<Body>) {
     match path {
         "/" | "/sdmx" | "/sdmx/" => ("page", text("text/plain; charset=utf-8", PAGE.to_owned())),
         "/healthz" => ("health", text("text/plain; charset=utf-8", "ok\n".to_owned())),
@@ -28,7 +25,8 @@ pub(super) async fn answer(
             ("metrics", text("text/plain; version=0.0.4; charset=utf-8", counts))
         }
         _ => {
-            let detail = "there is nothing at this path; the entry points are /sdmx/v1 and /sdmx/v2";
+            let detail =
+                "there is nothing at this path; the entry points are /sdmx/v1 and /sdmx/v2";
             let failure = Failure::new(StatusCode::NOT_FOUND, detail);
             ("other", failure.response(Family::Text))
         }
@@ -39,7 +37,10 @@ pub(super) async fn answer(
 async fn ready(server: &Arc<Server>) -> Response<Body> {
     let reader = Arc::clone(server);
     let read = spawn_blocking(move || {
-        reader.database.snapshot().map_err(|error| reader.report(&Failure::internal(&error.to_string())))
+        reader
+            .database
+            .snapshot()
+            .map_err(|error| reader.report(&Failure::internal(&error.to_string())))
     });
     if let Ok(Ok(_)) = read.await {
         return text("text/plain; charset=utf-8", "ready\n".to_owned());

@@ -1,6 +1,7 @@
 //! The server, from its first connection to its last.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
@@ -25,7 +26,7 @@ pub async fn serve(
     listener: TcpListener,
     database: Database,
     options: RestOptions,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> Result<()> {
     let address = listener.local_addr().map_or_else(|_| "a socket".to_owned(), shown);
     let grace = options.grace;
@@ -34,24 +35,26 @@ pub async fn serve(
     let server = Arc::new(Server::new(database, options));
     let router = Router::new().fallback(handle).with_state(server);
     let service = router.into_make_service_with_connect_info::<Turns>();
-    let mut told = stop.clone();
-    // Whoever drops the sender has no other way left to stop the server.
-    let stopped = async move { drop(told.wait_for(|stop| *stop).await) };
-    let serving = axum::serve(gate, service).with_graceful_shutdown(stopped);
-    let mut serving = std::pin::pin!(serving.into_future());
+    let serving = axum::serve(gate, service).with_graceful_shutdown(told(stop.clone()));
+    let mut serving = pin!(serving.into_future());
     let ended = tokio::select! {
         ended = &mut serving => Some(ended),
-        _ = stop.wait_for(|stop| *stop) => timeout(grace, &mut serving).await.ok(),
+        () = told(stop) => timeout(grace, &mut serving).await.ok(),
     };
     let ended = match ended {
         Some(ended) => ended,
         None => {
-            // Nobody listens if there is no connection left.
-            drop(abandon.send(true));
+            abandon.send_replace(true);
             serving.await
         }
     };
     ended.map_err(|error| Error::io("serve", address, error))
+}
+
+/// Waits until the server is told to stop. Whoever drops the sender tells it too: there is no other
+/// way left.
+async fn told(mut stop: watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 fn shown(address: SocketAddr) -> String {

@@ -8,9 +8,7 @@ use crate::rest::answer::{Context, in_words, last_change};
 use crate::rest::failure::Failure;
 use crate::rest::nearest::nearest;
 use crate::rest::outlet::{Outcome, Outlet};
-use crate::sdmx::structure::{
-    Selected, left_out, select, select_schema, write_structures,
-};
+use crate::sdmx::structure::{Selected, left_out, select, select_schema, write_structures};
 
 /// Answers a request for structures.
 ///
@@ -82,9 +80,10 @@ fn send(
 
 /// No artefact matches: names the nearest of the same class.
 fn not_found(context: &Context<'_>, query: &StructureQuery) -> Failure {
-    let of_class = context.snapshot.artefacts().iter().filter(|artefact| {
-        query.classes.is_empty() || query.classes.contains(&artefact.class())
-    });
+    let of_class =
+        context.snapshot.artefacts().iter().filter(|artefact| {
+            query.classes.is_empty() || query.classes.contains(&artefact.class())
+        });
     let known: Vec<_> = of_class.map(|artefact| &artefact.identity().id).collect();
     let near = query.ids.iter().find_map(|id| {
         let near = nearest(id, known.iter().map(|known| known.id.as_str()))?;
