@@ -1,7 +1,7 @@
 //! The command line: commands, progress, exit codes.
 //!
 //! Read in this order: `arguments` (what may be typed), `exit` (what the shell is told), `progress`,
-//! then one file a command: `load`, `sql`, `export`, `info`, `check`, `demo`.
+//! then one file a command: `load`, `sql`, `export`, `info`, `check`, `demo`, `serve`.
 //!
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
 
@@ -13,6 +13,7 @@ mod export;
 mod info;
 mod load;
 mod progress;
+mod serve;
 mod sql;
 mod words;
 
@@ -50,6 +51,7 @@ fn run(command: &Command) -> Result<ExitCode> {
         Command::Info(info) => info::run(info),
         Command::Check(check) => check::run(check),
         Command::Export(export) => export::run(export),
+        Command::Serve(serve) => serve::run(serve),
     }
 }
 

@@ -147,6 +147,15 @@ impl Session {
         });
     }
 
+    /// The tables that the next statement sees.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the newest commits.
+    pub fn catalogue(&self) -> Result<Arc<Catalogue>> {
+        Ok(Arc::clone(&self.ready()?.catalogue))
+    }
+
     /// Keeps the snapshot of this moment for all statements until [`Session::unpin`].
     ///
     /// # Errors
