@@ -19,7 +19,7 @@ pub fn engine(database: Database, options: EngineOptions) -> Result<Arc<Engine>>
     let front = Front {
         functions: all,
         table_functions: vec![("generate_series".to_owned(), Arc::new(Series))],
-        schemas: catalog::schemas(),
+        schemas: catalog::schemas(&Arc::default()),
     };
     Engine::with_front(database, options, front)
 }

@@ -50,7 +50,8 @@ pub(crate) fn build(description: &Description, database: &str) -> Built {
     };
     builder.databases(database);
     let namespaces = builder.namespaces(description);
-    let namespace = |table: &TableDescription| namespaces.get(&table.schema).copied().unwrap_or(PUBLIC);
+    let namespace =
+        |table: &TableDescription| namespaces.get(&table.schema).copied().unwrap_or(PUBLIC);
     for table in &description.tables {
         let oid = builder.numbers.give("class", &table.schema, &table.name);
         builder.tables.insert((table.schema.clone(), table.name.clone()), oid);
@@ -113,13 +114,30 @@ impl Builder {
             self.push(
                 "pg_database",
                 &[
-                    "oid", "datname", "datdba", "encoding", "datlocprovider", "datistemplate",
-                    "datallowconn", "datconnlimit", "dattablespace", "datcollate", "datctype",
+                    "oid",
+                    "datname",
+                    "datdba",
+                    "encoding",
+                    "datlocprovider",
+                    "datistemplate",
+                    "datallowconn",
+                    "datconnlimit",
+                    "dattablespace",
+                    "datcollate",
+                    "datctype",
                 ],
                 vec![
-                    Value::from(oid), name.into(), OWNER.into(), Value::Int(6), "c".into(),
-                    is_template.into(), allows.into(), Value::Int(-1), Value::Int(1_663),
-                    "C.UTF-8".into(), "C.UTF-8".into(),
+                    Value::from(oid),
+                    name.into(),
+                    OWNER.into(),
+                    Value::Int(6),
+                    "c".into(),
+                    is_template.into(),
+                    allows.into(),
+                    Value::Int(-1),
+                    Value::Int(1_663),
+                    "C.UTF-8".into(),
+                    "C.UTF-8".into(),
                 ],
             );
         }
@@ -182,9 +200,27 @@ impl Builder {
         self.row_type(&class);
         if !is_table {
             let rule = self.numbers.give("rule", &table.schema, &table.name);
-            let columns = ["oid", "rulename", "ev_class", "ev_type", "ev_enabled", "is_instead", "ev_qual", "ev_action"];
+            let columns = [
+                "oid",
+                "rulename",
+                "ev_class",
+                "ev_type",
+                "ev_enabled",
+                "is_instead",
+                "ev_qual",
+                "ev_action",
+            ];
             let action = Value::text(table.definition.as_deref().unwrap_or_default());
-            let row = vec![rule.into(), "_RETURN".into(), oid.into(), "1".into(), "O".into(), true.into(), "<>".into(), action];
+            let row = vec![
+                rule.into(),
+                "_RETURN".into(),
+                oid.into(),
+                "1".into(),
+                "O".into(),
+                true.into(),
+                "<>".into(),
+                action,
+            ];
             self.push("pg_rewrite", &columns, row);
         }
         if let Some(comment) = &table.comment {
@@ -206,22 +242,50 @@ impl Builder {
         let pages = class.rows.map_or(0, |rows| (rows * ROW_BYTES).div_ceil(PAGE_BYTES));
         #[expect(clippy::cast_precision_loss, reason = "PostgreSQL keeps it as a float4")]
         let tuples = Value::Float(class.rows.map_or(-1.0, |rows| rows as f64));
-        let pages = Value::Int(i64::try_from(pages.min(u64::from(i32::MAX.unsigned_abs()))).unwrap_or(0));
+        let pages =
+            Value::Int(i64::try_from(pages.min(u64::from(i32::MAX.unsigned_abs()))).unwrap_or(0));
         let file = if class.access == 0 { 0 } else { class.oid };
         self.push(
             "pg_class",
             &[
-                "oid", "relname", "relnamespace", "reltype", "relowner", "relam", "relfilenode",
-                "relpages", "reltuples", "relallvisible", "relhasindex", "relpersistence",
-                "relkind", "relnatts", "relhasrules", "relhastriggers", "relispopulated",
-                "relreplident", "relacl",
+                "oid",
+                "relname",
+                "relnamespace",
+                "reltype",
+                "relowner",
+                "relam",
+                "relfilenode",
+                "relpages",
+                "reltuples",
+                "relallvisible",
+                "relhasindex",
+                "relpersistence",
+                "relkind",
+                "relnatts",
+                "relhasrules",
+                "relhastriggers",
+                "relispopulated",
+                "relreplident",
+                "relacl",
             ],
             vec![
-                class.oid.into(), class.name.into(), class.namespace.into(),
-                class.row_type.into(), OWNER.into(), class.access.into(), file.into(),
-                pages.clone(), tuples, pages, class.has_index.into(), "p".into(),
-                class.kind.into(), number(class.columns), class.has_rules.into(),
-                class.has_triggers.into(), true.into(),
+                class.oid.into(),
+                class.name.into(),
+                class.namespace.into(),
+                class.row_type.into(),
+                OWNER.into(),
+                class.access.into(),
+                file.into(),
+                pages.clone(),
+                tuples,
+                pages,
+                class.has_index.into(),
+                "p".into(),
+                class.kind.into(),
+                number(class.columns),
+                class.has_rules.into(),
+                class.has_triggers.into(),
+                true.into(),
                 if class.kind == "i" { "n" } else { "d" }.into(),
                 if class.kind == "i" {
                     Value::Null
@@ -241,15 +305,42 @@ impl Builder {
         self.push(
             "pg_type",
             &[
-                "oid", "typname", "typnamespace", "typowner", "typlen", "typtype", "typcategory",
-                "typisdefined", "typdelim", "typrelid", "typinput", "typoutput", "typreceive",
-                "typsend", "typalign", "typstorage", "typtypmod",
+                "oid",
+                "typname",
+                "typnamespace",
+                "typowner",
+                "typlen",
+                "typtype",
+                "typcategory",
+                "typisdefined",
+                "typdelim",
+                "typrelid",
+                "typinput",
+                "typoutput",
+                "typreceive",
+                "typsend",
+                "typalign",
+                "typstorage",
+                "typtypmod",
             ],
             vec![
-                class.row_type.into(), class.name.into(), class.namespace.into(), OWNER.into(),
-                Value::Int(-1), "c".into(), "C".into(), true.into(), ",".into(),
-                class.oid.into(), io("record_in"), io("record_out"), io("record_recv"),
-                io("record_send"), "d".into(), "x".into(), Value::Int(-1),
+                class.row_type.into(),
+                class.name.into(),
+                class.namespace.into(),
+                OWNER.into(),
+                Value::Int(-1),
+                "c".into(),
+                "C".into(),
+                true.into(),
+                ",".into(),
+                class.oid.into(),
+                io("record_in"),
+                io("record_out"),
+                io("record_recv"),
+                io("record_send"),
+                "d".into(),
+                "x".into(),
+                Value::Int(-1),
             ],
         );
     }
@@ -267,15 +358,37 @@ impl Builder {
         self.push(
             "pg_attribute",
             &[
-                "attrelid", "attname", "atttypid", "attstattarget", "attlen", "attnum",
-                "attndims", "attcacheoff", "atttypmod", "attbyval", "attalign", "attstorage",
-                "attnotnull", "attislocal", "attcollation",
+                "attrelid",
+                "attname",
+                "atttypid",
+                "attstattarget",
+                "attlen",
+                "attnum",
+                "attndims",
+                "attcacheoff",
+                "atttypmod",
+                "attbyval",
+                "attalign",
+                "attstorage",
+                "attnotnull",
+                "attislocal",
+                "attcollation",
             ],
             vec![
-                relation.into(), name.into(), ty.into(), Value::Int(-1), Value::Int(known.length),
-                number(place), i32::from(known.category == 'A').into(), Value::Int(-1),
-                modifier.into(), known.by_value.into(), Value::text(&known.align),
-                Value::text(&known.storage), (!is_nullable).into(), true.into(),
+                relation.into(),
+                name.into(),
+                ty.into(),
+                Value::Int(-1),
+                Value::Int(known.length),
+                number(place),
+                i32::from(known.category == 'A').into(),
+                Value::Int(-1),
+                modifier.into(),
+                known.by_value.into(),
+                Value::text(&known.align),
+                Value::text(&known.storage),
+                (!is_nullable).into(),
+                true.into(),
                 known.collation.into(),
             ],
         );
@@ -309,14 +422,35 @@ impl Builder {
         self.push(
             "pg_index",
             &[
-                "indexrelid", "indrelid", "indnatts", "indnkeyatts", "indisunique",
-                "indisprimary", "indimmediate", "indisvalid", "indisready", "indislive",
-                "indkey", "indcollation", "indclass", "indoption",
+                "indexrelid",
+                "indrelid",
+                "indnatts",
+                "indnkeyatts",
+                "indisunique",
+                "indisprimary",
+                "indimmediate",
+                "indisvalid",
+                "indisready",
+                "indislive",
+                "indkey",
+                "indcollation",
+                "indclass",
+                "indoption",
             ],
             vec![
-                index.into(), oid.into(), number(columns.len()), number(columns.len()),
-                true.into(), true.into(), true.into(), true.into(), true.into(), true.into(),
-                keys.clone(), each(DEFAULT_COLLATION.into()), each(Value::Int(TEXT_OPS)),
+                index.into(),
+                oid.into(),
+                number(columns.len()),
+                number(columns.len()),
+                true.into(),
+                true.into(),
+                true.into(),
+                true.into(),
+                true.into(),
+                true.into(),
+                keys.clone(),
+                each(DEFAULT_COLLATION.into()),
+                each(Value::Int(TEXT_OPS)),
                 each(Value::Int(0)),
             ],
         );
@@ -345,15 +479,43 @@ impl Builder {
         self.push(
             "pg_constraint",
             &[
-                "oid", "conname", "connamespace", "contype", "convalidated", "conrelid",
-                "conindid", "confrelid", "confupdtype", "confdeltype", "confmatchtype",
-                "conislocal", "connoinherit", "conkey", "confkey", "conpfeqop", "conppeqop",
+                "oid",
+                "conname",
+                "connamespace",
+                "contype",
+                "convalidated",
+                "conrelid",
+                "conindid",
+                "confrelid",
+                "confupdtype",
+                "confdeltype",
+                "confmatchtype",
+                "conislocal",
+                "connoinherit",
+                "conkey",
+                "confkey",
+                "conpfeqop",
+                "conppeqop",
                 "conffeqop",
             ],
             vec![
-                oid.into(), name.into(), namespace.into(), kind.into(), true.into(),
-                table.into(), index.into(), foreign.into(), rule("a"), rule("a"), rule("s"),
-                true.into(), true.into(), columns, foreign_columns, equal.clone(), equal.clone(),
+                oid.into(),
+                name.into(),
+                namespace.into(),
+                kind.into(),
+                true.into(),
+                table.into(),
+                index.into(),
+                foreign.into(),
+                rule("a"),
+                rule("a"),
+                rule("s"),
+                true.into(),
+                true.into(),
+                columns,
+                foreign_columns,
+                equal.clone(),
+                equal.clone(),
                 equal,
             ],
         );

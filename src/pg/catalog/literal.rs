@@ -130,9 +130,9 @@ fn moment(text: &str) -> Option<i64> {
         return Some(found.timestamp_micros());
     }
     let plain = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f");
-    let plain = plain.ok().or_else(|| {
-        NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0)
-    });
+    let plain = plain
+        .ok()
+        .or_else(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0));
     Some(plain?.and_utc().timestamp_micros())
 }
 
@@ -190,8 +190,9 @@ pub(crate) fn write(world: &World, ty: &Type, value: &Value) -> String {
             if matches!(ty.oid, INT2VECTOR | OIDVECTOR) {
                 return parts.flatten().collect::<Vec<_>>().join(" ");
             }
-            let parts: Vec<String> =
-                parts.map(|part| part.map_or("NULL".to_owned(), |part| array_part(&part))).collect();
+            let parts: Vec<String> = parts
+                .map(|part| part.map_or("NULL".to_owned(), |part| array_part(&part)))
+                .collect();
             format!("{{{}}}", parts.join(","))
         }
         Value::Row(values) => {
@@ -260,12 +261,16 @@ mod tests {
     fn splits_arrays_as_postgres_writes_them() {
         let check = |text: &str, expected: Option<&[Option<&str>]>| {
             let found = split_array(text);
-            let found = found.as_ref().map(|parts| parts.iter().map(Option::as_deref).collect::<Vec<_>>());
+            let found =
+                found.as_ref().map(|parts| parts.iter().map(Option::as_deref).collect::<Vec<_>>());
             assert_eq!(found.as_deref(), expected, "{text}");
         };
         check("{}", Some(&[]));
         check("{r,p,\"\"}", Some(&[Some("r"), Some("p"), Some("")]));
-        check("{a, NULL ,\"NULL\",\"x,\\\"y\"}", Some(&[Some("a"), None, Some("NULL"), Some("x,\"y")]));
+        check(
+            "{a, NULL ,\"NULL\",\"x,\\\"y\"}",
+            Some(&[Some("a"), None, Some("NULL"), Some("x,\"y")]),
+        );
         check("{{1},{2}}", None);
         check("r,p", None);
         check("{\"a}", None);

@@ -17,8 +17,8 @@ use crate::pg::catalog::literal::write;
 use crate::pg::catalog::relation::Column;
 use crate::pg::catalog::statics::statics;
 use crate::pg::catalog::types::{
-    BOOL, DATE, FLOAT4, FLOAT8, INT2, INT4, INT8, Kind, OID, TIMESTAMP, Type, UNKNOWN, VARCHAR, XID,
-    is_registered,
+    BOOL, DATE, FLOAT4, FLOAT8, INT2, INT4, INT8, Kind, OID, TIMESTAMP, Type, UNKNOWN, VARCHAR,
+    XID, is_registered,
 };
 use crate::pg::catalog::value::Value;
 use crate::pg::catalog::world::World;
@@ -98,12 +98,8 @@ fn array(world: &World, ty: &Type, values: &[&Value]) -> Result<ArrayRef> {
     let all = || values.iter().copied();
     Ok(match data_type(ty) {
         DataType::Boolean => Arc::new(all().map(Value::as_bool).collect::<BooleanArray>()),
-        DataType::Int16 => {
-            Arc::new(all().map(|v| int(v)?.try_into().ok()).collect::<Int16Array>())
-        }
-        DataType::Int32 => {
-            Arc::new(all().map(|v| int(v)?.try_into().ok()).collect::<Int32Array>())
-        }
+        DataType::Int16 => Arc::new(all().map(|v| int(v)?.try_into().ok()).collect::<Int16Array>()),
+        DataType::Int32 => Arc::new(all().map(|v| int(v)?.try_into().ok()).collect::<Int32Array>()),
         DataType::Int64 => Arc::new(all().map(int).collect::<Int64Array>()),
         DataType::UInt32 => Arc::new(all().map(Value::as_oid).collect::<UInt32Array>()),
         #[expect(clippy::cast_possible_truncation, reason = "a float4 is one")]
@@ -123,8 +119,10 @@ fn array(world: &World, ty: &Type, values: &[&Value]) -> Result<ArrayRef> {
             let element = Type::of(statics().types.element(ty.oid).unwrap_or(UNKNOWN));
             let lists = || values.iter().map(|value| value.as_array());
             let flat: Vec<&Value> = lists().flatten().flatten().collect();
-            let offsets = OffsetBuffer::from_lengths(lists().map(|list| list.map_or(0, <[Value]>::len)));
-            let nulls: NullBuffer = lists().map(|list| list.is_some()).collect::<Vec<bool>>().into();
+            let offsets =
+                OffsetBuffer::from_lengths(lists().map(|list| list.map_or(0, <[Value]>::len)));
+            let nulls: NullBuffer =
+                lists().map(|list| list.is_some()).collect::<Vec<bool>>().into();
             let flat = array(world, &element, &flat)?;
             let list = ListArray::try_new(item, offsets, flat, Some(nulls));
             Arc::new(list.map_err(|error| bug(&error))?)

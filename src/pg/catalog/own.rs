@@ -48,8 +48,19 @@ fn settings(shape: &Shape, session: &SessionInfo) -> Vec<Vec<Value>> {
 
 fn activity(shape: &Shape, session: &SessionInfo) -> Vec<Value> {
     let names = [
-        "pid", "datname", "usesysid", "usename", "application_name", "client_addr", "client_port",
-        "backend_start", "xact_start", "query_start", "state_change", "state", "backend_type",
+        "pid",
+        "datname",
+        "usesysid",
+        "usename",
+        "application_name",
+        "client_addr",
+        "client_port",
+        "backend_start",
+        "xact_start",
+        "query_start",
+        "state_change",
+        "state",
+        "backend_type",
         "query",
     ];
     let moment = Value::Moment(session.statement_start);

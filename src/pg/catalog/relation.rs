@@ -77,9 +77,7 @@ impl Relation {
     pub(crate) fn value(&self, row: u32, column: usize) -> Value {
         match self.data.get(column) {
             Some(Data::Same(value)) => value.clone(),
-            Some(Data::Each(values)) => {
-                values.get(row as usize).cloned().unwrap_or(Value::Null)
-            }
+            Some(Data::Each(values)) => values.get(row as usize).cloned().unwrap_or(Value::Null),
             None => Value::Null,
         }
     }

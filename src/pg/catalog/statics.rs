@@ -36,8 +36,7 @@ impl Shape {
         let nothing = |(column, nullable): (&Column, &bool)| {
             if *nullable { Value::Null } else { nothing(&column.ty) }
         };
-        let mut row: Vec<Value> =
-            self.columns.iter().zip(&self.is_nullable).map(nothing).collect();
+        let mut row: Vec<Value> = self.columns.iter().zip(&self.is_nullable).map(nothing).collect();
         for (position, value) in positions.iter().zip(values) {
             if let Some(cell) = row.get_mut(*position) {
                 *cell = value;
@@ -86,6 +85,8 @@ pub(crate) struct Statics {
     pub(crate) shapes: HashMap<(&'static str, String), Shape>,
     /// The functions by name.
     pub(crate) functions: HashMap<String, Vec<Function>>,
+    /// Where a function is by its number: its name, and its place among those of the name.
+    places: HashMap<u32, (String, usize)>,
     /// The number of `information_schema`.
     pub(crate) information_schema: u32,
 }
@@ -95,6 +96,12 @@ impl Statics {
     pub(crate) fn shape(&self, schema: &str, name: &str) -> Option<&Shape> {
         let schema = known_schema(schema)?;
         self.shapes.get(&(schema, name.to_owned()))
+    }
+
+    /// The function of a number.
+    pub(crate) fn function(&self, oid: u32) -> Option<&Function> {
+        let (name, place) = self.places.get(&oid)?;
+        self.functions.get(name)?.get(*place)
     }
 
     /// The exported rows of a relation of `pg_catalog`.
@@ -119,11 +126,16 @@ pub(crate) fn statics() -> &'static Statics {
     STATICS.get_or_init(|| {
         let types = Types::new(archive());
         let namespaces = archive().rows("pg_namespace").iter();
-        let named = |row: &Vec<Option<String>>| (text(row, 1) == "information_schema").then(|| number(row, 0));
+        let named = |row: &Vec<Option<String>>| {
+            (text(row, 1) == "information_schema").then(|| number(row, 0))
+        };
         let information_schema = namespaces.filter_map(named).next().unwrap_or(0);
         let shapes = shapes(information_schema);
         let functions = functions();
-        Statics { types, shapes, functions, information_schema }
+        let places = functions.iter().flat_map(|(name, all)| {
+            all.iter().enumerate().map(|(place, found)| (found.oid, (name.clone(), place)))
+        });
+        Statics { types, shapes, places: places.collect(), functions, information_schema }
     })
 }
 
@@ -208,4 +220,3 @@ fn functions() -> HashMap<String, Vec<Function>> {
 fn unquoted(part: &str) -> String {
     part.trim_matches('"').to_owned()
 }
-

@@ -284,7 +284,8 @@ impl Types {
 
     fn wider(&self, a: u32, b: u32) -> u32 {
         let preferred = |oid: u32| self.get(oid).is_some_and(|known| known.is_preferred);
-        if preferred(a) || !self.coerces(a, b) { a } else { b }
+        let is_wider = self.coerces(a, b) && !self.coerces(b, a);
+        if preferred(a) || !is_wider { a } else { b }
     }
 }
 

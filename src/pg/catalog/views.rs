@@ -41,9 +41,7 @@ pub(crate) fn rows(
     });
     let sources: Vec<_> = sources.collect();
     let cell = |row: &Vec<Value>, source: &Option<(usize, &Type, &Type)>| match source {
-        Some((place, from, to)) => {
-            cast(world, row.get(*place).unwrap_or(&Value::Null), from, to)
-        }
+        Some((place, from, to)) => cast(world, row.get(*place).unwrap_or(&Value::Null), from, to),
         None => Ok(Value::Null),
     };
     let row = |row: &Vec<Value>| sources.iter().map(|source| cell(row, source)).collect();

@@ -138,6 +138,16 @@ impl World {
         self.in_schema("pg_class", "relname", "relnamespace", schema, name)
     }
 
+    /// The number of a table's column.
+    pub(crate) fn attribute(&self, table: u32, column: &str) -> Option<i16> {
+        let attributes = self.own("pg_attribute");
+        let position = |name: &str| attributes.position(name);
+        let (of, name, number) = (position("attrelid")?, position("attname")?, position("attnum")?);
+        let rows = attributes.find(of, &table.into()).iter();
+        let mut rows = rows.filter(|row| attributes.value(**row, name).as_text() == Some(column));
+        attributes.value(*rows.next()?, number).as_int()?.try_into().ok()
+    }
+
     /// The number of what has this name in a schema; without one, of what is seen without one.
     fn in_schema(
         &self,
@@ -156,7 +166,9 @@ impl World {
             }
             None => {
                 let system = found.iter().find(|oid| of(**oid) == Some(11)).copied();
-                system.or_else(|| found.into_iter().find(|oid| self.is_visible(relation, *oid, namespace)))
+                system.or_else(|| {
+                    found.into_iter().find(|oid| self.is_visible(relation, *oid, namespace))
+                })
             }
         }
     }
@@ -201,7 +213,10 @@ impl World {
                 match oid {
                     REGCLASS => ("table", self.class(schema, &name)),
                     REGNAMESPACE => ("schema", self.namespace(&name)),
-                    REGROLE => ("role", self.find("pg_authid", "rolname", &Value::text(&name)).first().copied()),
+                    REGROLE => (
+                        "role",
+                        self.find("pg_authid", "rolname", &Value::text(&name)).first().copied(),
+                    ),
                     _ => (
                         "function",
                         self.in_schema("pg_proc", "proname", "pronamespace", schema, &name),

@@ -76,6 +76,11 @@ impl Catalogue {
         &self.directory
     }
 
+    /// The language of names.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
     /// The schemas, in order.
     pub fn schema_names(&self) -> Vec<String> {
         let mut all: Vec<String> =

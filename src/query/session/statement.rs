@@ -147,7 +147,7 @@ impl Session {
         });
     }
 
-    /// The tables that the next statement sees.
+    /// What its statements see of the database at this moment.
     ///
     /// # Errors
     ///

@@ -16,7 +16,9 @@ pub(super) fn find(name: &str) -> Option<Body> {
         "array_lower" => lower,
         "array_length" => length,
         "cardinality" => |_, arguments| Ok(number(values(arguments).len())),
-        "array_ndims" => |_, arguments| Ok(if values(arguments).is_empty() { Value::Null } else { Value::Int(1) }),
+        "array_ndims" => |_, arguments| {
+            Ok(if values(arguments).is_empty() { Value::Null } else { Value::Int(1) })
+        },
         "array_remove" => |_, arguments| {
             let gone = at(arguments, 1);
             Ok(Value::array(values(arguments).iter().filter(|value| *value != gone).cloned()))

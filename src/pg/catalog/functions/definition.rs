@@ -12,9 +12,9 @@ pub(super) fn find(name: &str) -> Option<Body> {
     Some(match name {
         // What PostgreSQL keeps as a tree is kept here as its text.
         "pg_get_expr" => |_, arguments| Ok(at(arguments, 0).clone()),
-        "pg_get_constraintdef" => |called, arguments| {
-            Ok(Value::maybe(constraint(called.world, oid_at(arguments, 0))))
-        },
+        "pg_get_constraintdef" => {
+            |called, arguments| Ok(Value::maybe(constraint(called.world, oid_at(arguments, 0))))
+        }
         "pg_get_indexdef" => index,
         "pg_get_viewdef" => view,
         "pg_get_ruledef" => |called, arguments| {
@@ -27,9 +27,14 @@ pub(super) fn find(name: &str) -> Option<Body> {
                 "CREATE RULE \"_RETURN\" AS\n    ON SELECT TO {table} DO INSTEAD {action};"
             )))
         },
-        "pg_get_triggerdef" | "pg_get_statisticsobjdef" | "pg_get_statisticsobjdef_columns"
-        | "pg_get_statisticsobjdef_expressions" | "pg_get_partkeydef" | "pg_get_partition_constraintdef"
-        | "pg_get_serial_sequence" | "pg_get_function_arg_default" => |_, _| Ok(Value::Null),
+        "pg_get_triggerdef"
+        | "pg_get_statisticsobjdef"
+        | "pg_get_statisticsobjdef_columns"
+        | "pg_get_statisticsobjdef_expressions"
+        | "pg_get_partkeydef"
+        | "pg_get_partition_constraintdef"
+        | "pg_get_serial_sequence"
+        | "pg_get_function_arg_default" => |_, _| Ok(Value::Null),
         "pg_get_functiondef" => |called, arguments| {
             let Some(function) = function(oid_at(arguments, 0)) else { return Ok(Value::Null) };
             Ok(Value::text(function_definition(called.world, function)))
@@ -135,16 +140,15 @@ fn view(called: &Called<'_>, arguments: &[Value]) -> Result<Value> {
 }
 
 fn function(oid: u32) -> Option<&'static Function> {
-    statics().functions.values().flatten().find(|function| function.oid == oid)
+    statics().function(oid)
 }
 
 /// What a function returns, as SQL.
 fn result(world: &World, function: &Function) -> String {
     if function.arguments.iter().any(|(mode, ..)| *mode == 't') {
         let columns = function.arguments.iter().filter(|(mode, ..)| *mode == 't');
-        let columns = columns.map(|(_, name, ty)| {
-            format!("{} {}", quote_name(name), world.format_type(*ty, -1))
-        });
+        let columns = columns
+            .map(|(_, name, ty)| format!("{} {}", quote_name(name), world.format_type(*ty, -1)));
         return format!("TABLE({})", columns.collect::<Vec<_>>().join(", "));
     }
     let set = if function.returns_set { "SETOF " } else { "" };
@@ -154,7 +158,8 @@ fn result(world: &World, function: &Function) -> String {
 /// The arguments of a function, as SQL.
 fn signature(world: &World, function: &Function, with_defaults: bool) -> String {
     let defaults = world.look_up("pg_proc", function.oid, "proargdefaults");
-    let defaults: Vec<&str> = defaults.as_text().map(|all| all.split(", ").collect()).unwrap_or_default();
+    let defaults: Vec<&str> =
+        defaults.as_text().map(|all| all.split(", ").collect()).unwrap_or_default();
     let inputs = function.parameters.len();
     let mut input = 0;
     let mut parts = Vec::new();

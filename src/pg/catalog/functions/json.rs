@@ -13,7 +13,8 @@ pub(super) fn find(name: &str) -> Option<Body> {
         "json_build_object" | "jsonb_build_object" => build_object,
         "json_build_array" | "jsonb_build_array" => |called, arguments| {
             let parts = arguments.iter().enumerate();
-            let parts = parts.map(|(place, value)| write(called.world, called.types.get(place), value));
+            let parts =
+                parts.map(|(place, value)| write(called.world, called.types.get(place), value));
             Ok(Value::text(format!("[{}]", parts.collect::<Vec<_>>().join(", "))))
         },
         "to_json" | "to_jsonb" | "row_to_json" => |called, arguments| {

@@ -49,6 +49,17 @@ pub(crate) fn find(name: &str) -> Option<Body> {
         .or_else(|| server::find(name))
 }
 
+/// Whether a function asks the catalogue, the session or the server, and not its arguments alone.
+pub(crate) fn is_of_catalogue(name: &str) -> bool {
+    let is_clock = matches!(name, "now" | "clock_timestamp" | "statement_timestamp" | "age");
+    let found = names::find(name)
+        .or_else(|| definition::find(name))
+        .or_else(|| rights::find(name))
+        .or_else(|| session::find(name))
+        .or_else(|| server::find(name));
+    found.is_some() && !is_clock && name != "pg_typeof"
+}
+
 /// The argument at a place, NULL behind the last.
 fn at(arguments: &[Value], place: usize) -> &Value {
     arguments.get(place).unwrap_or(&Value::Null)

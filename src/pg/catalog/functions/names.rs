@@ -44,49 +44,51 @@ pub(super) fn find(name: &str) -> Option<Body> {
         "getdatabaseencoding" | "pg_client_encoding" => |_, _| Ok(Value::text("UTF8")),
         "to_regclass" => |called, arguments| Ok(named(called, REGCLASS, arguments)),
         "to_regtype" => |called, arguments| Ok(named(called, REGTYPE, arguments)),
-        "to_regproc" | "to_regprocedure" => |called, arguments| Ok(named(called, REGPROC, arguments)),
+        "to_regproc" | "to_regprocedure" => {
+            |called, arguments| Ok(named(called, REGPROC, arguments))
+        }
         "to_regnamespace" => |called, arguments| Ok(named(called, REGNAMESPACE, arguments)),
         "to_regrole" => |called, arguments| Ok(named(called, REGROLE, arguments)),
         "pg_typeof" => |called, _| Ok(called.types.first().map_or(Value::Null, |ty| ty.oid.into())),
-        "pg_table_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_class", "relnamespace", arguments))
-        },
-        "pg_type_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_type", "typnamespace", arguments))
-        },
-        "pg_function_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_proc", "pronamespace", arguments))
-        },
-        "pg_operator_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_operator", "oprnamespace", arguments))
-        },
-        "pg_collation_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_collation", "collnamespace", arguments))
-        },
-        "pg_opclass_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_opclass", "opcnamespace", arguments))
-        },
-        "pg_opfamily_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_opfamily", "opfnamespace", arguments))
-        },
-        "pg_conversion_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_conversion", "connamespace", arguments))
-        },
-        "pg_ts_config_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_ts_config", "cfgnamespace", arguments))
-        },
-        "pg_ts_dict_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_ts_dict", "dictnamespace", arguments))
-        },
-        "pg_ts_parser_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_ts_parser", "prsnamespace", arguments))
-        },
-        "pg_ts_template_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_ts_template", "tmplnamespace", arguments))
-        },
-        "pg_statistics_obj_is_visible" => |called, arguments| {
-            Ok(visible(called, "pg_statistic_ext", "stxnamespace", arguments))
-        },
+        "pg_table_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_class", "relnamespace", arguments))
+        }
+        "pg_type_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_type", "typnamespace", arguments))
+        }
+        "pg_function_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_proc", "pronamespace", arguments))
+        }
+        "pg_operator_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_operator", "oprnamespace", arguments))
+        }
+        "pg_collation_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_collation", "collnamespace", arguments))
+        }
+        "pg_opclass_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_opclass", "opcnamespace", arguments))
+        }
+        "pg_opfamily_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_opfamily", "opfnamespace", arguments))
+        }
+        "pg_conversion_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_conversion", "connamespace", arguments))
+        }
+        "pg_ts_config_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_ts_config", "cfgnamespace", arguments))
+        }
+        "pg_ts_dict_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_ts_dict", "dictnamespace", arguments))
+        }
+        "pg_ts_parser_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_ts_parser", "prsnamespace", arguments))
+        }
+        "pg_ts_template_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_ts_template", "tmplnamespace", arguments))
+        }
+        "pg_statistics_obj_is_visible" => {
+            |called, arguments| Ok(visible(called, "pg_statistic_ext", "stxnamespace", arguments))
+        }
         "_pg_truetypid" | "_pg_truetypmod" => |_, arguments| Ok(at(arguments, 0).clone()),
         _ => return None,
     })

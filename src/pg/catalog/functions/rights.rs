@@ -6,10 +6,17 @@ use crate::pg::catalog::value::Value;
 
 pub(super) fn find(name: &str) -> Option<Body> {
     Some(match name {
-        "has_table_privilege" | "has_any_column_privilege" | "has_column_privilege"
-        | "has_database_privilege" | "has_function_privilege" | "has_schema_privilege"
-        | "has_language_privilege" | "has_type_privilege" | "has_tablespace_privilege"
-        | "has_sequence_privilege" | "has_server_privilege"
+        "has_table_privilege"
+        | "has_any_column_privilege"
+        | "has_column_privilege"
+        | "has_database_privilege"
+        | "has_function_privilege"
+        | "has_schema_privilege"
+        | "has_language_privilege"
+        | "has_type_privilege"
+        | "has_tablespace_privilege"
+        | "has_sequence_privilege"
+        | "has_server_privilege"
         | "has_foreign_data_wrapper_privilege" => may,
         "has_parameter_privilege" => |_, _| Ok(Value::Bool(false)),
         "pg_has_role" => |called, _| Ok(Value::Bool(called.session.is_superuser)),

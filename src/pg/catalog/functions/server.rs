@@ -25,22 +25,32 @@ pub(super) fn find(name: &str) -> Option<Body> {
         "pg_relation_filenode" => |called, arguments| {
             Ok(called.world.look_up("pg_class", oid_at(arguments, 0), "relfilenode"))
         },
-        "pg_relation_is_publishable" | "pg_is_in_recovery" | "pg_is_wal_replay_paused"
-        | "pg_column_is_updatable" | "pg_is_in_backup" => |_, _| Ok(Value::Bool(false)),
+        "pg_relation_is_publishable"
+        | "pg_is_in_recovery"
+        | "pg_is_wal_replay_paused"
+        | "pg_column_is_updatable"
+        | "pg_is_in_backup" => |_, _| Ok(Value::Bool(false)),
         "pg_relation_is_updatable" => |_, _| Ok(Value::Int(0)),
         "txid_current" | "pg_current_xact_id" => |_, _| Ok(Value::Int(1)),
-        "txid_current_if_assigned" | "pg_current_xact_id_if_assigned" | "pg_last_wal_receive_lsn"
-        | "pg_last_wal_replay_lsn" | "pg_last_xact_replay_timestamp" | "pg_sequence_last_value" => {
-            |_, _| Ok(Value::Null)
-        }
+        "txid_current_if_assigned"
+        | "pg_current_xact_id_if_assigned"
+        | "pg_last_wal_receive_lsn"
+        | "pg_last_wal_replay_lsn"
+        | "pg_last_xact_replay_timestamp"
+        | "pg_sequence_last_value" => |_, _| Ok(Value::Null),
         "age" => |_, _| Ok(Value::Int(0)),
         // Nothing here is changed by two at once, so whoever asks has the lock.
-        "pg_try_advisory_lock" | "pg_try_advisory_lock_shared" | "pg_try_advisory_xact_lock"
-        | "pg_advisory_unlock" | "pg_advisory_unlock_shared" => |_, _| Ok(Value::Bool(true)),
-        "pg_advisory_lock" | "pg_advisory_lock_shared" | "pg_advisory_xact_lock"
-        | "pg_advisory_unlock_all" | "pg_notify" | "pg_stat_clear_snapshot" => {
-            |_, _| Ok(Value::text(""))
-        }
+        "pg_try_advisory_lock"
+        | "pg_try_advisory_lock_shared"
+        | "pg_try_advisory_xact_lock"
+        | "pg_advisory_unlock"
+        | "pg_advisory_unlock_shared" => |_, _| Ok(Value::Bool(true)),
+        "pg_advisory_lock"
+        | "pg_advisory_lock_shared"
+        | "pg_advisory_xact_lock"
+        | "pg_advisory_unlock_all"
+        | "pg_notify"
+        | "pg_stat_clear_snapshot" => |_, _| Ok(Value::text("")),
         "pg_listening_channels" | "pg_blocking_pids" => |_, _| Ok(Value::array([])),
         "pg_stat_get_numscans" | "pg_stat_get_live_tuples" | "pg_stat_get_dead_tuples" => {
             |_, _| Ok(Value::Int(0))

@@ -9,11 +9,13 @@ use crate::pg::catalog::value::Value;
 pub(super) fn find(name: &str) -> Option<Body> {
     Some(match name {
         "version" => |_, _| Ok(Value::text(version())),
-        "current_user" | "user" | "current_role" => |called, _| Ok(Value::text(&called.session.user)),
+        "current_user" | "user" | "current_role" => {
+            |called, _| Ok(Value::text(&called.session.user))
+        }
         "session_user" => |called, _| Ok(Value::text(&called.session.session_user)),
-        "current_database" | "current_catalog" => |called, _| {
-            Ok(Value::text(&called.session.database))
-        },
+        "current_database" | "current_catalog" => {
+            |called, _| Ok(Value::text(&called.session.database))
+        }
         "current_schema" => |called, _| Ok(Value::maybe(schemas(called, false).first())),
         "current_schemas" => |called, arguments| {
             let with_system = at(arguments, 0).as_bool() == Some(true);

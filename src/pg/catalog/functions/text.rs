@@ -1,12 +1,12 @@
 //! Texts and numbers.
 
 use crate::error::Result;
+use crate::pg::catalog::functions::pattern::Pattern;
 use crate::pg::catalog::functions::{Body, Called, at, text_at};
 use crate::pg::catalog::literal::write;
 use crate::pg::catalog::plan::Style;
 use crate::pg::catalog::value::Value;
 use crate::pg::catalog::world::quote_name;
-use crate::pg::catalog::functions::pattern::Pattern;
 
 pub(super) fn find(name: &str) -> Option<Body> {
     Some(match name {
@@ -19,9 +19,15 @@ pub(super) fn find(name: &str) -> Option<Body> {
         "substring" | "substr" => substring,
         "left" => left,
         "right" => right,
-        "btrim" => |_, arguments| Ok(Value::text(text_at(arguments, 0).trim_matches(trimmed(arguments)))),
-        "ltrim" => |_, arguments| Ok(Value::text(text_at(arguments, 0).trim_start_matches(trimmed(arguments)))),
-        "rtrim" => |_, arguments| Ok(Value::text(text_at(arguments, 0).trim_end_matches(trimmed(arguments)))),
+        "btrim" => {
+            |_, arguments| Ok(Value::text(text_at(arguments, 0).trim_matches(trimmed(arguments))))
+        }
+        "ltrim" => |_, arguments| {
+            Ok(Value::text(text_at(arguments, 0).trim_start_matches(trimmed(arguments))))
+        },
+        "rtrim" => |_, arguments| {
+            Ok(Value::text(text_at(arguments, 0).trim_end_matches(trimmed(arguments))))
+        },
         "replace" => |_, arguments| {
             let (from, to) = (text_at(arguments, 1), text_at(arguments, 2));
             let text = text_at(arguments, 0);
@@ -32,9 +38,9 @@ pub(super) fn find(name: &str) -> Option<Body> {
             let place = text.find(part).map_or(0, |at| text[..at].chars().count() + 1);
             Ok(Value::Int(i64::try_from(place).unwrap_or(0)))
         },
-        "starts_with" => |_, arguments| {
-            Ok(Value::Bool(text_at(arguments, 0).starts_with(text_at(arguments, 1))))
-        },
+        "starts_with" => {
+            |_, arguments| Ok(Value::Bool(text_at(arguments, 0).starts_with(text_at(arguments, 1))))
+        }
         "split_part" => split_part,
         "concat" => |called, arguments| Ok(Value::text(written(called, arguments, 0, "").join(""))),
         "concat_ws" => |called, arguments| {
@@ -48,8 +54,11 @@ pub(super) fn find(name: &str) -> Option<Body> {
         },
         "regexp_replace" => regexp_replace,
         "regexp_like" => |_, arguments| {
-            let style = Style { is_like: false, ignores_case: false, is_negated: false, escape: None };
-            Ok(Value::Bool(Pattern::new(text_at(arguments, 1), style)?.matches(text_at(arguments, 0))))
+            let style =
+                Style { is_like: false, ignores_case: false, is_negated: false, escape: None };
+            Ok(Value::Bool(
+                Pattern::new(text_at(arguments, 1), style)?.matches(text_at(arguments, 0)),
+            ))
         },
         "repeat" => |_, arguments| {
             let times = at(arguments, 1).as_int().unwrap_or(0).clamp(0, 1_000);
@@ -60,12 +69,16 @@ pub(super) fn find(name: &str) -> Option<Body> {
             Ok(Value::maybe(letter.map(String::from)))
         },
         "ascii" => |_, arguments| {
-            Ok(Value::Int(text_at(arguments, 0).chars().next().map_or(0, |c| i64::from(u32::from(c)))))
+            Ok(Value::Int(
+                text_at(arguments, 0).chars().next().map_or(0, |c| i64::from(u32::from(c))),
+            ))
         },
-        "abs" => |_, arguments| Ok(match at(arguments, 0) {
-            Value::Int(number) => Value::Int(number.saturating_abs()),
-            other => other.as_float().map_or(Value::Null, |number| Value::Float(number.abs())),
-        }),
+        "abs" => |_, arguments| {
+            Ok(match at(arguments, 0) {
+                Value::Int(number) => Value::Int(number.saturating_abs()),
+                other => other.as_float().map_or(Value::Null, |number| Value::Float(number.abs())),
+            })
+        },
         "ceil" | "ceiling" => |_, arguments| Ok(rounded(arguments, f64::ceil)),
         "floor" => |_, arguments| Ok(rounded(arguments, f64::floor)),
         "trunc" => |_, arguments| Ok(rounded(arguments, f64::trunc)),
@@ -184,6 +197,11 @@ fn regexp_replace(_: &Called<'_>, arguments: &[Value]) -> Result<Value> {
     let (with, flags) = (text_at(arguments, 2), text_at(arguments, 3));
     let with = with.replace('$', "$$").replace("\\&", "${0}");
     let with = (1..10).fold(with, |with, n| with.replace(&format!("\\{n}"), &format!("${{{n}}}")));
-    let style = Style { is_like: false, ignores_case: flags.contains('i'), is_negated: false, escape: None };
+    let style = Style {
+        is_like: false,
+        ignores_case: flags.contains('i'),
+        is_negated: false,
+        escape: None,
+    };
     Ok(Value::text(Pattern::replace(text, pattern, style, &with, flags.contains('g'))?))
 }

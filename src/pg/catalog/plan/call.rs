@@ -142,8 +142,7 @@ impl Planner<'_> {
     ) -> Result<(Vec<Expr>, Vec<Type>)> {
         let mut passed = (Vec::new(), Vec::new());
         for (argument, parameter) in arguments.into_iter().zip(parameters) {
-            let argument =
-                if is_any(*parameter) { self.settled(argument)? } else { argument };
+            let argument = if is_any(*parameter) { self.settled(argument)? } else { argument };
             let ty = if is_any(*parameter) { argument.ty.clone() } else { Type::of(*parameter) };
             passed.0.push(self.coerce(argument, &ty)?);
             passed.1.push(ty);

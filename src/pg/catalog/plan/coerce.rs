@@ -86,7 +86,8 @@ impl Planner<'_> {
             return Ok(left);
         }
         if both(&|oid| is_whole(oid) || types.is_number(oid)) {
-            let common = if both(&|oid| types.kind(oid) == types.kind(INT8)) { INT8 } else { NUMERIC };
+            let common =
+                if both(&|oid| types.kind(oid) == types.kind(INT8)) { INT8 } else { NUMERIC };
             return Ok(Type::of(common));
         }
         if both(&|oid| types.is_text(oid)) {
@@ -119,9 +120,8 @@ impl Planner<'_> {
         let types = &statics().types;
         let common = types.common(all.iter().map(|typed| types.base(&typed.ty).oid));
         let first = all.iter().find(|typed| typed.ty.oid == common);
-        let keeps = |first: &&Typed| {
-            all.iter().all(|typed| typed.ty.is_unknown() || typed.ty == first.ty)
-        };
+        let keeps =
+            |first: &&Typed| all.iter().all(|typed| typed.ty.is_unknown() || typed.ty == first.ty);
         let ty = first.filter(keeps).map_or_else(|| Type::of(common), |typed| typed.ty.clone());
         let exprs: Result<Vec<Expr>> =
             all.into_iter().map(|typed| self.coerce(typed, &ty)).collect();
@@ -163,6 +163,5 @@ fn is_same(from: &Type, to: &Type) -> bool {
     (is_whole(from.oid) && (to.oid == INT8 || is_number_of_object(to.oid)))
         || (from.oid == 21 && matches!(to.oid, INT4 | INT8))
         || (types.is_text(from.oid) && matches!(to.oid, TEXT | VARCHAR) && to.modifier == -1)
-        || (types.kind(from.oid) == types.kind(to.oid)
-            && types.kind(to.oid) == types.kind(NUMERIC))
+        || (types.kind(from.oid) == types.kind(to.oid) && types.kind(to.oid) == types.kind(NUMERIC))
 }

@@ -59,15 +59,19 @@ impl Planner<'_> {
             E::Between { expr, negated, low, high } => self.between(expr, *negated, low, high),
             E::Like { negated, expr, pattern, escape_char, .. } => {
                 let escape = escape_of(escape_char.as_ref());
-                let style = Style { is_like: true, ignores_case: false, is_negated: *negated, escape };
+                let style =
+                    Style { is_like: true, ignores_case: false, is_negated: *negated, escape };
                 self.matches(expr, pattern, style)
             }
             E::ILike { negated, expr, pattern, escape_char, .. } => {
                 let escape = escape_of(escape_char.as_ref());
-                let style = Style { is_like: true, ignores_case: true, is_negated: *negated, escape };
+                let style =
+                    Style { is_like: true, ignores_case: true, is_negated: *negated, escape };
                 self.matches(expr, pattern, style)
             }
-            E::AnyOp { left, compare_op, right, .. } => self.quantified(left, compare_op, right, false),
+            E::AnyOp { left, compare_op, right, .. } => {
+                self.quantified(left, compare_op, right, false)
+            }
             E::AllOp { left, compare_op, right } => self.quantified(left, compare_op, right, true),
             other => self.special(other),
         }
@@ -330,7 +334,10 @@ pub(crate) fn unsupported(what: &str) -> Error {
 /// Names that are calls without brackets.
 fn is_call(name: &str) -> bool {
     matches!(name, "current_user" | "session_user" | "user" | "current_role" | "current_catalog")
-        || matches!(name, "current_date" | "current_timestamp" | "current_schema" | "localtimestamp")
+        || matches!(
+            name,
+            "current_date" | "current_timestamp" | "current_schema" | "localtimestamp"
+        )
 }
 
 /// The operator itself, out of `OPERATOR(pg_catalog.~)`.

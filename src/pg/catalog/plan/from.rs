@@ -124,7 +124,8 @@ impl Walk {
 
     fn cost(&self, part: &Part, bound: u128) -> usize {
         let What::Table { slot, source } = &part.what else { return OUTER_COST };
-        let columns = self.conditions.iter().filter_map(|c| looked_up(&c.expr, *slot, bound, c.needs));
+        let columns =
+            self.conditions.iter().filter_map(|c| looked_up(&c.expr, *slot, bound, c.needs));
         let columns = columns.map(|(column, _)| column);
         match source {
             Source::Relation(relation) => {
@@ -314,9 +315,8 @@ impl Planner<'_> {
                 self.rows_of(&parts(name), args, alias.as_ref(), *with_ordinality)
             }
             TableFactor::UNNEST { array_exprs, alias, with_ordinality, .. } => {
-                let unnamed = |expr: &ast::Expr| {
-                    FunctionArg::Unnamed(FunctionArgExpr::Expr(expr.clone()))
-                };
+                let unnamed =
+                    |expr: &ast::Expr| FunctionArg::Unnamed(FunctionArgExpr::Expr(expr.clone()));
                 let arguments: Vec<FunctionArg> = array_exprs.iter().map(unnamed).collect();
                 self.rows_of(&["unnest".to_owned()], &arguments, alias.as_ref(), *with_ordinality)
             }

@@ -19,6 +19,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use name::parts;
 pub(crate) use query::Planner;
 
 use crate::error::Result;
@@ -115,11 +116,21 @@ pub(crate) enum Expr {
     Constant(Value),
     Parameter(usize),
     /// A column of a table of this query, or of one `level` queries further out.
-    Column { level: usize, slot: usize, column: usize },
+    Column {
+        level: usize,
+        slot: usize,
+        column: usize,
+    },
     /// A whole row.
-    WholeRow { level: usize, slot: usize },
+    WholeRow {
+        level: usize,
+        slot: usize,
+    },
     /// The number of the relation that a row is of.
-    RelationOf { level: usize, slot: usize },
+    RelationOf {
+        level: usize,
+        slot: usize,
+    },
     And(Vec<Expr>),
     Or(Vec<Expr>),
     Not(Box<Expr>),
@@ -130,25 +141,64 @@ pub(crate) enum Expr {
     Calculate(Arithmetic, Box<Expr>, Box<Expr>),
     Negate(Box<Expr>),
     /// Texts or arrays, one behind the other.
-    Concatenate { parts: Vec<Expr>, is_array: bool },
+    Concatenate {
+        parts: Vec<Expr>,
+        is_array: bool,
+    },
     /// A regular expression or a pattern of LIKE.
-    Matches { text: Box<Expr>, pattern: Box<Expr>, known: Option<Pattern>, style: Style },
-    Case { whens: Vec<(Expr, Expr)>, otherwise: Box<Expr> },
+    Matches {
+        text: Box<Expr>,
+        pattern: Box<Expr>,
+        known: Option<Pattern>,
+        style: Style,
+    },
+    Case {
+        whens: Vec<(Expr, Expr)>,
+        otherwise: Box<Expr>,
+    },
     Coalesce(Vec<Expr>),
     NullIf(Box<Expr>, Box<Expr>),
-    Extreme { all: Vec<Expr>, greatest: bool },
-    Cast { expr: Box<Expr>, from: Type, to: Type },
+    Extreme {
+        all: Vec<Expr>,
+        greatest: bool,
+    },
+    Cast {
+        expr: Box<Expr>,
+        from: Type,
+        to: Type,
+    },
     /// A comparison with any or all elements of an array.
-    Quantified { left: Box<Expr>, by: Comparison, array: Box<Expr>, with_all: bool },
+    Quantified {
+        left: Box<Expr>,
+        by: Comparison,
+        array: Box<Expr>,
+        with_all: bool,
+    },
     /// A match of any or all elements of an array.
-    QuantifiedMatch { text: Box<Expr>, patterns: Box<Expr>, style: Style, with_all: bool },
+    QuantifiedMatch {
+        text: Box<Expr>,
+        patterns: Box<Expr>,
+        style: Style,
+        with_all: bool,
+    },
     Array(Vec<Expr>),
     Row(Vec<Expr>),
-    Element { array: Box<Expr>, index: Box<Expr>, is_from_zero: bool },
-    Slice { array: Box<Expr>, from: Option<Box<Expr>>, to: Option<Box<Expr>> },
+    Element {
+        array: Box<Expr>,
+        index: Box<Expr>,
+        is_from_zero: bool,
+    },
+    Slice {
+        array: Box<Expr>,
+        from: Option<Box<Expr>>,
+        to: Option<Box<Expr>>,
+    },
     Field(Box<Expr>, usize),
     Call(Arc<Call>),
-    Subquery { query: Arc<Query>, asked: Asked },
+    Subquery {
+        query: Arc<Query>,
+        asked: Asked,
+    },
     /// What the groups, the windows and the functions that return sets have calculated.
     Aggregate(usize),
     Window(usize),
@@ -180,9 +230,19 @@ pub(crate) struct Query {
 pub(crate) enum Body {
     Select(Box<Select>),
     Values(Vec<Vec<Expr>>),
-    Set { kind: SetKind, keeps_all: bool, left: Box<Query>, right: Box<Query> },
+    Set {
+        kind: SetKind,
+        keeps_all: bool,
+        left: Box<Query>,
+        right: Box<Query>,
+    },
     /// A common table expression that reads itself.
-    Recursive { id: usize, keeps_all: bool, first: Box<Query>, next: Box<Query> },
+    Recursive {
+        id: usize,
+        keeps_all: bool,
+        first: Box<Query>,
+        next: Box<Query>,
+    },
 }
 
 /// How two answers become one.
@@ -255,7 +315,10 @@ pub(crate) enum Step {
         filters: Vec<Expr>,
     },
     /// Rows that need not be there: without one, the slots are bound to NULLs.
-    Outer { slots: Vec<usize>, steps: Vec<Step> },
+    Outer {
+        slots: Vec<usize>,
+        steps: Vec<Step>,
+    },
     Filter(Vec<Expr>),
 }
 
@@ -267,7 +330,12 @@ pub(crate) enum Source {
     /// What a recursive query has found in its last round.
     Working(usize),
     /// A function that returns rows, by how many columns they have.
-    Function { call: Box<Expr>, columns: Arc<[Column]>, has_ordinality: bool, is_row: bool },
+    Function {
+        call: Box<Expr>,
+        columns: Arc<[Column]>,
+        has_ordinality: bool,
+        is_row: bool,
+    },
 }
 
 /// A statement, ready to run.

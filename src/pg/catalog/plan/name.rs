@@ -37,17 +37,20 @@ fn found(world: &World, expr: &Expr) -> Option<String> {
             field.or_else(|| found(world, root))
         }
         Expr::Function(call) => parts(&call.name).pop(),
-        Expr::Cast { expr, data_type, .. } => found(world, expr).filter(|_| has_name(expr)).or_else(|| {
-            let oid = world.type_named(&data_type.to_string())?;
-            Some(type_name(world, oid))
-        }),
+        Expr::Cast { expr, data_type, .. } => {
+            found(world, expr).filter(|_| has_name(expr)).or_else(|| {
+                let oid = world.type_named(&data_type.to_string())?;
+                Some(type_name(world, oid))
+            })
+        }
         Expr::TypedString(typed) => {
             let oid = world.type_named(&typed.data_type.to_string())?;
             Some(type_name(world, oid))
         }
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => found(world, inner),
         Expr::Case { else_result, .. } => {
-            let named = else_result.as_ref().and_then(|otherwise| found(world, otherwise));
+            let otherwise = else_result.as_ref().filter(|otherwise| has_name(otherwise));
+            let named = otherwise.and_then(|otherwise| found(world, otherwise));
             Some(named.unwrap_or_else(|| "case".to_owned()))
         }
         Expr::Exists { .. } => Some("exists".to_owned()),
@@ -79,9 +82,14 @@ fn found(world: &World, expr: &Expr) -> Option<String> {
     }
 }
 
-/// Whether an expression has a name of its own, so that a cast of it keeps that.
+/// Whether an expression has a name of its own, which a cast or a CASE around it keeps.
 fn has_name(expr: &Expr) -> bool {
-    !matches!(expr, Expr::Case { .. } | Expr::Value(_))
+    match expr {
+        Expr::Cast { expr, .. } | Expr::Nested(expr) => has_name(expr),
+        Expr::Case { else_result, .. } => else_result.as_deref().is_some_and(has_name),
+        Expr::Value(_) | Expr::TypedString(_) => false,
+        _ => true,
+    }
 }
 
 fn type_name(world: &World, oid: u32) -> String {

@@ -19,7 +19,7 @@ use crate::pg::catalog::plan::{
 use crate::pg::catalog::relation::Column;
 use crate::pg::catalog::session::SessionInfo;
 use crate::pg::catalog::statics::statics;
-use crate::pg::catalog::types::{INT8, Type, UNKNOWN};
+use crate::pg::catalog::types::{INT8, TEXT, Type, UNKNOWN};
 use crate::pg::catalog::value::Value;
 use crate::pg::catalog::world::World;
 
@@ -28,7 +28,10 @@ use crate::pg::catalog::world::World;
 pub(crate) enum Common {
     Query(Arc<Query>),
     /// The one that is being planned, within itself.
-    Working { id: usize, columns: Vec<Column> },
+    Working {
+        id: usize,
+        columns: Vec<Column>,
+    },
 }
 
 /// Plans one statement.
@@ -69,7 +72,7 @@ impl<'a> Planner<'a> {
             sets_allowed: false,
         };
         let query = planner.query(query)?;
-        let settled = |oid: u32| if oid == UNKNOWN { crate::pg::catalog::types::TEXT } else { oid };
+        let settled = |oid: u32| if oid == UNKNOWN { TEXT } else { oid };
         let parameters = planner.parameters.iter().map(|oid| settled(*oid)).collect();
         Ok(Statement { query, parameters })
     }
@@ -94,7 +97,11 @@ impl<'a> Planner<'a> {
         self.depth += 1;
         if self.depth > STATEMENT_DEPTH_MAX * 4 {
             let limit = STATEMENT_DEPTH_MAX as u64 * 4;
-            return Err(Error::Limit { what: "the nesting of the statement", actual: limit + 1, limit });
+            return Err(Error::Limit {
+                what: "the nesting of the statement",
+                actual: limit + 1,
+                limit,
+            });
         }
         Ok(())
     }
@@ -169,6 +176,7 @@ impl<'a> Planner<'a> {
             Some(_) => return Err(unsupported("ORDER BY ALL")),
         };
         let mut planned = self.set_expr(&query.body, order)?;
+        self.settle(&mut planned)?;
         let (limit, offset) = match &query.limit_clause {
             Some(LimitClause::LimitOffset { limit, offset, .. }) => {
                 (limit.as_ref(), offset.as_ref().map(|offset| &offset.value))
@@ -191,7 +199,9 @@ impl<'a> Planner<'a> {
         let aliases: Vec<String> =
             cte.alias.columns.iter().map(|column| plain(&column.name)).collect();
         let reads_itself = match cte.query.body.as_ref() {
-            SetExpr::SetOperation { op: SetOperator::Union, left, right, set_quantifier } if is_recursive => {
+            SetExpr::SetOperation { op: SetOperator::Union, left, right, set_quantifier }
+                if is_recursive =>
+            {
                 Some((left, right, matches!(set_quantifier, SetQuantifier::All)))
             }
             _ => None,
@@ -199,6 +209,7 @@ impl<'a> Planner<'a> {
         let mut query = match reads_itself {
             Some((left, right, keeps_all)) => {
                 let mut first = self.set_expr(left, &[])?;
+                self.settle(&mut first)?;
                 rename(&mut first.columns, &aliases);
                 let (id, columns) = (self.id(), first.columns.clone());
                 let working = Common::Working { id, columns: columns.clone() };
@@ -212,6 +223,9 @@ impl<'a> Planner<'a> {
             }
             None => self.query(&cte.query)?,
         };
+        if query.is_correlated {
+            return Err(unsupported("WITH that names columns around it"));
+        }
         rename(&mut query.columns, &aliases);
         self.define(name, Common::Query(Arc::new(query)));
         Ok(())
@@ -279,25 +293,34 @@ impl<'a> Planner<'a> {
             return Err(Error::invalid("set operation", "each side must have as many columns"));
         }
         let types = &statics().types;
-        let pairs = left.columns.iter().zip(&right.columns);
-        let columns: Vec<Column> = pairs
-            .map(|(a, b)| {
-                let is_text = |query: &Query, place: usize| is_untyped(query, place);
-                let place = left.columns.iter().position(|c| std::ptr::eq(c, a)).unwrap_or(0);
-                let ty = match (is_text(&left, place), is_text(&right, place)) {
-                    (true, false) => b.ty.clone(),
-                    (false, true) => a.ty.clone(),
-                    _ if a.ty == b.ty => a.ty.clone(),
-                    _ => Type::of(types.common([types.base(&a.ty).oid, types.base(&b.ty).oid])),
-                };
-                Column { name: a.name.clone(), ty }
-            })
-            .collect();
+        let common = |(a, b): (&Column, &Column)| {
+            let ty = match (a.ty.is_unknown(), b.ty.is_unknown()) {
+                (true, true) => Type::of(UNKNOWN),
+                (true, false) => b.ty.clone(),
+                (false, true) => a.ty.clone(),
+                (false, false) if a.ty == b.ty => a.ty.clone(),
+                (false, false) => {
+                    Type::of(types.common([types.base(&a.ty).oid, types.base(&b.ty).oid]))
+                }
+            };
+            Column { name: a.name.clone(), ty }
+        };
+        let columns: Vec<Column> = left.columns.iter().zip(&right.columns).map(common).collect();
         self.align(&mut left, &columns)?;
         self.align(&mut right, &columns)?;
         let is_correlated = left.is_correlated || right.is_correlated;
         let (left, right) = (Box::new(left), Box::new(right));
         Ok(self.made(Body::Set { kind, keeps_all, left, right }, columns, is_correlated))
+    }
+
+    /// Makes columns of which nothing is known texts.
+    fn settle(&mut self, query: &mut Query) -> Result<()> {
+        for place in 0..query.columns.len() {
+            if query.columns.get(place).is_some_and(|column| column.ty.is_unknown()) {
+                self.retype(query, place, &Type::of(TEXT))?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the columns of a query those types.
@@ -310,6 +333,9 @@ impl<'a> Planner<'a> {
 
     fn retype(&mut self, query: &mut Query, place: usize, to: &Type) -> Result<()> {
         let Some(column) = query.columns.get_mut(place) else { return Ok(()) };
+        if to.is_unknown() || column.ty == *to {
+            return Ok(());
+        }
         let from = std::mem::replace(&mut column.ty, to.clone());
         match &mut query.body {
             Body::Select(select) => {
@@ -363,7 +389,11 @@ impl<'a> Planner<'a> {
     }
 
     /// The order of an answer by its columns, for what has no rows below it.
-    fn output_order(&mut self, keys: &[ast::OrderByExpr], columns: &[Column]) -> Result<Vec<Order>> {
+    fn output_order(
+        &mut self,
+        keys: &[ast::OrderByExpr],
+        columns: &[Column],
+    ) -> Result<Vec<Order>> {
         all(keys.iter().map(|key| {
             let place = output_of(&key.expr, columns);
             let missing = || unsupported("ORDER BY an expression over a UNION");
@@ -389,21 +419,6 @@ pub(crate) fn output_of(expr: &ast::Expr, columns: &[Column]) -> Option<usize> {
             columns.iter().position(|column| column.name == name)
         }
         _ => None,
-    }
-}
-
-/// Whether nothing is known of a column's type but that it is written between quotes or NULL.
-fn is_untyped(query: &Query, place: usize) -> bool {
-    match &query.body {
-        Body::Select(select) => matches!(
-            select.outputs.get(place),
-            Some(Expr::Constant(Value::Null | Value::Text(_)))
-        ),
-        Body::Values(rows) => {
-            rows.iter().all(|row| matches!(row.get(place), Some(Expr::Constant(Value::Null))))
-        }
-        Body::Set { left, right, .. } => is_untyped(left, place) && is_untyped(right, place),
-        Body::Recursive { .. } => false,
     }
 }
 

@@ -112,9 +112,10 @@ fn system_column(
     column: &str,
     level: usize,
 ) -> Option<(usize, Typed)> {
-    let slot = scope.slots.iter().position(|slot| {
-        slot.has_relation && table.is_none_or(|table| *table == slot.alias)
-    })?;
+    let slot = scope
+        .slots
+        .iter()
+        .position(|slot| slot.has_relation && table.is_none_or(|table| *table == slot.alias))?;
     let typed = match column {
         "tableoid" => Typed { expr: Expr::RelationOf { level, slot }, ty: Type::of(OID) },
         "xmin" | "xmax" | "cmin" | "cmax" => {

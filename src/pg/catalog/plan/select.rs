@@ -11,9 +11,7 @@ use crate::pg::catalog::plan::from::Walk;
 use crate::pg::catalog::plan::name::{of_column, parts, plain};
 use crate::pg::catalog::plan::query::output_of;
 use crate::pg::catalog::plan::scope::Scope;
-use crate::pg::catalog::plan::{
-    Body, Distinct, Expr, Key, Order, Planner, Query, Select, Typed,
-};
+use crate::pg::catalog::plan::{Body, Distinct, Expr, Key, Order, Planner, Query, Select, Typed};
 use crate::pg::catalog::relation::Column;
 
 impl Planner<'_> {
@@ -108,8 +106,9 @@ impl Planner<'_> {
         made: &mut (Vec<Expr>, Vec<Column>),
     ) -> Result<()> {
         self.sets_allowed = true;
-        let typed = self.expression(expr).and_then(|typed| self.settled(typed));
+        let typed = self.expression(expr);
         self.sets_allowed = false;
+        // Of unknown type it stays: the other side of a UNION may say more.
         let Typed { expr, ty } = typed?;
         made.0.push(expr);
         made.1.push(Column { name, ty });
@@ -140,11 +139,7 @@ impl Planner<'_> {
         Ok(Some(made.0.into_iter().zip(made.1).collect()))
     }
 
-    fn wildcard(
-        &mut self,
-        table: Option<&str>,
-        made: &mut (Vec<Expr>, Vec<Column>),
-    ) -> Result<()> {
+    fn wildcard(&mut self, table: Option<&str>, made: &mut (Vec<Expr>, Vec<Column>)) -> Result<()> {
         let scope = self.scopes.inner()?;
         let mut is_known = table.is_none();
         for (slot, known) in scope.slots.iter().enumerate() {
@@ -186,7 +181,8 @@ impl Planner<'_> {
         let has_wildcard = items.iter().any(is_wildcard);
         let keys = all(keys.iter().map(|key| {
             let is_number = matches!(key, AstExpr::Value(_));
-            if is_number && !has_wildcard
+            if is_number
+                && !has_wildcard
                 && let Some(output) = output_of(key, columns).and_then(|at| outputs.get(at))
             {
                 return Ok(output.clone());

@@ -46,9 +46,12 @@ impl Planner<'_> {
             E::Array(array) => self.array(&array.elem),
             E::Tuple(parts) => {
                 let parts = all(parts.iter().map(|part| self.expression(part)))?;
-                let ty = Type::row(parts.iter().enumerate().map(|(place, part)| {
-                    (format!("f{}", place + 1), part.ty.clone())
-                }));
+                let ty = Type::row(
+                    parts
+                        .iter()
+                        .enumerate()
+                        .map(|(place, part)| (format!("f{}", place + 1), part.ty.clone())),
+                );
                 let expr = Expr::Row(parts.into_iter().map(|part| part.expr).collect());
                 Ok(Typed { expr, ty })
             }

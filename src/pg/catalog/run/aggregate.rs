@@ -39,7 +39,9 @@ impl Run<'_> {
             "string_agg" => {
                 let mut text: Option<String> = None;
                 for row in &collected {
-                    let [Value::Text(part), between, ..] = row.arguments.as_slice() else { continue };
+                    let [Value::Text(part), between, ..] = row.arguments.as_slice() else {
+                        continue;
+                    };
                     match &mut text {
                         Some(text) => {
                             text.push_str(between.as_text().unwrap_or_default());

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::pg::catalog::functions::Called;
-use crate::pg::catalog::functions::pattern::Pattern;
 use crate::pg::catalog::plan::{Arithmetic, Asked, Call, Comparison, Expr, Query, Style, Test};
 use crate::pg::catalog::relation::Relation;
 use crate::pg::catalog::run::{Bound, Frame, Run, cast};
@@ -65,7 +64,7 @@ impl Run<'_> {
                 match known {
                     Some(pattern) => Value::Bool(pattern.matches(text)),
                     None => match self.evaluate(pattern, frame)?.as_text() {
-                        Some(pattern) => Value::Bool(Pattern::new(pattern, *style)?.matches(text)),
+                        Some(pattern) => Value::Bool(self.pattern(pattern, *style)?.matches(text)),
                         None => Value::Null,
                     },
                 }
@@ -92,13 +91,11 @@ impl Run<'_> {
                 if left == right { Value::Null } else { left }
             }
             Expr::Extreme { all, greatest } => {
-                let values: Result<Vec<Value>> = all.iter().map(|e| self.evaluate(e, frame)).collect();
+                let values: Result<Vec<Value>> =
+                    all.iter().map(|e| self.evaluate(e, frame)).collect();
                 let there = values?.into_iter().filter(|value| !value.is_null());
-                let found = if *greatest {
-                    there.max_by(Value::order)
-                } else {
-                    there.min_by(Value::order)
-                };
+                let found =
+                    if *greatest { there.max_by(Value::order) } else { there.min_by(Value::order) };
                 found.unwrap_or(Value::Null)
             }
             Expr::Cast { expr, from, to } => {
@@ -114,18 +111,22 @@ impl Run<'_> {
                 self.matched(&text, &self.evaluate(patterns, frame)?, *style, *with_all)?
             }
             Expr::Array(parts) => {
-                let parts: Result<Vec<Value>> = parts.iter().map(|e| self.evaluate(e, frame)).collect();
+                let parts: Result<Vec<Value>> =
+                    parts.iter().map(|e| self.evaluate(e, frame)).collect();
                 Value::array(parts?)
             }
             Expr::Row(parts) => {
-                let parts: Result<Vec<Value>> = parts.iter().map(|e| self.evaluate(e, frame)).collect();
+                let parts: Result<Vec<Value>> =
+                    parts.iter().map(|e| self.evaluate(e, frame)).collect();
                 Value::Row(parts?.into())
             }
             Expr::Element { array, index, is_from_zero } => {
                 let (array, index) = (self.evaluate(array, frame)?, self.evaluate(index, frame)?);
                 element(&array, &index, *is_from_zero)
             }
-            Expr::Slice { array, from, to } => self.slice(array, from.as_deref(), to.as_deref(), frame)?,
+            Expr::Slice { array, from, to } => {
+                self.slice(array, from.as_deref(), to.as_deref(), frame)?
+            }
             Expr::Field(row, place) => match self.evaluate(row, frame)? {
                 Value::Row(values) => values.get(*place).cloned().unwrap_or(Value::Null),
                 _ => Value::Null,
@@ -186,7 +187,7 @@ impl Run<'_> {
         let mut results = Vec::with_capacity(patterns.len());
         for pattern in patterns {
             results.push(match pattern.as_text() {
-                Some(pattern) => Value::Bool(Pattern::new(pattern, style)?.matches(text)),
+                Some(pattern) => Value::Bool(self.pattern(pattern, style)?.matches(text)),
                 None => Value::Null,
             });
         }
@@ -221,7 +222,12 @@ impl Run<'_> {
             }
             arguments.push(value);
         }
-        let called = Called { world: self.world, session: self.session, types: &call.types, result: &call.result };
+        let called = Called {
+            world: self.world,
+            session: self.session,
+            types: &call.types,
+            result: &call.result,
+        };
         (call.body)(&called, &arguments)
     }
 
@@ -241,7 +247,8 @@ impl Run<'_> {
             Asked::Value => rows.value(0, 0),
             Asked::Compared { left, by, with_all } => {
                 let left = self.evaluate(left, frame)?;
-                let found = *by == Comparison::Equal && !with_all && !rows.find(0, &left).is_empty();
+                let found =
+                    *by == Comparison::Equal && !with_all && !rows.find(0, &left).is_empty();
                 if found && !left.is_null() {
                     return Ok(Value::Bool(true));
                 }

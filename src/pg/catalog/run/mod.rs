@@ -20,11 +20,15 @@ pub(crate) use cast::cast;
 
 use crate::error::{Error, Result};
 use crate::limits::CATALOGUE_STEPS_MAX;
-use crate::pg::catalog::plan::Statement;
+use crate::pg::catalog::functions::pattern::Pattern;
+use crate::pg::catalog::plan::{Statement, Style};
 use crate::pg::catalog::relation::Shared;
 use crate::pg::catalog::session::SessionInfo;
 use crate::pg::catalog::value::Value;
 use crate::pg::catalog::world::World;
+
+/// Patterns that are kept while a statement runs.
+const PATTERNS_KEPT_MAX: usize = 256;
 
 /// What a run knows.
 pub(crate) struct Run<'a> {
@@ -35,6 +39,8 @@ pub(crate) struct Run<'a> {
     answers: RefCell<HashMap<usize, Shared>>,
     /// What recursive queries have found in their last round.
     working: RefCell<HashMap<usize, Shared>>,
+    /// Patterns that come with each row: nearly always the same.
+    patterns: RefCell<HashMap<(String, Style), Pattern>>,
     steps: Cell<u64>,
 }
 
@@ -76,9 +82,25 @@ impl<'a> Run<'a> {
             parameters,
             answers: RefCell::default(),
             working: RefCell::default(),
+            patterns: RefCell::default(),
             steps: Cell::new(0),
         };
         run.query(&statement.query, None)
+    }
+
+    /// A pattern, read once.
+    fn pattern(&self, text: &str, style: Style) -> Result<Pattern> {
+        let key = (text.to_owned(), style);
+        if let Some(known) = self.patterns.borrow().get(&key) {
+            return Ok(known.clone());
+        }
+        let made = Pattern::new(text, style)?;
+        let mut patterns = self.patterns.borrow_mut();
+        if patterns.len() >= PATTERNS_KEPT_MAX {
+            patterns.clear();
+        }
+        patterns.insert(key, made.clone());
+        Ok(made)
     }
 
     /// Counts a row that was looked at.

@@ -106,13 +106,13 @@ impl Run<'_> {
         };
         let mut frame = Self::frame(select.slots, outer);
         self.walk(&select.steps, &mut frame, &mut |frame| {
-            let key: Result<Vec<Value>> = keys.iter().map(|key| self.evaluate(key, frame)).collect();
+            let key: Result<Vec<Value>> =
+                keys.iter().map(|key| self.evaluate(key, frame)).collect();
             let place = *places.entry(key?).or_insert_with(|| {
                 groups.push(new(frame.kept()));
                 groups.len() - 1
             });
-            for (aggregate, collected) in
-                select.aggregates.iter().zip(&mut groups[place].arguments)
+            for (aggregate, collected) in select.aggregates.iter().zip(&mut groups[place].arguments)
             {
                 if let Some(filter) = &aggregate.filter
                     && !self.all_hold(std::slice::from_ref(filter), frame)?
@@ -143,7 +143,11 @@ impl Run<'_> {
                 if !self.all_hold(std::slice::from_ref(having), &frame)? {
                     continue;
                 }
-                all.push(Found { slots: frame.slots, aggregates: frame.aggregates, windows: frame.windows });
+                all.push(Found {
+                    slots: frame.slots,
+                    aggregates: frame.aggregates,
+                    windows: frame.windows,
+                });
                 continue;
             }
             all.push(found);
