@@ -39,7 +39,7 @@
 //!
 //! Modules stand in layers, and import downwards only; each says what it is not:
 //! [`error`] and [`limits`]; [`model`]; [`codec`], [`index`], [`sdmx`] and [`disk`]; [`segment`];
-//! [`catalog`]; [`store`]; [`query`]; [`rest`]; [`cli`].
+//! [`catalog`]; [`store`]; [`query`]; [`pg`] and [`rest`]; [`cli`].
 
 pub mod catalog;
 pub mod cli;

@@ -41,6 +41,8 @@ pub(super) enum Command {
     Check(Check),
     /// Write a dataflow as SDMX-CSV
     Export(Export),
+    /// Answer clients of PostgreSQL over the network
+    Serve(Serve),
 }
 
 #[derive(Args, Debug)]
@@ -167,4 +169,22 @@ pub(super) struct Export {
     /// csv (SDMX-CSV 2.0) or csv1 (SDMX-CSV 1.0)
     #[arg(long, default_value = "csv")]
     pub(super) format: String,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Prints a line that begins with `ready` once it listens; Ctrl-C ends it. There are no users yet, so
+only this machine may connect, and nothing can be changed.
+Example:
+  sdmxdb serve stats
+  psql 'host=127.0.0.1 port=5433 dbname=sdmxdb user=me'")]
+pub(super) struct Serve {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    /// Where clients of PostgreSQL connect
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5433")]
+    pub(super) pg: String,
+    /// Threads of one query; all processors without it
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
 }

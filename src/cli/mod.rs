@@ -1,8 +1,8 @@
 //! The command line: commands, progress, exit codes.
 //!
 //! Read in this order: `arguments` (what may be typed), `exit` (what the shell is told), `progress`,
-//! then one file a command: `load`, `sql` (with the prompt, `repl`), `export`,
-//! `info`, `check`, `demo`.
+//! then one file a command: `load`, `sql` (with the prompt, `repl`), `export`, `info`, `check`,
+//! `demo`, `serve`.
 //!
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
 
@@ -15,6 +15,7 @@ mod info;
 mod load;
 mod progress;
 mod repl;
+mod serve;
 mod sql;
 mod words;
 
@@ -60,6 +61,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Info(info)) => info::run(&info),
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Export(export)) => export::run(&export),
+        Some(Command::Serve(serve)) => serve::run(&serve),
         None => Ok(ExitCode::SUCCESS),
     }
 }

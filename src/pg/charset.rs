@@ -19,10 +19,38 @@ pub(super) enum Charset {
 
 /// The characters of Windows 1252 from 0x80 to 0x9f; five are not used.
 const WINDOWS: [Option<char>; 32] = [
-    Some('€'), None, Some('‚'), Some('ƒ'), Some('„'), Some('…'), Some('†'), Some('‡'),
-    Some('ˆ'), Some('‰'), Some('Š'), Some('‹'), Some('Œ'), None, Some('Ž'), None,
-    None, Some('‘'), Some('’'), Some('“'), Some('”'), Some('•'), Some('–'), Some('—'),
-    Some('˜'), Some('™'), Some('š'), Some('›'), Some('œ'), None, Some('ž'), Some('Ÿ'),
+    Some('€'),
+    None,
+    Some('‚'),
+    Some('ƒ'),
+    Some('„'),
+    Some('…'),
+    Some('†'),
+    Some('‡'),
+    Some('ˆ'),
+    Some('‰'),
+    Some('Š'),
+    Some('‹'),
+    Some('Œ'),
+    None,
+    Some('Ž'),
+    None,
+    None,
+    Some('‘'),
+    Some('’'),
+    Some('“'),
+    Some('”'),
+    Some('•'),
+    Some('–'),
+    Some('—'),
+    Some('˜'),
+    Some('™'),
+    Some('š'),
+    Some('›'),
+    Some('œ'),
+    None,
+    Some('ž'),
+    Some('Ÿ'),
 ];
 
 impl Charset {
@@ -49,7 +77,8 @@ impl Charset {
     /// Text from a client.
     pub(super) fn decode(self, bytes: &[u8]) -> Result<String, Fault> {
         let broken = |byte: u8| {
-            let text = format!("invalid byte sequence for encoding \"{}\": 0x{byte:02x}", self.name());
+            let text =
+                format!("invalid byte sequence for encoding \"{}\": 0x{byte:02x}", self.name());
             Fault::new("22021", text)
         };
         match self {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
-use datafusion::common::ScalarValue;
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::copy::{CopyDone, CopyOutResponse};
 use pgwire::messages::data::{FieldDescription, RowDescription};
@@ -11,16 +10,17 @@ use pgwire::messages::response::{CommandComplete, EmptyQueryResponse, ReadyForQu
 
 use crate::pg::charset::Charset;
 use crate::pg::copy::CopyEncoder;
-use crate::pg::encode::{Format, RowEncoder};
+use crate::pg::encode::RowEncoder;
 use crate::pg::errors::Fault;
 use crate::pg::execute::{Outcome, Rows};
 use crate::pg::flow::{Encoder, Flow, Piece};
 use crate::pg::frontend::Message;
-use crate::pg::portal::{self, Sending};
+use crate::pg::portal::Sending;
 use crate::pg::session::Session;
 use crate::pg::sql::copy::Options;
 use crate::pg::sql::text;
 use crate::pg::style;
+use crate::pg::types::Format;
 use crate::pg::wire::{Running, Stop, Wire};
 use crate::query::cancel::{CancelReason, CancelToken};
 
@@ -175,7 +175,7 @@ impl Connection {
             }
             let mut running = self.session.start();
             let statement =
-                self.session.parse(&mut self.wire, &mut running, sql, part, Vec::new()).await?;
+                self.session.parse(&mut self.wire, &mut running, sql, part, &[]).await?;
             let Some(body) = &statement.body else { continue };
             let (wire, session) = (&mut self.wire, &mut self.session);
             let outcome = session.execute(wire, &mut running, body, Vec::new()).await;
@@ -319,18 +319,11 @@ impl Connection {
         if self.wire.charset != Charset::Utf8 {
             // Names beyond the client's encoding are shown as far as it goes.
             for field in &mut fields {
-                field.name = field.name.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
+                field.name =
+                    field.name.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
             }
         }
         self.wire.put(&PgWireBackendMessage::RowDescription(RowDescription::new(fields)))
-    }
-
-    /// The first values of a prepared statement's portal.
-    pub(super) fn values(
-        statement: &Arc<portal::Statement>,
-        bind: &crate::pg::frontend::Bind,
-    ) -> Result<Vec<ScalarValue>, Fault> {
-        statement.values(bind)
     }
 }
 

@@ -114,9 +114,10 @@ impl Scroll {
         if !self.reach(row).await? {
             return Ok(None);
         }
-        let found = self.kept.iter().find(|(first, batch)| {
-            (*first..first + batch.num_rows() as u64).contains(&row)
-        });
+        let found = self
+            .kept
+            .iter()
+            .find(|(first, batch)| (*first..first + batch.num_rows() as u64).contains(&row));
         Ok(found.map(|(first, batch)| {
             let at = usize::try_from(row - first).unwrap_or(usize::MAX);
             let left = batch.num_rows() - at;
@@ -283,9 +284,9 @@ mod tests {
         let batches = fetch(cursor, direction).now_or_never().expect("nothing waits")?;
         let batches = batches.try_collect::<Vec<RecordBatch>>();
         let batches = batches.now_or_never().expect("nothing waits")?;
-        let values = batches.iter().flat_map(|batch| {
-            batch.column(0).as_primitive::<Int64Type>().values().to_vec()
-        });
+        let values = batches
+            .iter()
+            .flat_map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec());
         Ok(values.collect())
     }
 

@@ -99,9 +99,7 @@ impl Fault {
     /// The end of a statement that was told to stop.
     pub(super) fn cancelled(reason: CancelReason) -> Self {
         match reason {
-            CancelReason::Request => {
-                Self::new("57014", "canceling statement due to user request")
-            }
+            CancelReason::Request => Self::new("57014", "canceling statement due to user request"),
             CancelReason::Timeout => {
                 let fault = Self::new("57014", "canceling statement due to statement timeout");
                 fault.hint("Ask for less, or raise the limit: SET statement_timeout = '10min'.")
@@ -306,14 +304,18 @@ fn cast(reason: &str) -> Option<Fault> {
             wanted if wanted.starts_with("timestamp") => ("22007", "timestamp"),
             _ => ("22P02", wanted),
         };
-        return Some(Fault::new(code, format!("invalid input syntax for type {name}: \"{value}\"")));
+        return Some(Fault::new(
+            code,
+            format!("invalid input syntax for type {name}: \"{value}\""),
+        ));
     }
     let range = between(reason, "Can't cast value ", " to type ");
     if range.is_some() {
         return Some(Fault::new("22003", format!("value out of range: {reason}")));
     }
     let lower = reason.to_lowercase();
-    let broken = ["cannot cast string", "parser error", "parse error", "error parsing", "invalid interval"];
+    let broken =
+        ["cannot cast string", "parser error", "parse error", "error parsing", "invalid interval"];
     broken.iter().any(|word| lower.contains(word)).then(|| Fault::new("22P02", reason))
 }
 

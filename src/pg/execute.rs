@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 use crate::pg::cursor::{self, Scroll};
 use crate::pg::errors::{self, Fault};
 use crate::pg::flow::Batches;
-use crate::pg::plan::{self, Plan};
+use crate::pg::plan::Plan;
 use crate::pg::portal::{Body, Cursor, Portal, Statement};
 use crate::pg::session::Session;
 use crate::pg::settings::{Scope, Settings};
@@ -55,7 +55,7 @@ impl Session {
         running: &mut Running,
         sql: &str,
         part: Part,
-        declared: parameters::Types,
+        declared: &[u32],
     ) -> Result<Statement, Stop> {
         let command = command::parse(sql, &part)?;
         if !matches!(command, Command::Transact(_)) {
@@ -81,12 +81,12 @@ impl Session {
         sql: &str,
         part: &Part,
         query: ast::Statement,
-        declared: parameters::Types,
+        declared: &[u32],
     ) -> Result<Arc<Plan>, Stop> {
-        let session = Arc::clone(&self.query);
+        let (planner, declared) = (self.planner(), declared.to_vec());
         let (sql, part) = (sql.to_owned(), part.clone());
         let plan = async move {
-            let plan = plan::plan(&session, query, declared).await;
+            let plan = planner.plan(query, &declared).await;
             plan.map(Arc::new).map_err(|fault| crate::pg::portal::locate(&sql, &part, fault))
         };
         self.away(wire, running, plan).await
@@ -142,8 +142,7 @@ impl Session {
             Command::Prepare { name, types, statement } => {
                 let types = types.iter().cloned().map(Some).collect();
                 let query = statement.as_ref().clone();
-                let plan =
-                    self.plan(wire, running, "", &body.part, query, types).await?;
+                let plan = self.plan(wire, running, "", &body.part, query, types).await?;
                 let command = Command::Query(statement.clone());
                 let inner = Body { part: body.part.clone(), command, plan: Some(plan) };
                 let inner = Statement { sql: String::new(), body: Some(inner) };
@@ -153,20 +152,18 @@ impl Session {
             Command::Execute { name, arguments } => {
                 self.execute_prepared(wire, running, name, arguments).await
             }
-            Command::Deallocate(name) => {
-                match name {
-                    Some(name) => {
-                        if !self.deallocate(name) {
-                            self.statement(name)?;
-                        }
-                        done("DEALLOCATE")
+            Command::Deallocate(name) => match name {
+                Some(name) => {
+                    if !self.deallocate(name) {
+                        self.statement(name)?;
                     }
-                    None => {
-                        self.deallocate_all();
-                        done("DEALLOCATE ALL")
-                    }
+                    done("DEALLOCATE")
                 }
-            }
+                None => {
+                    self.deallocate_all();
+                    done("DEALLOCATE ALL")
+                }
+            },
             Command::Declare(declare) => {
                 self.declare(wire, running, &body.part, declare, values).await?;
                 done("DECLARE CURSOR")
@@ -205,9 +202,9 @@ impl Session {
         plan: &Arc<Plan>,
         values: Vec<ScalarValue>,
     ) -> Result<Rows, Stop> {
-        let (session, token) = (Arc::clone(&self.query), running.token.clone());
+        let (planner, token) = (self.planner(), running.token.clone());
         let started = Arc::clone(plan);
-        let batches = async move { started.execute(&session, values, &token).await };
+        let batches = async move { planner.execute(&started, values, &token).await };
         let batches = self.away(wire, running, batches).await?;
         let (schema, origins) = (Arc::clone(&plan.schema), plan.origins());
         Ok(Rows { schema, origins, batches, word: plan.word, is_binary: false })
@@ -236,15 +233,10 @@ impl Session {
             Arc::new(StringViewArray::from_iter_values(values))
         };
         let (names, columns) = match name {
-            Some(name) => {
-                let value = match name {
-                    "session_authorization" => self.user.clone(),
-                    name => settings.get(name)?,
-                };
-                (vec![Settings::shown(name)], vec![texts(vec![value])])
-            }
+            Some(name) => (vec![Settings::shown(name)], vec![texts(vec![settings.get(name)?])]),
             None => {
-                let (names, values): (Vec<String>, Vec<String>) = settings.all().into_iter().unzip();
+                let (names, values): (Vec<String>, Vec<String>) =
+                    settings.all().into_iter().unzip();
                 let blank = vec![String::new(); names.len()];
                 let columns = vec![texts(names), texts(values), texts(blank)];
                 let heads = ["name", "setting", "description"];
@@ -262,7 +254,7 @@ impl Session {
     fn discard(&mut self, what: Discard) -> Result<(), Fault> {
         match what {
             Discard::Plans | Discard::Other => Ok(()),
-            Discard::All if self.transaction.is_block() => {
+            Discard::All if self.transaction.is_open() => {
                 let text = "DISCARD ALL cannot run inside a transaction block";
                 Err(Fault::new("25001", text))
             }
@@ -318,9 +310,10 @@ impl Session {
         let parts = text::split(&sql)?;
         let Some(part) = parts.into_iter().next() else { return Ok(Vec::new()) };
         let statement = text::statement(&sql, part.tokens.clone())?;
-        let plan = self.plan(wire, running, &sql, &part, statement, Vec::new()).await?;
+        let plan = self.plan(wire, running, &sql, &part, statement, &[]).await?;
         let rows = self.start_plan(wire, running, &plan, Vec::new()).await?;
-        let batches = async move { rows.batches.try_collect::<Vec<_>>().await.map_err(Fault::from) };
+        let batches =
+            async move { rows.batches.try_collect::<Vec<_>>().await.map_err(Fault::from) };
         let batches = self.away(wire, running, batches).await?;
         let row = batches.into_iter().find(|batch| batch.num_rows() == 1);
         let row = row.ok_or_else(|| Fault::new("XX000", "internal error: no values"))?;
@@ -346,7 +339,7 @@ impl Session {
         } else {
             return Err(Fault::unsupported("a cursor over a statement that is no query").into());
         }
-        let plan = self.plan(wire, running, "", part, query.as_ref().clone(), Vec::new()).await?;
+        let plan = self.plan(wire, running, "", part, query.as_ref().clone(), &[]).await?;
         if !plan.parameters.is_empty() && values.len() != plan.parameters.len() {
             return Err(Fault::new("42P02", "there is no parameter $1").into());
         }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast;
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::data::{FieldDescription, NoData, ParameterDescription};
 use pgwire::messages::extendedquery::{
@@ -11,14 +10,13 @@ use pgwire::messages::extendedquery::{
 use pgwire::messages::response::EmptyQueryResponse;
 
 use crate::pg::connection::Connection;
-use crate::pg::encode::Format;
 use crate::pg::errors::Fault;
 use crate::pg::execute::Outcome;
 use crate::pg::frontend::{Bind, Message, Target};
 use crate::pg::portal::{Bound, Cursor, Portal, Progress, Sending, Statement, formats};
 use crate::pg::sql::command::Command;
-use crate::pg::sql::parameters;
 use crate::pg::sql::text;
+use crate::pg::types::Format;
 use crate::pg::wire::{Running, Stop};
 
 impl Connection {
@@ -52,9 +50,8 @@ impl Connection {
         }
         let statement = match parts.pop() {
             Some(part) => {
-                let declared = declared(types)?;
                 let (wire, session) = (&mut self.wire, &self.session);
-                session.parse(wire, &mut running, sql, part, declared).await?
+                session.parse(wire, &mut running, sql, part, types).await?
             }
             None => Statement { sql: sql.to_owned(), body: None },
         };
@@ -67,7 +64,7 @@ impl Connection {
         if !is_transact(&statement) {
             self.session.check_failed()?;
         }
-        let values = Self::values(&statement, &bind).map_err(|fault| statement.locate(fault))?;
+        let values = statement.values(&bind).map_err(|fault| statement.locate(fault))?;
         let (_, columns) = self.fields(&statement);
         if let Some(columns) = columns {
             formats(&bind.result_formats, columns.len())?;
@@ -275,16 +272,4 @@ fn cursor_formats(cursor: &Cursor) -> Vec<Format> {
 fn is_transact(statement: &Statement) -> bool {
     let body = statement.body.as_ref();
     body.is_none_or(|body| matches!(body.command, Command::Transact(_)))
-}
-
-/// The types that a client gives; zero and `unknown` leave it to us.
-fn declared(types: &[u32]) -> Result<Vec<Option<ast::DataType>>, Fault> {
-    let declared = types.iter().map(|oid| match oid {
-        0 | 705 => Ok(None),
-        oid => match parameters::of_oid(*oid) {
-            Some(data_type) => Ok(Some(data_type)),
-            None => Err(Fault::unsupported(format!("a parameter of the type with number {oid}"))),
-        },
-    });
-    declared.collect()
 }

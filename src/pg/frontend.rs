@@ -62,10 +62,17 @@ pub(super) enum Target {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Message {
     Query(String),
-    Parse { name: String, sql: String, types: Vec<u32> },
+    Parse {
+        name: String,
+        sql: String,
+        types: Vec<u32>,
+    },
     Bind(Bind),
     Describe(Target, String),
-    Execute { portal: String, rows_max: i32 },
+    Execute {
+        portal: String,
+        rows_max: i32,
+    },
     Close(Target, String),
     Flush,
     Sync,

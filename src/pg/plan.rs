@@ -8,16 +8,16 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result as DataFusionResult, ScalarValue};
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 use datafusion::sql::sqlparser::ast;
+use futures::stream;
 
-use crate::pg::catalog;
+use crate::pg::catalog::{CatalogPlan, PgCatalog, SessionInfo};
 use crate::pg::errors::Fault;
-use crate::pg::explain;
 use crate::pg::flow::Batches;
 use crate::pg::sql::{columns, literals, parameters};
-use crate::pg::types;
+use crate::pg::{explain, functions, types};
 use crate::query::cancel::CancelToken;
 use crate::query::error::from_datafusion;
-use crate::query::{Answer, Prepared, Session, guard};
+use crate::query::{Prepared, Session, guard};
 
 /// What `$1` or another parameter takes.
 #[derive(Clone, Debug)]
@@ -29,69 +29,147 @@ pub(super) struct Parameter {
 
 /// A query that may be answered many times.
 pub(super) struct Plan {
-    prepared: Prepared,
+    source: Source,
     pub(super) schema: SchemaRef,
     pub(super) parameters: Vec<Parameter>,
     pub(super) word: &'static str,
-    is_explain: bool,
 }
 
-/// Plans a statement. `declared` has the types that the client gives to parameters; the others
-/// follow from their places in the statement, and are text where nothing follows.
-pub(super) async fn plan(
-    session: &Session,
-    statement: ast::Statement,
-    declared: parameters::Types,
-) -> Result<Plan, Fault> {
-    guard::admit(statement.clone())?;
-    let is_explain = matches!(statement, ast::Statement::Explain { .. });
-    let names = match &statement {
-        ast::Statement::Query(query) => columns::Names::of(query),
-        _ => None,
-    };
-    let mut types = parameters::said(&statement)?;
-    if declared.len() > types.len() {
-        types.resize(declared.len(), None);
+/// Who answers.
+enum Source {
+    Engine(Prepared),
+    /// The same, as lines of text.
+    Explain(Prepared),
+    /// A statement about the catalogue alone.
+    Catalog(CatalogPlan),
+}
+
+/// Who plans and answers the queries of a session.
+#[derive(Clone)]
+pub(super) struct Planner {
+    pub(super) session: Arc<Session>,
+    pub(super) catalog: Arc<PgCatalog>,
+    pub(super) told: Arc<SessionInfo>,
+}
+
+impl Planner {
+    /// Plans a statement. `declared` has the types that the client gives to parameters, and 0 where
+    /// it leaves one open: those follow from their places in the statement, and are text where
+    /// nothing follows.
+    pub(super) async fn plan(
+        &self,
+        mut statement: ast::Statement,
+        declared: &[u32],
+    ) -> Result<Plan, Fault> {
+        guard::admit(statement.clone())?;
+        if !functions::is_called(&statement) {
+            let catalogue = self.session.catalogue()?;
+            let plan = self.catalog.plan(&statement, declared, &self.told, &catalogue)?;
+            if let Some(plan) = plan {
+                return of_catalog(plan);
+            }
+        }
+        columns::unqualify(&mut statement);
+        let is_explain = matches!(statement, ast::Statement::Explain { .. });
+        let names = match &statement {
+            ast::Statement::Query(query) => columns::Names::of(query),
+            _ => None,
+        };
+        let mut types = parameters::said(&statement)?;
+        if declared.len() > types.len() {
+            types.resize(declared.len(), None);
+        }
+        for (slot, declared) in types.iter_mut().zip(declared) {
+            if let Some(declared) = given(*declared)? {
+                *slot = Some(declared);
+            }
+        }
+        columns::alias(&mut statement);
+        literals::narrow(&mut statement);
+        let prepared = self.typed(&statement, &mut types).await?;
+        let parameters = types.into_iter().map(parameter).collect::<Result<_, Fault>>()?;
+        Ok(match is_explain {
+            true => {
+                let (schema, source) = (explain::schema(), Source::Explain(prepared));
+                Plan { source, schema, parameters, word: "EXPLAIN" }
+            }
+            false => {
+                let schema = schema(&prepared, names.as_ref());
+                Plan { source: Source::Engine(prepared), schema, parameters, word: "SELECT" }
+            }
+        })
     }
-    for (slot, declared) in types.iter_mut().zip(declared) {
-        *slot = declared.or(slot.take());
-    }
-    let mut plain = statement;
-    columns::alias(&mut plain);
-    literals::narrow(&mut plain);
-    catalog::rewrite(&mut plain);
-    let mut prepared = prepare(session, &plain, &types).await?;
-    if types.iter().any(Option::is_none) {
+
+    /// Plans with a type for each parameter, and notes the types that were found.
+    async fn typed(
+        &self,
+        statement: &ast::Statement,
+        types: &mut parameters::Types,
+    ) -> Result<Prepared, Fault> {
+        let prepared = self.prepare(statement, types).await?;
+        if types.iter().all(Option::is_some) {
+            return Ok(prepared);
+        }
         let found = infer(prepared.plan()).map_err(|error| Fault::from(from_datafusion(&error)))?;
         let mut is_open = false;
-        for (number, slot) in (1..).zip(&mut types).filter(|(_, slot)| slot.is_none()) {
-            let name = format!("${number}");
-            let data_type = found.get(&name).and_then(|found| parameters::of_arrow(&found.data_type));
-            is_open |= found.get(&name).is_none_or(|found| !found.is_planned);
+        for (number, slot) in (1..).zip(types.iter_mut()).filter(|(_, slot)| slot.is_none()) {
+            let found = found.get(&format!("${number}"));
+            let data_type = found.and_then(|found| parameters::of_arrow(&found.data_type));
+            is_open |= found.is_none_or(|found| !found.is_planned);
             *slot = Some(data_type.unwrap_or(ast::DataType::Text));
         }
-        if is_open {
-            prepared = prepare(session, &plain, &types).await?;
-        }
+        if is_open { self.prepare(statement, types).await } else { Ok(prepared) }
     }
-    let parameters = types.into_iter().map(parameter).collect::<Result<_, Fault>>()?;
-    let schema = schema(&prepared, names.as_ref());
-    let (schema, word) = match is_explain {
-        true => (explain::schema(), "EXPLAIN"),
-        false => (schema, "SELECT"),
-    };
-    Ok(Plan { prepared, schema, parameters, word, is_explain })
+
+    async fn prepare(
+        &self,
+        statement: &ast::Statement,
+        types: &parameters::Types,
+    ) -> Result<Prepared, Fault> {
+        let mut statement = statement.clone();
+        parameters::cast(&mut statement, types);
+        let prepared = self.session.prepare(guard::admit(statement)?).await;
+        prepared.map_err(Fault::from)
+    }
+
+    /// Starts the answer of a plan, with values for all its parameters.
+    pub(super) async fn execute(
+        &self,
+        plan: &Plan,
+        values: Vec<ScalarValue>,
+        token: &CancelToken,
+    ) -> Result<Batches, Fault> {
+        let answer = |prepared| self.session.execute_with(prepared, values.clone(), token);
+        Ok(match &plan.source {
+            Source::Engine(prepared) => Box::pin(answer(prepared).await?),
+            Source::Explain(prepared) => explain::lines(answer(prepared).await?),
+            Source::Catalog(plan) => {
+                let batch = plan.answer(&values, &self.told)?;
+                Box::pin(stream::iter([Ok(batch)]))
+            }
+        })
+    }
 }
 
-async fn prepare(
-    session: &Session,
-    statement: &ast::Statement,
-    types: &parameters::Types,
-) -> Result<Prepared, Fault> {
-    let mut statement = statement.clone();
-    parameters::cast(&mut statement, types);
-    let prepared = session.prepare(guard::admit(statement)?).await;
-    prepared.map_err(Fault::from)
+/// The type that a client gives; zero and `unknown` leave it to us.
+fn given(oid: u32) -> Result<Option<ast::DataType>, Fault> {
+    match oid {
+        0 | 705 => Ok(None),
+        oid => match parameters::of_oid(oid) {
+            Some(data_type) => Ok(Some(data_type)),
+            None => Err(Fault::unsupported(format!("a parameter of the type with number {oid}"))),
+        },
+    }
+}
+
+fn of_catalog(plan: CatalogPlan) -> Result<Plan, Fault> {
+    let parameters = plan.parameters().iter().map(|oid| {
+        let data_type = types::arrow_type(*oid).unwrap_or(DataType::Utf8);
+        Ok(Parameter { oid: *oid, data_type })
+    });
+    let parameters = parameters.collect::<Result<_, Fault>>()?;
+    let schema = Arc::clone(plan.schema());
+    Ok(Plan { source: Source::Catalog(plan), schema, parameters, word: "SELECT" })
 }
 
 fn parameter(data_type: Option<ast::DataType>) -> Result<Parameter, Fault> {
@@ -120,25 +198,11 @@ fn schema(prepared: &Prepared, names: Option<&columns::Names>) -> SchemaRef {
 }
 
 impl Plan {
-    /// Starts the answer, with values for all parameters.
-    pub(super) async fn execute(
-        &self,
-        session: &Session,
-        values: Vec<ScalarValue>,
-        token: &CancelToken,
-    ) -> Result<Batches, Fault> {
-        let answer: Answer = session.execute_with(&self.prepared, values, token).await?;
-        Ok(match self.is_explain {
-            true => explain::lines(answer),
-            false => Box::pin(answer),
-        })
-    }
-
-    /// The relation and the column, from 1, that each column of the answer is taken from as it is.
+    /// The relation and the column that each column of the answer is taken from as it is.
     pub(super) fn origins(&self) -> Vec<Option<(String, String)>> {
-        match self.is_explain {
-            true => vec![None],
-            false => origins(self.prepared.plan()),
+        match &self.source {
+            Source::Engine(prepared) => origins(prepared.plan()),
+            Source::Explain(_) | Source::Catalog(_) => Vec::new(),
         }
     }
 }
@@ -229,7 +293,8 @@ fn infer_expr(expr: &Expr, schema: &DFSchema, found: &mut HashMap<String, Found>
             }
             let tested = case.expr.as_deref().and_then(type_of);
             for (when, _) in &case.when_then_expr {
-                let data_type = if case.expr.is_some() { tested.clone() } else { Some(DataType::Boolean) };
+                let data_type =
+                    if case.expr.is_some() { tested.clone() } else { Some(DataType::Boolean) };
                 if let Some(data_type) = data_type {
                     note(when, data_type);
                 }

@@ -9,7 +9,6 @@ use pgwire::messages::data::FieldDescription;
 use tokio::sync::Mutex;
 
 use crate::pg::cursor::Scroll;
-use crate::pg::encode::Format;
 use crate::pg::errors::Fault;
 use crate::pg::flow::Flow;
 use crate::pg::frontend::Bind;
@@ -17,6 +16,7 @@ use crate::pg::parameters;
 use crate::pg::plan::{Parameter, Plan};
 use crate::pg::sql::command::Command;
 use crate::pg::sql::text::Part;
+use crate::pg::types::Format;
 use crate::query::cancel::{CancelReason, CancelToken};
 
 /// A prepared statement.

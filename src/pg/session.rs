@@ -11,10 +11,11 @@ use pgwire::messages::data::FieldDescription;
 use pgwire::messages::startup::ParameterStatus;
 
 use crate::limits::PG_STATEMENTS_MAX;
-use crate::pg::catalog::SessionInfo;
+use crate::pg::catalog::{SessionExtension, SessionInfo};
 use crate::pg::errors::Fault;
 use crate::pg::frontend::Target;
 use crate::pg::functions::Hooks;
+use crate::pg::plan::Planner;
 use crate::pg::portal::{Portal, Statement};
 use crate::pg::registry::Entry;
 use crate::pg::server::Server;
@@ -31,6 +32,8 @@ pub(super) struct Session {
     pub(super) server: Arc<Server>,
     pub(super) entry: Arc<Entry>,
     pub(super) query: Arc<query::Session>,
+    /// What the functions of the catalogue are told.
+    told: Arc<SessionInfo>,
     pub(super) user: String,
     pub(super) database: String,
     /// The client's address and port.
@@ -56,10 +59,11 @@ impl Session {
         settings: Settings,
     ) -> Self {
         let known = settings.clone();
-        let session = Self {
+        let mut session = Self {
             server: Arc::clone(server),
             entry,
             query: Arc::new(server.engine.session()),
+            told: Arc::default(),
             user,
             database,
             peer,
@@ -113,14 +117,14 @@ impl Session {
         Ok(())
     }
 
-    fn tell(&self) {
+    fn tell(&mut self) {
         let settings = self.settings().clone();
         let path = settings.search_path(&self.user).join(", ");
         // Both settings take any text that was let into ours.
         drop(self.query.set("search_path", Some(&path)));
         drop(self.query.set("sdmx.language", settings.get("sdmx.language").ok().as_deref()));
         let clock = self.server.options.clock;
-        let told = SessionInfo {
+        let told = Arc::new(SessionInfo {
             user: self.user.clone(),
             session_user: self.user.clone(),
             database: self.database.clone(),
@@ -135,17 +139,24 @@ impl Session {
             client_port: Some(self.peer.1),
             server_address: Some(self.server.address.ip().to_string()),
             server_port: self.server.address.port(),
-        };
+        });
+        self.told = Arc::clone(&told);
         let zone = settings.get("timezone").unwrap_or_default();
         let hooks = Hooks::new(&self.settings, &self.server.registry);
         self.query.configure(move |mut config| {
             let options = config.options_mut();
             options.sql_parser.parse_float_as_decimal = true;
             options.execution.time_zone = Some(zone.clone());
-            options.extensions.insert(told.clone());
+            options.extensions.insert(SessionExtension(Arc::clone(&told)));
             options.extensions.insert(hooks.clone());
             config
         });
+    }
+
+    /// Who plans and answers queries, as the session is now.
+    pub(super) fn planner(&self) -> Planner {
+        let (session, catalog) = (Arc::clone(&self.query), Arc::clone(&self.server.catalog));
+        Planner { session, catalog, told: Arc::clone(&self.told) }
     }
 
     /// Begins a statement: it can be cancelled from now on, and its time runs.
@@ -167,9 +178,7 @@ impl Session {
         let mut task = AbortOnDrop(self.server.queries.spawn(work));
         match wire.wait(running, &mut task.0).await? {
             Ok(done) => Ok(done?),
-            Err(error) => {
-                Err(Fault::new("XX000", format!("internal error: {error}")).into())
-            }
+            Err(error) => Err(Fault::new("XX000", format!("internal error: {error}")).into()),
         }
     }
 
@@ -207,8 +216,12 @@ impl Session {
     pub(super) fn open(&mut self, name: &str, portal: Portal) -> Result<(), Fault> {
         if !name.is_empty() && self.portals.contains_key(name) {
             return Err(match portal {
-                Portal::Bound(_) => Fault::new("42P03", format!("portal \"{name}\" already exists")),
-                Portal::Cursor(_) => Fault::new("42P03", format!("cursor \"{name}\" already exists")),
+                Portal::Bound(_) => {
+                    Fault::new("42P03", format!("portal \"{name}\" already exists"))
+                }
+                Portal::Cursor(_) => {
+                    Fault::new("42P03", format!("cursor \"{name}\" already exists"))
+                }
             });
         }
         if self.portals.len() >= PG_STATEMENTS_MAX {
@@ -276,8 +289,13 @@ impl Session {
     }
 
     /// The numbers of a table and of one of its columns, as the catalogue has them.
-    fn numbers(&self, _origin: &(String, String)) -> Option<(i32, i16)> {
-        None
+    fn numbers(&self, (table, column): &(String, String)) -> Option<(i32, i16)> {
+        let mut parts = table.rsplit('.');
+        let (table, schema) = (parts.next()?, parts.next()?);
+        let catalogue = self.query.catalogue().ok()?;
+        let found = self.server.catalog.numbers(&catalogue, schema, table, column);
+        let (oid, column) = found.ok()??;
+        Some((oid.cast_signed(), column))
     }
 }
 

@@ -58,8 +58,7 @@ pub(super) const REPORTED: [&str; 14] = [
     "timezone",
 ];
 
-const LEVELS: &[&str] =
-    &["read uncommitted", "read committed", "repeatable read", "serializable"];
+const LEVELS: &[&str] = &["read uncommitted", "read committed", "repeatable read", "serializable"];
 const MESSAGES: &[&str] = &[
     "debug5", "debug4", "debug3", "debug2", "debug1", "debug", "log", "notice", "warning", "error",
 ];
@@ -180,11 +179,7 @@ pub(super) const ALL: &[Known] = &[
     flag("standard_conforming_strings", "on"),
     time("statement_timeout"),
     flag("synchronize_seqscans", "on"),
-    choice(
-        "synchronous_commit",
-        "on",
-        &["on", "off", "local", "remote_write", "remote_apply"],
-    ),
+    choice("synchronous_commit", "on", &["on", "off", "local", "remote_write", "remote_apply"]),
     amount("temp_buffers", "8MB"),
     text("temp_tablespaces", ""),
     Known { name: "TimeZone", default: "UTC", kind: Kind::Zone },

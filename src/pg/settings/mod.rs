@@ -101,6 +101,11 @@ impl Settings {
         Ok(())
     }
 
+    /// Notes who began the session.
+    pub(super) fn begin(&mut self, user: &str) {
+        self.initial.insert("session_authorization".to_owned(), user.to_owned());
+    }
+
     /// Gives every setting the value that it had when the session began.
     pub(super) fn reset_all(&mut self) {
         let kept = ["session_authorization", "transaction_isolation", "transaction_read_only"];

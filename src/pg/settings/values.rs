@@ -39,17 +39,17 @@ pub(super) fn canonical(known: &Known, value: &str) -> Result<String, Fault> {
         Kind::Choice(words) => {
             let lower = value.to_lowercase();
             let found = words.iter().find(|word| **word == lower);
-            found.map(|word| (*word).to_owned()).ok_or_else(|| {
-                wrong().hint(format!("Available values: {}.", words.join(", ")))
-            })
+            found
+                .map(|word| (*word).to_owned())
+                .ok_or_else(|| wrong().hint(format!("Available values: {}.", words.join(", "))))
         }
         Kind::DateStyle => date_style(value).ok_or_else(wrong),
         Kind::Zone => zone(value).ok_or_else(wrong),
         Kind::Charset => {
             let charset = Charset::parse(value);
-            charset.map(|charset| charset.name().to_owned()).ok_or_else(|| {
-                wrong().hint("Available values: UTF8, LATIN1, WIN1252.")
-            })
+            charset
+                .map(|charset| charset.name().to_owned())
+                .ok_or_else(|| wrong().hint("Available values: UTF8, LATIN1, WIN1252."))
         }
     }
 }

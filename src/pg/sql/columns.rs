@@ -77,6 +77,19 @@ pub(in crate::pg) fn alias(statement: &mut ast::Statement) {
     let _all: ControlFlow<()> = VisitMut::visit(statement, &mut Aliases);
 }
 
+/// Takes `pg_catalog` away from the names of functions: it is where all of them are.
+pub(in crate::pg) fn unqualify(statement: &mut ast::Statement) {
+    let _all: ControlFlow<()> = ast::visit_expressions_mut(statement, |expr| {
+        if let Expr::Function(function) = expr
+            && let [schema, _] = function.name.0.as_slice()
+            && schema.as_ident().is_some_and(|name| plain(name) == "pg_catalog")
+        {
+            function.name.0.remove(0);
+        }
+        ControlFlow::Continue(())
+    });
+}
+
 struct Aliases;
 
 impl VisitorMut for Aliases {
@@ -220,7 +233,9 @@ fn type_name(data_type: &DataType) -> String {
             "float8"
         }
         DataType::Numeric(_) | DataType::Decimal(_) | DataType::Dec(_) => "numeric",
-        DataType::Varchar(_) | DataType::CharacterVarying(_) | DataType::CharVarying(_) => "varchar",
+        DataType::Varchar(_) | DataType::CharacterVarying(_) | DataType::CharVarying(_) => {
+            "varchar"
+        }
         DataType::Char(_) | DataType::Character(_) => "bpchar",
         DataType::Text => "text",
         DataType::Boolean | DataType::Bool => "bool",

@@ -109,7 +109,9 @@ pub(in crate::pg) fn parse(sql: &str, part: &Part) -> Result<Command, Fault> {
     words.skip();
     let command = match start.as_str() {
         "SET" => set(&mut words)?,
-        "RESET" => Command::Reset(if words.accept("ALL") { None } else { Some(setting(&mut words)?) }),
+        "RESET" => {
+            Command::Reset(if words.accept("ALL") { None } else { Some(setting(&mut words)?) })
+        }
         "SHOW" => match show(&mut words)? {
             Some(command) => command,
             None => return query(sql, part),
@@ -124,7 +126,9 @@ pub(in crate::pg) fn parse(sql: &str, part: &Part) -> Result<Command, Fault> {
         "DECLARE" => Command::Declare(cursor::declare(&mut words)?),
         "FETCH" => Command::Fetch(cursor::fetch(&mut words, false)?),
         "MOVE" => Command::Fetch(cursor::fetch(&mut words, true)?),
-        "CLOSE" => Command::CloseCursor(if words.accept("ALL") { None } else { Some(words.name()?) }),
+        "CLOSE" => {
+            Command::CloseCursor(if words.accept("ALL") { None } else { Some(words.name()?) })
+        }
         "COPY" => Command::Copy(copy::parse(&mut words)?),
         "LISTEN" => {
             words.name()?;
@@ -348,7 +352,10 @@ mod tests {
 
     #[test]
     fn reads_cursors() {
-        check("DECLARE c BINARY SCROLL CURSOR WITH HOLD FOR SELECT 1", "Ok(Declare(Declare { name: \"c\", is_binary: true, may_scroll: true, is_held: true");
+        check(
+            "DECLARE c BINARY SCROLL CURSOR WITH HOLD FOR SELECT 1",
+            "Ok(Declare(Declare { name: \"c\", is_binary: true, may_scroll: true, is_held: true",
+        );
         let fetch = |sql: &str, expected: Direction| match command(sql) {
             Ok(Command::Fetch(fetch)) => assert_eq!(fetch.direction, expected, "{sql}"),
             other => panic!("{sql}: {other:?}"),
@@ -364,7 +371,10 @@ mod tests {
 
     #[test]
     fn reads_the_rest() {
-        check("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY", "Ok(Transact(Begin { tag: \"BEGIN\", modes: [(\"transaction_isolation\", \"repeatable read\")");
+        check(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+            "Ok(Transact(Begin { tag: \"BEGIN\", modes: [(\"transaction_isolation\", \"repeatable read\")",
+        );
         check("ROLLBACK TO SAVEPOINT a", "Ok(Transact(RollbackTo(\"a\")))");
         check("CREATE TEMPORARY TABLE t (a int)", "Ok(Refused(\"CREATE TEMPORARY\"))");
         check("PREPARE p(int, text) AS SELECT $1", "Ok(Prepare { name: \"p\"");

@@ -61,7 +61,8 @@ pub(in crate::pg) fn parse(words: &mut Words<'_>) -> Result<Copy, Fault> {
     }
     if words.quoted().is_some() {
         let text = "permission denied to COPY to a file";
-        let hint = "COPY ... TO STDOUT sends rows to the client; psql's \\copy writes a file there.";
+        let hint =
+            "COPY ... TO STDOUT sends rows to the client; psql's \\copy writes a file there.";
         return Err(Fault::new("42501", text).hint(hint));
     }
     words.expect("STDOUT")?;

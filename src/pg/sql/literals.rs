@@ -152,13 +152,22 @@ mod tests {
         };
         check("SELECT 1, 3000000000", "SELECT CAST(1 AS INTEGER), 3000000000");
         check("SELECT 1 + 2, a + 1", "SELECT CAST(1 + 2 AS INTEGER), a + 1");
-        check("SELECT -1, coalesce(a, 0)", "SELECT CAST(-1 AS INTEGER), coalesce(a, CAST(0 AS INTEGER))");
-        check("SELECT a FROM t WHERE b = 1 ORDER BY 1 LIMIT 1", "SELECT a FROM t WHERE b = 1 ORDER BY 1 LIMIT 1");
+        check(
+            "SELECT -1, coalesce(a, 0)",
+            "SELECT CAST(-1 AS INTEGER), coalesce(a, CAST(0 AS INTEGER))",
+        );
+        check(
+            "SELECT a FROM t WHERE b = 1 ORDER BY 1 LIMIT 1",
+            "SELECT a FROM t WHERE b = 1 ORDER BY 1 LIMIT 1",
+        );
         check("VALUES (1, 'a')", "VALUES (CAST(1 AS INTEGER), 'a')");
         check(
             "SELECT CAST('-12.50' AS numeric), CAST('x' AS numeric)",
             "SELECT CAST('-12.50' AS NUMERIC(4,2)), CAST('x' AS NUMERIC)",
         );
-        check("SELECT sum(a) OVER (ORDER BY b ROWS 2 PRECEDING)", "SELECT sum(a) OVER (ORDER BY b ROWS 2 PRECEDING)");
+        check(
+            "SELECT sum(a) OVER (ORDER BY b ROWS 2 PRECEDING)",
+            "SELECT sum(a) OVER (ORDER BY b ROWS 2 PRECEDING)",
+        );
     }
 }

@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use arrow::datatypes::{DataType as ArrowType, IntervalUnit, TimeUnit};
+use arrow::datatypes::DataType as ArrowType;
 use datafusion::sql::sqlparser::ast::{
-    self, ArrayElemTypeDef, CastKind, DataType, ExactNumberInfo, Expr, LimitClause,
-    TimezoneInfo, Value, Visit, VisitMut, Visitor, VisitorMut,
+    self, ArrayElemTypeDef, CastKind, DataType, ExactNumberInfo, Expr, LimitClause, TimezoneInfo,
+    Value, Visit, VisitMut, Visitor, VisitorMut,
 };
 
 use crate::limits::PG_BIND_PARAMETERS_MAX;
@@ -85,8 +85,8 @@ impl VisitorMut for Cast<'_> {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        let data_type = number(expr)
-            .and_then(|number| self.types.get(number.checked_sub(1)?)?.clone());
+        let data_type =
+            number(expr).and_then(|number| self.types.get(number.checked_sub(1)?)?.clone());
         if let Some(data_type) = data_type {
             *expr = Expr::Cast {
                 kind: CastKind::Cast,
@@ -224,25 +224,6 @@ pub(in crate::pg) fn to_oid(data_type: &DataType) -> Option<u32> {
     })
 }
 
-/// The column type of a parameter: moments in microseconds, decimals of a usual width.
-pub(in crate::pg) fn to_arrow(data_type: &DataType) -> Option<ArrowType> {
-    Some(match to_oid(data_type)? {
-        16 => ArrowType::Boolean,
-        17 => ArrowType::Binary,
-        20 | 26 | 2205 | 2206 => ArrowType::Int64,
-        21 => ArrowType::Int16,
-        23 => ArrowType::Int32,
-        700 => ArrowType::Float32,
-        701 => ArrowType::Float64,
-        1082 => ArrowType::Date32,
-        1083 => ArrowType::Time64(TimeUnit::Microsecond),
-        1114 => ArrowType::Timestamp(TimeUnit::Microsecond, None),
-        1184 => ArrowType::Timestamp(TimeUnit::Microsecond, Some("+00:00".into())),
-        1186 => ArrowType::Interval(IntervalUnit::MonthDayNano),
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,9 +250,6 @@ mod tests {
     fn casts_what_is_known() {
         let mut statement = parse("SELECT $1, $2 LIMIT $1");
         cast(&mut statement, &vec![of_oid(20), None]);
-        assert_eq!(
-            statement.to_string(),
-            "SELECT CAST($1 AS BIGINT), $2 LIMIT CAST($1 AS BIGINT)"
-        );
+        assert_eq!(statement.to_string(), "SELECT CAST($1 AS BIGINT), $2 LIMIT CAST($1 AS BIGINT)");
     }
 }

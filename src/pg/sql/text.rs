@@ -19,7 +19,10 @@ pub(in crate::pg) struct Part {
 /// Cuts a text into its statements.
 pub(in crate::pg) fn split(sql: &str) -> Result<Vec<Part>, Fault> {
     if sql.len() > STATEMENT_BYTES_MAX {
-        let text = format!("the statement has {} bytes, over the limit of {STATEMENT_BYTES_MAX}", sql.len());
+        let text = format!(
+            "the statement has {} bytes, over the limit of {STATEMENT_BYTES_MAX}",
+            sql.len()
+        );
         return Err(Fault::new("54000", text));
     }
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location();
@@ -112,7 +115,9 @@ fn syntax(sql: &str, error: &ParserError) -> Fault {
     };
     let found = reason.rsplit_once("found: ").map(|(_, found)| found.trim());
     let message = match found {
-        Some("EOF") | None if text.len() == reason.len() => "syntax error at end of input".to_owned(),
+        Some("EOF") | None if text.len() == reason.len() => {
+            "syntax error at end of input".to_owned()
+        }
         Some(found) => format!("syntax error at or near \"{found}\""),
         None => reason.to_owned(),
     };
@@ -148,8 +153,7 @@ pub(in crate::pg) fn find(sql: &str, part: &Part, name: &str) -> Option<usize> {
     })?;
     // A qualified name begins with its first part.
     let mut first = found;
-    while first >= 2
-        && part.tokens.get(first - 1).is_some_and(|token| token.token == Token::Period)
+    while first >= 2 && part.tokens.get(first - 1).is_some_and(|token| token.token == Token::Period)
     {
         first -= 2;
     }
@@ -180,7 +184,10 @@ mod tests {
             let found: Vec<String> = parts.iter().map(|part| written(sql, part)).collect();
             assert_eq!(found, expected, "{sql}");
         };
-        check("SELECT 1; SELECT ';' ;; -- ;\nSELECT $$;$$", &["SELECT 1", "SELECT ';'", "SELECT $$;$$"]);
+        check(
+            "SELECT 1; SELECT ';' ;; -- ;\nSELECT $$;$$",
+            &["SELECT 1", "SELECT ';'", "SELECT $$;$$"],
+        );
         check(" ; -- nothing\n", &[]);
         check("", &[]);
     }

@@ -11,9 +11,16 @@ pub(in crate::pg) type Modes = Vec<(&'static str, String)>;
 /// What is asked of the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::pg) enum Transact {
-    Begin { tag: &'static str, modes: Modes },
-    Commit { chain: bool },
-    Rollback { chain: bool },
+    Begin {
+        tag: &'static str,
+        modes: Modes,
+    },
+    Commit {
+        chain: bool,
+    },
+    Rollback {
+        chain: bool,
+    },
     Savepoint(String),
     Release(String),
     RollbackTo(String),
