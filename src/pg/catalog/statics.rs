@@ -32,7 +32,11 @@ impl Shape {
     }
 
     /// A row with these values, and with what stands for nothing in all other columns.
-    pub(crate) fn row(&self, positions: &[usize], values: Vec<Value>) -> Vec<Value> {
+    pub(crate) fn row(
+        &self,
+        positions: &[usize],
+        values: impl IntoIterator<Item = Value>,
+    ) -> Vec<Value> {
         let nothing = |(column, nullable): (&Column, &bool)| {
             if *nullable { Value::Null } else { nothing(&column.ty) }
         };

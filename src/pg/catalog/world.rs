@@ -10,7 +10,7 @@ use crate::pg::catalog::describe::Description;
 use crate::pg::catalog::own;
 use crate::pg::catalog::relation::{Relation, Shared};
 use crate::pg::catalog::session::SessionInfo;
-use crate::pg::catalog::statics::statics;
+use crate::pg::catalog::statics::{PG_CATALOG, PUBLIC, statics};
 use crate::pg::catalog::types::{
     BPCHAR, CHAR, Known, NUMERIC, REGCLASS, REGNAMESPACE, REGPROC, REGROLE, REGTYPE, TIMESTAMP,
     TIMESTAMPTZ, VARCHAR,
@@ -159,31 +159,28 @@ impl World {
     ) -> Option<u32> {
         let found = self.find(relation, column, &Value::text(name));
         let of = |oid: u32| self.look_up(relation, oid, namespace).as_oid();
-        match schema {
-            Some(schema) => {
-                let wanted = self.namespace(schema)?;
-                found.into_iter().find(|oid| of(*oid) == Some(wanted))
-            }
-            None => {
-                let system = found.iter().find(|oid| of(**oid) == Some(11)).copied();
-                system.or_else(|| {
-                    found.into_iter().find(|oid| self.is_visible(relation, *oid, namespace))
-                })
-            }
+        if let Some(schema) = schema {
+            let wanted = self.namespace(schema)?;
+            return found.into_iter().find(|oid| of(*oid) == Some(wanted));
         }
+        let system = found.iter().find(|oid| of(**oid) == Some(PG_CATALOG)).copied();
+        system.or_else(|| found.into_iter().find(|oid| self.is_visible(relation, *oid, namespace)))
     }
 
     /// Whether what `relation` lists under a number is found by its name alone. Tables are, unless
     /// several schemas have one of that name: a name without a schema finds the only one.
     pub(crate) fn is_visible(&self, relation: &str, oid: u32, namespace: &str) -> bool {
         let Some(schema) = self.look_up(relation, oid, namespace).as_oid() else { return false };
-        if schema == 11 {
+        if schema == PG_CATALOG {
             return true;
         }
         if schema == statics().information_schema {
             return false;
         }
-        let column = if relation == "pg_class" { "relname" } else { return schema == 2200 };
+        if relation != "pg_class" {
+            return schema == PUBLIC;
+        }
+        let column = "relname";
         let name = self.look_up(relation, oid, column);
         let others = self.find(relation, column, &name);
         let schema_of = |oid: u32| self.look_up(relation, oid, namespace).as_oid();
@@ -205,23 +202,19 @@ impl World {
         if text == "-" {
             return Ok(Value::Int(0));
         }
+        let (schema, name) = split_name(text);
+        let schema = schema.as_deref();
         let (kind, found) = match oid {
             REGTYPE => ("type", self.type_named(text)),
+            REGCLASS => ("table", self.class(schema, &name)),
+            REGNAMESPACE => ("schema", self.namespace(&name)),
+            REGROLE => {
+                let roles = self.find("pg_authid", "rolname", &Value::text(&name));
+                ("role", roles.first().copied())
+            }
             _ => {
-                let (schema, name) = split_name(text);
-                let schema = schema.as_deref();
-                match oid {
-                    REGCLASS => ("table", self.class(schema, &name)),
-                    REGNAMESPACE => ("schema", self.namespace(&name)),
-                    REGROLE => (
-                        "role",
-                        self.find("pg_authid", "rolname", &Value::text(&name)).first().copied(),
-                    ),
-                    _ => (
-                        "function",
-                        self.in_schema("pg_proc", "proname", "pronamespace", schema, &name),
-                    ),
-                }
+                let found = self.in_schema("pg_proc", "proname", "pronamespace", schema, &name);
+                ("function", found)
             }
         };
         let missing = || Error::not_found(kind, text);

@@ -1,5 +1,10 @@
 //! Arrays, and functions that return sets.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "a function that cannot fail has the shape of those that can"
+)]
+
 use crate::error::{Error, Result};
 use crate::limits::CATALOGUE_SERIES_MAX;
 use crate::pg::catalog::functions::{Body, Called, at, text_at};

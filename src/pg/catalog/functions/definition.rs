@@ -1,5 +1,10 @@
 //! Definitions: what objects of the catalogue are, as SQL.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "a function that cannot fail has the shape of those that can"
+)]
+
 use crate::error::Result;
 use crate::pg::catalog::archive::archive;
 use crate::pg::catalog::functions::{Body, Called, at, oid_at, text_at};

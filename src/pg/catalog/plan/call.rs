@@ -37,8 +37,7 @@ impl Planner<'_> {
                 matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct)),
             ),
         };
-        let meant = self.is_aggregate(&last);
-        if meant || call.over.is_some() {
+        if is_aggregate(&last) || call.over.is_some() {
             let order = clauses.iter().find_map(|clause| match clause {
                 FunctionArgumentClause::OrderBy(order) => Some(order.as_slice()),
                 _ => None,
@@ -48,11 +47,6 @@ impl Planner<'_> {
         }
         let arguments = self.arguments(list)?;
         self.call(name.pop().as_deref(), &last, arguments)
-    }
-
-    fn is_aggregate(&self, name: &str) -> bool {
-        let known = statics().functions.get(name);
-        known.is_some_and(|all| all.iter().any(|function| function.kind == 'a'))
     }
 
     pub(crate) fn arguments(&mut self, list: &[FunctionArg]) -> Result<Vec<Typed>> {
@@ -278,6 +272,11 @@ impl Planner<'_> {
             Ok((self.settled(typed)?.expr, is_descending, nulls_first))
         }))
     }
+}
+
+fn is_aggregate(name: &str) -> bool {
+    let known = statics().functions.get(name);
+    known.is_some_and(|all| all.iter().any(|function| function.kind == 'a'))
 }
 
 /// Whether the largest comes first, and whether NULLs do.
