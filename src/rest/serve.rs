@@ -41,12 +41,11 @@ pub async fn serve(
         ended = &mut serving => Some(ended),
         () = told(stop) => timeout(grace, &mut serving).await.ok(),
     };
-    let ended = match ended {
-        Some(ended) => ended,
-        None => {
-            abandon.send_replace(true);
-            serving.await
-        }
+    let ended = if let Some(ended) = ended {
+        ended
+    } else {
+        abandon.send_replace(true);
+        serving.await
     };
     ended.map_err(|error| Error::io("serve", address, error))
 }
