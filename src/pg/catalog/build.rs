@@ -179,7 +179,7 @@ impl Builder {
         self.rows.index(index, oid, &table.primary_key);
         let constraint = self.numbers.give("constraint", &table.schema, &name);
         let kind = Constraint::PrimaryKey { columns: &table.primary_key };
-        self.rows.constraint(constraint, &name, namespace, oid, index, &kind);
+        self.rows.constraint(constraint, &name, namespace, [oid, index], &kind);
     }
 
     fn references(&mut self, table: &TableDescription, namespace: u32) {
@@ -201,7 +201,7 @@ impl Builder {
                 table: foreign,
                 foreign: &reference.foreign,
             };
-            self.rows.constraint(constraint, &name, namespace, oid, index, &kind);
+            self.rows.constraint(constraint, &name, namespace, [oid, index], &kind);
         }
     }
 }
