@@ -4,7 +4,15 @@ use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 
 use crate::error::Error;
+use crate::pg::types::WireError;
 use crate::query::cancel::CancelReason;
+
+/// States that code of this front names itself, in the place of an error.
+const STATES: &[&str] = &[
+    "08P01", "0A000", "22001", "22003", "22004", "22007", "22008", "22012", "22021", "22023",
+    "22025", "2202E", "22P02", "22P03", "22P04", "42601", "42703", "42704", "42804", "42883",
+    "42P02", "42P10", "42P18", "55P02", "22000", "42501", "42809", "21000", "54000", "42P01",
+];
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,6 +154,12 @@ impl From<Error> for Fault {
     }
 }
 
+impl From<WireError> for Fault {
+    fn from(error: WireError) -> Self {
+        Self::new(error.sqlstate, error.message)
+    }
+}
+
 impl From<&Error> for Fault {
     fn from(error: &Error) -> Self {
         match error {
@@ -231,6 +245,9 @@ pub(super) fn read_only(statement: &str) -> Fault {
 
 /// What the planner or an operator says in words. The words are those of DataFusion and Arrow.
 fn invalid(at: &str, reason: &str) -> Fault {
+    if let Some(code) = STATES.iter().find(|state| **state == at) {
+        return Fault::new(code, reason);
+    }
     let lower = reason.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if at.starts_with("column ") && has(&["several tables"]) {

@@ -16,7 +16,7 @@ use crate::pg::cursor::{self, Scroll};
 use crate::pg::errors::{self, Fault};
 use crate::pg::flow::Batches;
 use crate::pg::plan::Plan;
-use crate::pg::portal::{Body, Cursor, Portal, Statement};
+use crate::pg::portal::{self, Body, Cursor, Portal, Statement};
 use crate::pg::session::Session;
 use crate::pg::settings::{Scope, Settings};
 use crate::pg::sql::command::{Command, Discard, Set};
@@ -26,6 +26,7 @@ use crate::pg::sql::parameters;
 use crate::pg::sql::text::{self, Part};
 use crate::pg::sql::{command, transaction::Transact};
 use crate::pg::wire::{Running, Stop, Wire};
+use crate::query::cancel::CancelToken;
 use crate::query::error::from_datafusion;
 
 /// What a command comes to.
@@ -87,7 +88,7 @@ impl Session {
         let (sql, part) = (sql.to_owned(), part.clone());
         let plan = async move {
             let plan = planner.plan(query, &declared).await;
-            plan.map(Arc::new).map_err(|fault| crate::pg::portal::locate(&sql, &part, fault))
+            plan.map(Arc::new).map_err(|fault| portal::locate(&sql, &part, fault))
         };
         self.away(wire, running, plan).await
     }
@@ -113,7 +114,7 @@ impl Session {
             Command::Transact(command) => {
                 let tag = self.transact(command)?;
                 if matches!(command, Transact::Commit { .. } | Transact::Rollback { .. }) {
-                    running.token = crate::query::cancel::CancelToken::default();
+                    running.token = CancelToken::default();
                     self.entry.start(running.token.clone());
                 }
                 done(tag)
@@ -140,9 +141,13 @@ impl Session {
                 })
             }
             Command::Prepare { name, types, statement } => {
-                let types = types.iter().cloned().map(Some).collect();
+                let oids = types.iter().map(|data_type| {
+                    let unknown = || Fault::unsupported(format!("a parameter of type {data_type}"));
+                    parameters::to_oid(data_type).ok_or_else(unknown)
+                });
+                let oids = oids.collect::<Result<Vec<u32>, Fault>>()?;
                 let query = statement.as_ref().clone();
-                let plan = self.plan(wire, running, "", &body.part, query, types).await?;
+                let plan = self.plan(wire, running, "", &body.part, query, &oids).await?;
                 let command = Command::Query(statement.clone());
                 let inner = Body { part: body.part.clone(), command, plan: Some(plan) };
                 let inner = Statement { sql: String::new(), body: Some(inner) };
@@ -356,7 +361,7 @@ impl Session {
             token: running.token.clone(),
         };
         // From here on the token is the cursor's.
-        running.token = crate::query::cancel::CancelToken::default();
+        running.token = CancelToken::default();
         self.entry.start(running.token.clone());
         self.open(name, Portal::Cursor(cursor))?;
         Ok(())

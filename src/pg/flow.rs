@@ -150,7 +150,7 @@ impl Producer {
             let mut bytes = BytesMut::with_capacity(PG_PIECE_BYTES);
             match &mut self.encoder {
                 Encoder::Rows(encoder) => encoder.encode(&batch, at..at + count, &mut bytes)?,
-                Encoder::Copy(encoder) => encoder.encode(&batch, at..at + count, &mut bytes)?,
+                Encoder::Copy(encoder) => encoder.encode(&batch.slice(at, count), &mut bytes)?,
             }
             let row_bytes = (bytes.len() / count).max(1);
             self.piece_rows = (PG_PIECE_BYTES / row_bytes).clamp(1, 16_384);
@@ -166,13 +166,13 @@ impl Producer {
     async fn finish(&mut self) -> Result<(), Fault> {
         if let Encoder::Copy(encoder) = &mut self.encoder {
             let mut bytes = BytesMut::new();
-            encoder.finish(&mut bytes).map_err(Fault::from)?;
+            encoder.finish(&mut bytes);
             self.send(bytes, 0).await?;
         }
         Ok(())
     }
 
-    async fn send(&self, bytes: BytesMut, rows: usize) -> Result<(), Fault> {
+    async fn send(&mut self, bytes: BytesMut, rows: usize) -> Result<(), Fault> {
         let sent = self.pieces.send(Piece::Rows(bytes, rows)).await;
         sent.map_err(|_| Fault::new("57014", "nobody waits for the answer"))
     }

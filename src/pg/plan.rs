@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result as DataFusionResult, ScalarValue};
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, TypeSignature};
 use datafusion::sql::sqlparser::ast;
 use futures::stream;
 
@@ -106,10 +106,20 @@ impl Planner {
         statement: &ast::Statement,
         types: &mut parameters::Types,
     ) -> Result<Prepared, Fault> {
-        let prepared = self.prepare(statement, types).await?;
-        if types.iter().all(Option::is_some) {
-            return Ok(prepared);
-        }
+        let is_typed = types.iter().all(Option::is_some);
+        let prepared = match self.prepare(statement, types).await {
+            Ok(prepared) if is_typed => return Ok(prepared),
+            Ok(prepared) => prepared,
+            Err(fault) if is_typed => return Err(fault),
+            Err(fault) => {
+                // Where nothing can be planned without types, only texts are left to try.
+                let text = |slot: &mut Option<ast::DataType>| {
+                    slot.get_or_insert(ast::DataType::Text);
+                };
+                types.iter_mut().for_each(text);
+                return self.prepare(statement, types).await.map_err(|_| fault);
+            }
+        };
         let found = infer(prepared.plan()).map_err(|error| Fault::from(from_datafusion(&error)))?;
         let mut is_open = false;
         for (number, slot) in (1..).zip(types.iter_mut()).filter(|(_, slot)| slot.is_none()) {
@@ -281,7 +291,13 @@ fn infer_expr(expr: &Expr, schema: &DFSchema, found: &mut HashMap<String, Found>
                     arguments.iter().for_each(|argument| note(argument, data_type.clone()));
                 }
             }
-            _ => {}
+            (_, arguments) => {
+                let signature = &call.func.signature().type_signature;
+                if let TypeSignature::Exact(types) = signature {
+                    let arguments = arguments.iter().zip(types);
+                    arguments.for_each(|(argument, data_type)| note(argument, data_type.clone()));
+                }
+            }
         },
         Expr::Case(case) => {
             let results = || {

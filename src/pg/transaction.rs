@@ -77,7 +77,8 @@ impl Session {
     pub(super) fn begin_implicit(&mut self) {
         if self.transaction.phase == Phase::Idle {
             self.transaction.phase = Phase::Implicit;
-            self.transaction.before = Some(self.settings().clone());
+            let before = self.settings().clone();
+            self.transaction.before = Some(before);
         }
     }
 
@@ -182,7 +183,8 @@ impl Session {
             return Ok(());
         }
         if self.transaction.phase == Phase::Idle {
-            self.transaction.before = Some(self.settings().clone());
+            let before = self.settings().clone();
+            self.transaction.before = Some(before);
         }
         self.transaction.phase = Phase::Open;
         let defaults = ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];

@@ -1,5 +1,7 @@
 //! Statements in a text, and places in it.
 
+use std::mem;
+
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::{Parser, ParserError};
@@ -34,7 +36,7 @@ pub(in crate::pg) fn split(sql: &str) -> Result<Vec<Part>, Fault> {
     let mut part = Vec::new();
     for token in tokens {
         match token.token {
-            Token::SemiColon => parts.push(std::mem::take(&mut part)),
+            Token::SemiColon => parts.push(mem::take(&mut part)),
             Token::Whitespace(
                 Whitespace::Space
                 | Whitespace::Newline
