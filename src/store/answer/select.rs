@@ -63,10 +63,26 @@ impl Selected {
         cube: Arc<Cube>,
         selection: &DataSelection,
     ) -> Result<Self> {
+        Self::without(snapshot, cube, selection, None)
+    }
+
+    /// The same as if the selection said nothing of one dimension, time included, by its position
+    /// among the components.
+    ///
+    /// # Errors
+    ///
+    /// As [`Selected::new`].
+    pub(super) fn without(
+        snapshot: &Snapshot,
+        cube: Arc<Cube>,
+        selection: &DataSelection,
+        free: Option<usize>,
+    ) -> Result<Self> {
         let year_start = YearStart::new(&cube, selection.reporting_year_start.as_deref())?;
-        let filters = Filters::new(&cube, &selection.filters)?;
+        let filters = Filters::new(&cube, &selection.filters, free)?;
         let time = TimeCondition::new(filters.time.iter().copied())?;
-        let mut series = cube.select(&series_filter(&cube, &selection.keys, &filters)?)?;
+        let filter = series_filter(&cube, &selection.keys, &filters, free)?;
+        let mut series = cube.select(&filter)?;
         if let Some(moment) = selection.updated_after {
             keep_changed(snapshot, &cube, moment, &mut series);
         }
@@ -162,12 +178,18 @@ impl Selected {
         !(self.attributes.is_empty() && self.measures.is_empty())
     }
 
+    /// Whether slots alone decide on observations with periods of a form.
+    pub(super) fn is_decided_by_slots(&self, form: PeriodForm) -> bool {
+        let is_listed = self.time.as_ref().is_some_and(|time| time.forms.contains(&form));
+        !self.has_values() && !is_listed
+    }
+
     /// Whether slots alone decide on every observation.
     pub(super) fn is_by_slots(&self) -> Result<bool> {
-        let Some(time) = &self.time else { return Ok(!self.has_values()) };
-        let mut occurring = self.cube.forms()?.iter();
-        let is_listed = occurring.all(|(form, _)| !time.forms.contains(form));
-        Ok(!self.has_values() && is_listed && !self.cube.has_other_periods()?)
+        let mut forms = self.cube.forms()?.iter().map(|(form, _)| *form);
+        let has_other = self.cube.has_other_periods()?;
+        let is_other_decided = !has_other || self.is_decided_by_slots(PeriodForm::Other);
+        Ok(forms.all(|form| self.is_decided_by_slots(form)) && is_other_decided)
     }
 
     /// Whether every observation of the selected series is wanted.
@@ -220,7 +242,7 @@ struct Filters<'a> {
 }
 
 impl<'a> Filters<'a> {
-    fn new(cube: &Cube, filters: &'a [ComponentFilter]) -> Result<Self> {
+    fn new(cube: &Cube, filters: &'a [ComponentFilter], free: Option<usize>) -> Result<Self> {
         let flow = cube.flow();
         let mut sorted = Self {
             dimensions: Vec::new(),
@@ -234,6 +256,9 @@ impl<'a> Filters<'a> {
                 let reason = format!("{} has no such component", flow.id);
                 return Err(Error::invalid(format!("component {}", filter.component), reason));
             };
+            if free == Some(position) {
+                continue;
+            }
             let component = &flow.components()[position];
             let condition = Condition::new(component, filter);
             let attribute = position.saturating_sub(flow.attributes_from());
@@ -263,6 +288,7 @@ fn series_filter(
     cube: &Cube,
     keys: &[Vec<Vec<String>>],
     filters: &Filters<'_>,
+    free: Option<usize>,
 ) -> Result<SeriesFilter> {
     let count = cube.flow().dimensions().len();
     let mut all = filters.dimensions.clone();
@@ -274,7 +300,15 @@ fn series_filter(
                 format!("the key has {found} positions for {count} dimensions: {}", ids.join("."));
             return Err(Error::invalid("key", reason));
         }
-        all.push(SeriesFilter::Or(keys.iter().map(|key| cube.key_filter(key)).collect()));
+        let any = keys.iter().map(|key| match free.filter(|free| *free < key.len()) {
+            None => cube.key_filter(key),
+            Some(free) => {
+                let mut key = key.clone();
+                key[free].clear();
+                cube.key_filter(&key)
+            }
+        });
+        all.push(SeriesFilter::Or(any.collect()));
     }
     Ok(SeriesFilter::And(all))
 }

@@ -1,11 +1,11 @@
 //! The selected series, one after the other, each with the observations that are wanted.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Result;
 use crate::model::{Period, PeriodForm, Span};
 use crate::store::answer::select::Selected;
+use crate::store::answer::wanted::{period, wanted};
 use crate::store::cursor::{Chunk, Cursor, Ends, pieces};
 use crate::store::walk::SeriesWalk;
 
@@ -67,7 +67,7 @@ impl<'a> SeriesReader<'a> {
                 chunks.push(chunk);
             }
             for chunk in &mut chunks {
-                chunk.positions = self.wanted(chunk)?;
+                chunk.positions = wanted(self.selected, chunk)?;
             }
             chunks.retain(|chunk| !chunk.positions.is_empty());
             if chunks.is_empty() {
@@ -98,48 +98,6 @@ impl<'a> SeriesReader<'a> {
         Ok(true)
     }
 
-    /// The positions of a chunk that hold an observation which passes everything.
-    fn wanted(&self, chunk: &Chunk) -> Result<Vec<Range<usize>>> {
-        let present = chunk.positions.iter().flat_map(|range| chunk.data.present(range.clone()));
-        let test = self.selected.time_test(chunk.part, chunk.series, chunk.data.form)?;
-        if test.is_none() && !self.selected.has_values() {
-            return Ok(present.collect());
-        }
-        let mut runs: Vec<Range<usize>> = Vec::new();
-        for position in present.flatten() {
-            let is_then = test.is_none_or(|test| test.passes(&period(chunk, position)));
-            if is_then && self.passes(chunk, position)? {
-                match runs.last_mut().filter(|last| last.end == position) {
-                    Some(last) => last.end = position + 1,
-                    None => runs.push(position..position + 1),
-                }
-            }
-        }
-        Ok(runs)
-    }
-
-    /// Whether the values of an observation pass.
-    fn passes(&self, chunk: &Chunk, position: usize) -> Result<bool> {
-        for (measure, condition) in &self.selected.measures {
-            if !condition.passes_value(&chunk.data.measures[*measure].value(position)) {
-                return Ok(false);
-            }
-        }
-        let cube = &self.selected.cube;
-        let segment = cube.parts()[chunk.part].segment();
-        for (attribute, condition) in &self.selected.attributes {
-            let id = &cube.flow().attributes()[*attribute].id;
-            let own = segment.footer().observation_attributes.iter().position(|known| known == id);
-            let Some(own) = own else { return Ok(false) };
-            let number = chunk.data.attributes[own].value(position);
-            let text = segment.observation_value(own, number)?;
-            if !text.is_some_and(|text| condition.passes(text)) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// The chunks of a series by the time of their periods; then by the text.
     fn in_order_of_time(&self, chunks: Vec<Chunk>) -> Result<Vec<Chunk>> {
         let form = chunks[0].data.form;
@@ -156,14 +114,6 @@ impl<'a> SeriesReader<'a> {
         }
         observations.sort_unstable();
         Ok(pieces(&chunks, observations.into_iter().map(|(_, _, index, at)| (index, at))))
-    }
-}
-
-/// The period at a position.
-pub(super) fn period(chunk: &Chunk, position: usize) -> Period {
-    match chunk.data.periods.get(position) {
-        Some(text) => Period::Other(text.clone()),
-        None => Period::Slot(chunk.data.slot(position)),
     }
 }
 
