@@ -21,28 +21,13 @@ pub(super) fn id() -> ArtefactId {
 
 fn artefacts(has_time: bool) -> Vec<Artefact> {
     let identity = Identity::named(id(), "x");
-    let dimension = |id: &str| Dimension {
-        id: id.to_owned(),
-        concept: None,
-        representation: None,
-        is_measure: false,
-        annotations: Vec::new(),
-    };
-    let measure = |id: &str| Measure {
-        id: id.to_owned(),
-        concept: None,
-        representation: None,
-        annotations: Vec::new(),
-    };
+    let dimension = |id: &str| Dimension { id: id.to_owned(), ..Default::default() };
+    let measure = |id: &str| Measure { id: id.to_owned(), ..Default::default() };
     let on = |ids: &[&str]| Attachment::Dimensions(ids.iter().map(|i| (*i).to_owned()).collect());
     let attribute = |id: &str, attachment: Attachment| Attribute {
         id: id.to_owned(),
-        concept: None,
-        representation: None,
         attachment,
-        is_mandatory: false,
-        is_multiple: false,
-        annotations: Vec::new(),
+        ..Default::default()
     };
     let structure = DataStructure {
         identity: identity.clone(),
