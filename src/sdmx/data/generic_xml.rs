@@ -12,7 +12,7 @@ use crate::model::Cell;
 use crate::sdmx::data::groups::Groups;
 use crate::sdmx::data::layout::{Layout, key_dimensions, text_of};
 use crate::sdmx::data::output::{Output, push_xml};
-use crate::sdmx::data::xml_header::{STRUCTURE_REFERENCE, XmlKind, write_header};
+use crate::sdmx::data::xml_header::{XmlKind, structure_reference, write_header};
 use crate::sdmx::data::{DataScope, DataWriter};
 
 /// Writes generic data.
@@ -77,7 +77,7 @@ impl DataWriter for GenericXml<'_> {
     fn begin(&mut self) -> io::Result<()> {
         write_header(&mut self.out, XmlKind::Generic21, &self.scope, &self.layout);
         self.out.push("<message:DataSet structureRef=\"");
-        self.out.push(STRUCTURE_REFERENCE);
+        self.out.push(structure_reference(&self.scope));
         self.out.push("\" action=\"");
         self.out.push(XmlKind::action(self.scope.action));
         self.out.push("\">\n");

@@ -13,7 +13,7 @@ use crate::model::{Cell, ComponentRole};
 use crate::sdmx::data::groups::Groups;
 use crate::sdmx::data::layout::{Layout, key_dimensions, text_of};
 use crate::sdmx::data::output::{Output, push_xml};
-use crate::sdmx::data::xml_header::{STRUCTURE_REFERENCE, XmlKind, write_header};
+use crate::sdmx::data::xml_header::{XmlKind, structure_reference, write_header};
 use crate::sdmx::data::{DataScope, DataWriter, arrays};
 
 /// Writes structure-specific data.
@@ -177,7 +177,7 @@ impl DataWriter for SpecificXml<'_> {
         self.check_names()?;
         write_header(&mut self.out, self.kind, &self.scope, &self.layout);
         self.out.push("<message:DataSet data:structureRef=\"");
-        self.out.push(STRUCTURE_REFERENCE);
+        self.out.push(structure_reference(&self.scope));
         self.out.push("\" xsi:type=\"ns1:DataSetType\" data:action=\"");
         self.out.push(XmlKind::action(self.scope.action));
         self.out.push("\"");

@@ -7,8 +7,14 @@ use crate::sdmx::data::DataScope;
 use crate::sdmx::data::layout::Layout;
 use crate::sdmx::data::output::Output;
 
-/// The identifier by which a data set refers to its structure in the header.
-pub(super) const STRUCTURE_REFERENCE: &str = "S1";
+/// The identifier by which a data set refers to its structure in the header: that of the structure,
+/// which clients look for by it, where XML allows it as one.
+pub(super) fn structure_reference<'a>(scope: &DataScope<'a>) -> &'a str {
+    let id = scope.flow.structure.id.as_str();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let begins = id.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if begins && id.chars().all(is_plain) { id } else { "S1" }
+}
 
 /// The kinds of data messages in XML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +80,7 @@ pub(super) fn write_header(
     out.push("</message:Prepared><message:Sender id=\"");
     out.xml(&scope.header.sender);
     out.push("\"/><message:Structure structureID=\"");
-    out.push(STRUCTURE_REFERENCE);
+    out.push(structure_reference(scope));
     if kind != XmlKind::Generic21 {
         out.push("\" namespace=\"");
         out.xml(&namespace);
