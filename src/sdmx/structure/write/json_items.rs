@@ -6,6 +6,7 @@ use std::collections::HashSet;
 
 use crate::model::{ArtefactId, Cascade, Code, CodeSelection, Codelist, CodelistExtension};
 use crate::model::{Concept, ConceptScheme, HierarchicalCodelist, Hierarchy, HierarchyNode, Level};
+use crate::sdmx::structure::agencies::agencies;
 use crate::sdmx::structure::classes::{urn, urn_within};
 use crate::sdmx::structure::select::Form;
 use crate::sdmx::structure::write::facets::Place;
@@ -152,6 +153,22 @@ impl JsonMessage<'_> {
             self.nodes(&hierarchy.nodes);
             self.json.end();
         }
+    }
+
+    /// Writes the agencies of a scheme that is kept as XML.
+    pub(super) fn agencies(&mut self, xml: &str) {
+        let agencies = agencies(xml);
+        if agencies.is_empty() {
+            return;
+        }
+        self.json.member_array("agencies");
+        for agency in agencies {
+            self.json.object();
+            self.json.member("id", &agency.id);
+            self.names(&agency.id, &agency.names, &agency.descriptions, &[]);
+            self.json.end();
+        }
+        self.json.end();
     }
 
     /// Writes codes and those below them; the bound on the depth of XML bounds the recursion.

@@ -319,7 +319,8 @@ mod tests {
                 Ok(())
             }
         }
-        let mut xml = Xml::new(&mut Full);
+        let mut full = Full;
+        let mut xml = Xml::new(&mut full);
         (0..BUFFER_BYTES).for_each(|_| xml.empty("a"));
         assert_eq!(xml.finish().unwrap_err().to_string(), "full");
     }

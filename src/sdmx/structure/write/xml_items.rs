@@ -1,10 +1,12 @@
 //! Codelists, concept schemes and hierarchies in XML.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use crate::model::{ArtefactId, Cascade, Code, CodeSelection, Codelist, CodelistExtension};
 use crate::model::{Concept, ConceptScheme, HierarchicalCodelist, Hierarchy, HierarchyNode, Level};
+use crate::sdmx::structure::agencies::agencies;
 use crate::sdmx::structure::classes::urn_within;
 use crate::sdmx::structure::select::Form;
 use crate::sdmx::structure::write::facets::Place;
@@ -13,7 +15,7 @@ use crate::sdmx::structure::write::xml_message::XmlMessage;
 
 impl XmlMessage<'_> {
     pub(super) fn codelist(&mut self, list: &Codelist, element: &str) {
-        let list = if self.is_21() { as_codelist(list) } else { std::borrow::Cow::Borrowed(list) };
+        let list = if self.is_21() { as_codelist(list) } else { Cow::Borrowed(list) };
         self.maintainable(element, &list.identity, Form::Whole);
         if list.is_partial {
             self.xml.attribute("isPartial", "true");
@@ -132,6 +134,34 @@ impl XmlMessage<'_> {
             self.names(&identity, Form::Whole);
             self.levels(&hierarchy.levels);
             self.nodes(&hierarchy.nodes);
+            self.xml.end();
+        }
+    }
+
+    /// Writes stubs of hierarchies. The schema wants a code of each, so they have their first.
+    pub(super) fn hierarchy_stubs(&mut self, list: &HierarchicalCodelist, form: Form) {
+        for hierarchy in &list.hierarchies {
+            let identity = hierarchy_identity(list, hierarchy);
+            self.maintainable("Hierarchy", &identity, form);
+            self.xml.attribute("hasFormalLevels", "false");
+            self.names(&identity, form);
+            let first = hierarchy.nodes.first().cloned().map(|node| HierarchyNode {
+                children: Vec::new(),
+                level: None,
+                annotations: Vec::new(),
+                ..node
+            });
+            self.nodes(first.as_slice());
+            self.xml.end();
+        }
+    }
+
+    /// Writes the agencies of a scheme that is kept as XML.
+    pub(super) fn agencies(&mut self, xml: &str) {
+        for agency in agencies(xml) {
+            self.xml.start("str:Agency");
+            self.xml.attribute("id", &agency.id);
+            self.item_names(&agency.id, &agency.names, &agency.descriptions, &[]);
             self.xml.end();
         }
     }
