@@ -80,6 +80,20 @@ pub const TABLE_CELL_WIDTH_MAX: usize = 60;
 pub const STRING_TABLE_BYTES_MAX: usize = u32::MAX as usize;
 /// Values that `pco` compresses in one call: one chunk of its own.
 pub const PCO_VALUES_MAX: usize = 1 << 18;
+/// Bytes of the path and query of one request: browsers and proxies stop at less.
+pub const REQUEST_URL_BYTES_MAX: usize = 32 << 10;
+/// Bytes of all headers of one request.
+pub const REQUEST_HEADERS_BYTES_MAX: usize = 32 << 10;
+/// Bytes of the body of one request: no resource has a use for one.
+pub const REQUEST_BODY_BYTES_MAX: u64 = 64 << 10;
+/// Parts of the path of one request: the longest resource has 8.
+pub const REQUEST_PARTS_MAX: usize = 16;
+/// Parameters of one request: a filter for each component of a wide structure fits.
+pub const REQUEST_PARAMETERS_MAX: usize = 256;
+/// Codes and other values in one request: a URL of the longest kind holds as many.
+pub const REQUEST_VALUES_MAX: usize = 10_000;
+/// Dataflows that one request may look through for the one that answers it.
+pub const REQUEST_FLOWS_MAX: usize = 256;
 
 /// Periods that the table of periods of a cube lists: a thousand years of days, and fast planning.
 pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
@@ -87,8 +101,57 @@ pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
 pub const DENSE_GROUPS_MAX: usize = 1 << 20;
 /// Groups times periods that one aggregation by time holds: more is left to the general operator.
 pub const GROUP_CELLS_MAX: usize = 1 << 22;
+/// Memory of the distinct values that one JSON message refers to by number: codes and periods are
+/// thousands, and free text may be millions.
+pub const MESSAGE_VALUES_BYTES_MAX: usize = 64 << 20;
+/// Series whose keys are sorted in one go when they are read in key order: a few megabytes.
+pub const SORTED_SERIES_MAX: u64 = 1 << 16;
+/// Slots that are decoded ahead when series are read in key order, so that blocks are read once:
+/// two megabytes a measure.
+pub const ORDERED_SLOTS_MAX: usize = 1 << 18;
+/// Chunks that are decoded to count the observations of a selection that cuts through them, in a
+/// fraction of a second; of more the count is not given.
+pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;
+/// Memory of one data message for what must be brought together before it is written: the
+/// observations of a group of a cross-section.
+pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;
+/// Connections of the Postgres wire at one time, unless the operator says otherwise.
+pub const PG_CONNECTIONS_MAX: usize = 200;
+/// Bytes of one message of a Postgres client: a statement of the longest kind with its parameters.
+pub const PG_MESSAGE_BYTES_MAX: usize = 32 << 20;
+/// Bytes of the first packet of a Postgres client: names and a few settings.
+pub const PG_STARTUP_BYTES_MAX: usize = 10_000;
+/// Parameters in the first packet.
+pub const PG_STARTUP_PARAMETERS_MAX: usize = 256;
+/// Parameters of one statement: the protocol counts them in 16 bits.
+pub const PG_BIND_PARAMETERS_MAX: usize = 65_535;
+/// Prepared statements, and portals with cursors, of one session.
+pub const PG_STATEMENTS_MAX: usize = 10_000;
+/// Bytes that are read ahead of a client while its statement runs.
+pub const PG_READ_AHEAD_BYTES: usize = 64 << 10;
+/// Bytes of encoded rows in one piece on their way to the socket, about.
+pub const PG_PIECE_BYTES: usize = 64 << 10;
+/// Pieces between the threads of queries and those of the network: memory under a slow reader.
+pub const PG_PIECES_MAX: usize = 4;
+/// Bytes of rows that all cursors that scroll keep, in order to go back.
+pub const PG_CURSOR_BYTES: u64 = 1 << 30;
+/// Settings of one session that only its programs know (`myapp.user`).
+pub const PG_CUSTOM_SETTINGS_MAX: usize = 1_000;
+/// Savepoints of one transaction.
+pub const PG_SAVEPOINTS_MAX: usize = 10_000;
 /// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
 pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
+/// Rows of PostgreSQL's catalogue that one query looks at: ten thousand tables joined four ways.
+pub const CATALOGUE_STEPS_MAX: u64 = 200_000_000;
+/// Rounds of a recursive query over PostgreSQL's catalogue: types are not nested as deep.
+pub const CATALOGUE_ROUNDS_MAX: usize = 10_000;
+/// Values of one `generate_series` in a query over PostgreSQL's catalogue.
+pub const CATALOGUE_SERIES_MAX: u64 = 1_000_000;
+
+/// Bytes of one row on the Postgres wire: what PostgreSQL itself can send as one message.
+pub const ROW_BYTES_MAX: usize = (1 << 30) - 1;
+/// Dimensions of an array in a parameter: as many as PostgreSQL has.
+pub const ARRAY_DIMENSIONS_MAX: usize = 6;
 
 /// An account of memory that several owners share: grow before you allocate, and shrink (or drop
 /// the [`Reservation`]) after you free.

@@ -143,12 +143,21 @@ impl VersionPattern {
                 *chosen |= is_match && pattern.choice() == VersionChoice::All;
                 last = if is_match { Some(place) } else { last };
             }
+            if last.is_none() && pattern.is_latest_stable() {
+                last = versions.iter().rposition(|version| is_of_old_form(version));
+            }
             if let Some(chosen) = last.and_then(|place| chosen.get_mut(place)) {
                 *chosen = true;
             }
         }
         let chosen = versions.into_iter().zip(chosen).filter(|(_, is_chosen)| *is_chosen);
         chosen.map(|(version, _)| version).collect()
+    }
+
+    /// Whether this is `+`, without any number.
+    fn is_latest_stable(&self) -> bool {
+        let Self::AtLeast { choice, fixed, least } = self else { return false };
+        *choice == VersionChoice::LatestStable && fixed.is_empty() && *least == [1, 0, 0]
     }
 
     fn choice(&self) -> VersionChoice {
@@ -179,6 +188,12 @@ impl VersionPattern {
             }
         }
     }
+}
+
+/// Whether a version is of before SDMX 3.0. These say nothing of stability, so `+` does not mean
+/// them; but clients send it for whatever is current, so it is they where there is nothing else.
+fn is_of_old_form(version: &str) -> bool {
+    Version::parse(version).is_some_and(|parsed| parsed.numbers.len() < PARTS_MAX)
 }
 
 fn bad(text: &str, reason: &str) -> Error {
@@ -328,6 +343,19 @@ mod tests {
         check("1.2.*", "1.2.3");
         check("+,1.0,1.1", "1.0 1.1 1.10.0");
         check("*", "0.1.0 0.9 1 1.0 1.0.0 1.1 1.2.3 1.9 1.10 1.10.0 2.0.0-draft.2 2.0.0-draft.10");
+    }
+
+    #[test]
+    fn the_latest_stable_version_is_an_old_one_where_there_is_no_other() {
+        let check = |text: &str, versions: &[&str], expected: &str| {
+            let patterns = VersionPattern::parse_v2(text).unwrap();
+            let found = VersionPattern::choose(&patterns, versions.iter().copied());
+            assert_eq!(found.join(" "), expected, "{text} {versions:?}");
+        };
+        check("+", &["1.0", "1.1"], "1.1");
+        check("+", &["1.0", "1.0.0", "1.1"], "1.0.0");
+        check("+", &["1.0", "2.0.0-draft"], "1.0");
+        check("2+.0.0", &["1.0", "2.0"], "");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 
 use crate::error::{Error, Result};
 use crate::limits::{STATEMENT_BYTES_MAX, STATEMENT_DEPTH_MAX};
+use crate::query::dialect;
 use crate::query::error::from_datafusion;
 
 /// What may be asked, for the reader of a refusal.
@@ -63,6 +64,15 @@ pub fn parse(sql: &str) -> Result<Vec<Request>> {
     statements.into_iter().map(request).collect()
 }
 
+/// Lets a statement through that another parser than [`parse`] has read, or refuses it.
+///
+/// # Errors
+///
+/// [`Error::Unsupported`] for any statement that does not read.
+pub fn admit(statement: ast::Statement) -> Result<Request> {
+    request(Statement::Statement(Box::new(statement)))
+}
+
 /// Refuses a plan that would change anything. A second look: [`parse`] has refused it already.
 ///
 /// # Errors
@@ -88,13 +98,17 @@ fn request(statement: Statement) -> Result<Request> {
                     ast::Reset::ConfigurationParameter(name) => dotted(&name),
                 },
             }),
-            other => {
+            mut other => {
                 check_statement(&other)?;
+                dialect::adapt(&mut other)?;
                 Ok(Request::Query(Box::new(Statement::Statement(Box::new(other)))))
             }
         },
-        Statement::Explain(explain) => {
+        Statement::Explain(mut explain) => {
             check_explained(&explain)?;
+            if let Statement::Statement(inner) = explain.statement.as_mut() {
+                dialect::adapt(inner)?;
+            }
             Ok(Request::Query(Box::new(Statement::Explain(explain))))
         }
         Statement::Reset(ResetStatement::Variable(name)) => {

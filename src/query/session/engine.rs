@@ -5,11 +5,14 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use datafusion::catalog::TableFunctionImpl;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionConfig;
 
 use crate::error::Result;
@@ -18,6 +21,7 @@ use crate::query::Session;
 use crate::query::catalogue::{DATABASE, Directory, SEARCH_SCHEMA, SchemaFactory};
 use crate::query::error::{QUERY_MEMORY, from_datafusion};
 use crate::query::functions::Labels;
+use crate::query::semantics;
 use crate::query::session::pool::BudgetPool;
 use crate::query::session::rules;
 use crate::store::{Database, Snapshot};
@@ -40,6 +44,23 @@ impl EngineOptions {
     pub fn new(threads: NonZeroUsize) -> Self {
         let memory = Budget::new(QUERY_MEMORY, QUERY_MEMORY_BYTES);
         Self { memory, threads, batch_rows: 8_192, spill: None }
+    }
+}
+
+/// What a front adds to an engine.
+#[derive(Default)]
+pub struct Front {
+    /// Functions of one value; they go before those of the same name.
+    pub functions: Vec<Arc<ScalarUDF>>,
+    /// Functions that stand in FROM, by name.
+    pub table_functions: Vec<(String, Arc<dyn TableFunctionImpl>)>,
+    /// Schemas such as `pg_catalog`.
+    pub schemas: Vec<(String, SchemaFactory)>,
+}
+
+impl fmt::Debug for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Front")
     }
 }
 
@@ -86,6 +107,34 @@ impl Engine {
         functions: Vec<Arc<ScalarUDF>>,
         schemas: Vec<(String, SchemaFactory)>,
     ) -> Result<Arc<Self>> {
+        Self::with_rules(
+            database,
+            options,
+            Front { functions, schemas, ..Front::default() },
+            rules::physical(),
+        )
+    }
+
+    /// An engine for a front: with what it adds, and with statements that can be cancelled while
+    /// they run.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Engine::new`].
+    pub fn with_front(
+        database: Database,
+        options: EngineOptions,
+        front: Front,
+    ) -> Result<Arc<Self>> {
+        Self::with_rules(database, options, front, rules::cancellable())
+    }
+
+    fn with_rules(
+        database: Database,
+        options: EngineOptions,
+        front: Front,
+        rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
+    ) -> Result<Arc<Self>> {
         let EngineOptions { memory, threads, batch_rows, spill } = options;
         let runtime = runtime(&memory, spill)?;
         // Our own `information_schema` answers: DataFusion's opens every table to list one.
@@ -96,8 +145,14 @@ impl Engine {
             .with_target_partitions(threads.get())
             .with_batch_size(batch_rows)
             .with_collect_statistics(true);
-        let base = base_state(config, runtime, functions);
-        Ok(Arc::new(Self { database, base, added: schemas, newest: Mutex::default() }))
+        let mut base = base_state(config, runtime, rules);
+        for function in front.functions {
+            base.register_udf(function).map_err(|error| from_datafusion(&error))?;
+        }
+        for (name, function) in front.table_functions {
+            base.register_udtf(&name, function);
+        }
+        Ok(Arc::new(Self { database, base, added: front.schemas, newest: Mutex::default() }))
     }
 
     /// A session with the default settings.
@@ -157,15 +212,15 @@ fn runtime(memory: &Budget, spill: Option<PathBuf>) -> Result<Arc<RuntimeEnv>> {
 fn base_state(
     config: SessionConfig,
     runtime: Arc<RuntimeEnv>,
-    functions: Vec<Arc<ScalarUDF>>,
+    rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
 ) -> SessionState {
     let mut builder = SessionStateBuilder::new_with_default_features()
         .with_config(config)
         .with_runtime_env(runtime)
-        .with_physical_optimizer_rules(rules::physical());
+        .with_analyzer_rules(semantics::rules())
+        .with_physical_optimizer_rules(rules);
     // Formats and factories are for tables over files.
     *builder.file_formats() = None;
     *builder.table_factories() = None;
-    builder.scalar_functions().get_or_insert_default().extend(functions);
     builder.build()
 }

@@ -16,5 +16,5 @@ mod statement;
 
 pub use answer::Answer;
 pub use connection::{Connection, Rows};
-pub use engine::{Engine, EngineOptions};
+pub use engine::{Engine, EngineOptions, Front};
 pub use statement::{Prepared, Session};

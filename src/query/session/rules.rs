@@ -10,6 +10,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use crate::query::aggregate::SeriesAggregation;
+use crate::query::cancel::Cancellation;
 use crate::query::order::SeriesOrder;
 
 /// The rules on physical plans, in order. Ours come before anything is distributed over partitions.
@@ -18,5 +19,12 @@ pub(super) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let first = all.iter().position(|rule| rule.name() == "join_selection").unwrap_or_default();
     all.insert(first, Arc::new(SeriesOrder));
     all.insert(first, Arc::new(SeriesAggregation));
+    all
+}
+
+/// The same, with a last rule that lets every operator be cancelled.
+pub(super) fn cancellable() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut all = physical();
+    all.push(Arc::new(Cancellation));
     all
 }

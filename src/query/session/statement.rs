@@ -11,19 +11,23 @@ use datafusion::execution::{FunctionRegistry, SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF, Volatility};
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast;
 use futures::stream;
 
 use crate::error::{Error, Result};
+use crate::query::cancel::CancelToken;
 use crate::query::catalogue::{Catalogue, Databases, SEARCH_SCHEMA};
 use crate::query::error::from_datafusion;
 use crate::query::functions;
 use crate::query::guard::{self, Request};
 use crate::query::names;
+use crate::query::session::answer::Origin;
 use crate::query::session::headers;
 use crate::query::session::settings::{self, Settings};
 use crate::query::{Answer, Engine};
+use crate::store::Snapshot;
 
 /// One user or connection. Statements may run at the same time.
 pub struct Session {
@@ -34,16 +38,31 @@ pub struct Session {
 #[derive(Default)]
 struct State {
     settings: Settings,
+    configure: Option<Configure>,
+    /// The one snapshot of a transaction that must not see what others commit.
+    pinned: Option<Arc<Snapshot>>,
     ready: Option<Arc<Ready>>,
 }
 
+/// What a front sets in a session's configuration, such as extensions that its functions read.
+type Configure = Arc<dyn Fn(SessionConfig) -> SessionConfig + Send + Sync>;
+
 /// All that planning needs, over one snapshot and with one session's settings.
-struct Ready {
+pub(super) struct Ready {
     catalogue: Arc<Catalogue>,
     settings: Settings,
-    session: SessionState,
+    pub(super) session: SessionState,
     /// What operators need while they run; the same for every statement.
     task: Arc<TaskContext>,
+}
+
+impl Ready {
+    /// The context of one run; operators find its token there.
+    fn task(&self, token: Option<&CancelToken>) -> Arc<TaskContext> {
+        let Some(token) = token else { return Arc::clone(&self.task) };
+        let config = self.session.config().clone().with_extension(Arc::new(token.clone()));
+        Arc::new(TaskContext::from(&self.session).with_session_config(config))
+    }
 }
 
 impl fmt::Debug for Session {
@@ -70,6 +89,11 @@ impl Prepared {
     /// The columns of its answers.
     pub fn schema(&self) -> SchemaRef {
         headers::named(&self.plan, self.plan.schema().inner())
+    }
+
+    /// The plan, with `$1`, `$2` and so on in it.
+    pub fn plan(&self) -> &LogicalPlan {
+        &self.plan
     }
 
     /// The types of `$1`, `$2` and so on; absent where the statement leaves one open.
@@ -111,6 +135,42 @@ impl Session {
     /// [`Error::NotFound`] if there is no such setting.
     pub fn setting(&self, name: &str) -> Result<String> {
         self.with(|state| state.settings.get(name).map(str::to_owned))
+    }
+
+    /// Has a front's part of the configuration made by `configure`, from the next statement on.
+    pub fn configure(
+        &self,
+        configure: impl Fn(SessionConfig) -> SessionConfig + Send + Sync + 'static,
+    ) {
+        self.with(|state| {
+            state.configure = Some(Arc::new(configure));
+            state.ready = None;
+        });
+    }
+
+    /// What its statements see of the database at this moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the newest commits.
+    pub fn catalogue(&self) -> Result<Arc<Catalogue>> {
+        Ok(Arc::clone(&self.ready()?.catalogue))
+    }
+
+    /// Keeps the snapshot of this moment for all statements until [`Session::unpin`].
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the newest commits.
+    pub fn pin(&self) -> Result<()> {
+        let snapshot = self.engine.database().snapshot()?;
+        self.with(|state| state.pinned = Some(snapshot));
+        Ok(())
+    }
+
+    /// Lets each statement see the newest snapshot again.
+    pub fn unpin(&self) {
+        self.with(|state| state.pinned = None);
     }
 
     /// Sets one; without a value, to its default.
@@ -159,7 +219,7 @@ impl Session {
             Request::Query(statement) => {
                 let prepared = self.plan(statement).await?;
                 let Prepared { tag, plan, ready, .. } = prepared;
-                self.execute_plan(tag, &plan, &ready).await
+                self.execute_plan(tag, &plan, &ready, None).await
             }
             Request::Set { name, value } => {
                 self.set(&name, value.as_deref())?;
@@ -196,6 +256,29 @@ impl Session {
     ///
     /// Those of [`Session::sql`]; [`Error::Invalid`] for a missing value.
     pub async fn execute(&self, prepared: &Prepared, values: Vec<ScalarValue>) -> Result<Answer> {
+        self.answer(prepared, values, None).await
+    }
+
+    /// The same, for a statement that stops when its token says so.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Session::execute`]; [`Error::Invalid`] once the token is cancelled.
+    pub async fn execute_with(
+        &self,
+        prepared: &Prepared,
+        values: Vec<ScalarValue>,
+        token: &CancelToken,
+    ) -> Result<Answer> {
+        self.answer(prepared, values, Some(token)).await
+    }
+
+    async fn answer(
+        &self,
+        prepared: &Prepared,
+        values: Vec<ScalarValue>,
+        token: Option<&CancelToken>,
+    ) -> Result<Answer> {
         let (plan, ready) = if Arc::ptr_eq(&self.ready()?, &prepared.ready) {
             (prepared.plan.clone(), Arc::clone(&prepared.ready))
         } else {
@@ -208,7 +291,7 @@ impl Session {
             let values = ParamValues::from(values);
             plan.with_param_values(values).map_err(|error| from_datafusion(&error))?
         };
-        self.execute_plan(prepared.tag, &plan, &ready).await
+        self.execute_plan(prepared.tag, &plan, &ready, token).await
     }
 
     async fn plan(&self, statement: Box<Statement>) -> Result<Prepared> {
@@ -224,7 +307,8 @@ impl Session {
         &self,
         tag: &'static str,
         logical: &LogicalPlan,
-        ready: &Ready,
+        ready: &Arc<Ready>,
+        token: Option<&CancelToken>,
     ) -> Result<Answer> {
         let plan = if reads_clock(logical).map_err(|error| from_datafusion(&error))? {
             // `now()` is one moment for the whole statement.
@@ -235,15 +319,19 @@ impl Session {
             ready.session.create_physical_plan(logical).await
         };
         let plan = plan.map_err(|error| from_datafusion(&error))?;
-        let stream = execute_stream(Arc::clone(&plan), Arc::clone(&ready.task));
+        let stream = execute_stream(Arc::clone(&plan), ready.task(token));
         let stream = stream.map_err(|error| from_datafusion(&error))?;
         let schema = headers::named(logical, &stream.schema());
-        Ok(Answer::new(tag, schema, Some(plan), stream))
+        let origin = Origin { plan: logical.clone(), ready: Arc::clone(ready) };
+        Ok(Answer::new(tag, schema, Some(plan), stream).with_origin(origin))
     }
 
     /// What planning needs, for the snapshot of this moment.
     fn ready(&self) -> Result<Arc<Ready>> {
-        let snapshot = self.engine.database().snapshot()?;
+        let snapshot = match self.with(|state| state.pinned.clone()) {
+            Some(pinned) => pinned,
+            None => self.engine.database().snapshot()?,
+        };
         self.with(|state| {
             if let Some(ready) = &state.ready
                 && ready.settings == state.settings
@@ -254,6 +342,10 @@ impl Session {
             let settings = state.settings.clone();
             let names = self.engine.names(&snapshot);
             let mut session = self.engine.base().clone();
+            if let Some(configure) = &state.configure {
+                let config = configure(session.config().clone());
+                *session.config_mut() = config;
+            }
             for function in functions::all(&names.labels, &settings.language) {
                 let added = register(&mut session, function);
                 added.map_err(|error| from_datafusion(&error))?;

@@ -6,11 +6,11 @@ use crate::error::{Error, Problem, Result};
 use crate::model::{Artefact, ArtefactId, Artefacts, Attachment, Attribute, Code, Codelist};
 use crate::model::{DataStructure, Dataflow, Dimension, Flow, Identity, Measure, Representation};
 use crate::model::{Names, Row};
-use crate::sdmx::csv::{FlowRef, RowSink};
+use crate::sdmx::rows::{FlowRef, RowSink};
 
 /// A flow without concepts. The dimension `TIME_PERIOD` or one with a `*` is that of time; ids with
 /// a `+` are coded. Attributes are `ID` (observation), `ID/` (dataflow) or `ID/D1/D2`.
-pub(super) fn flow(
+pub(in crate::sdmx) fn flow(
     id: &str,
     dimensions: &[&str],
     measures: &[&str],
@@ -81,12 +81,12 @@ pub(super) fn flow(
 }
 
 /// Keeps what it is given as text, one line a row.
-#[derive(Default)]
-pub(super) struct Kept {
-    pub(super) flows: Vec<Arc<Flow>>,
-    pub(super) named: Vec<String>,
-    pub(super) lines: Vec<String>,
-    pub(super) stops: bool,
+#[derive(Debug, Default)]
+pub(in crate::sdmx) struct Kept {
+    pub(in crate::sdmx) flows: Vec<Arc<Flow>>,
+    pub(in crate::sdmx) named: Vec<String>,
+    pub(in crate::sdmx) lines: Vec<String>,
+    pub(in crate::sdmx) stops: bool,
 }
 
 impl RowSink for Kept {

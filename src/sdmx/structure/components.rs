@@ -62,9 +62,16 @@ pub(super) fn data_structure<R: BufRead>(
         }
     }
     let identity = named.identity(id, tag);
-    let Some(Components { mut dimensions, time, measures, attributes, groups }) = components else {
+    let Some(Components { mut dimensions, time, measures, mut attributes, groups }) = components
+    else {
         return Ok(Found::Stub(identity));
     };
+    // To name all measures is to name none, which is all that SDMX 2.1 can say.
+    for attribute in &mut attributes {
+        if measures.iter().all(|measure| attribute.measures.contains(&measure.id)) {
+            attribute.measures.clear();
+        }
+    }
     // Positions are optional; where all have one, they decide.
     if dimensions.iter().all(|(position, _)| position.is_some()) {
         dimensions.sort_by_key(|(position, _)| *position);

@@ -6,6 +6,7 @@ use std::io::BufRead;
 use crate::error::Result;
 use crate::limits::CODE_BYTES_MAX;
 use crate::model::ArtefactId;
+use crate::sdmx::rows::{FlowKind, FlowRef};
 use crate::sdmx::xml::Place;
 use crate::sdmx::xml::{Source, Tag};
 
@@ -14,7 +15,7 @@ const DEFAULT_VERSION: &str = "1.0";
 
 /// A reference as a message gives it.
 #[derive(Debug)]
-pub(super) struct Reference {
+pub(in crate::sdmx) struct Reference {
     /// The class of what is referred to, such as `Codelist`, where it is said.
     pub(super) class: Option<String>,
     agency: Option<String>,
@@ -28,7 +29,10 @@ pub(super) struct Reference {
 impl Reference {
     /// Reads the `Ref` or `URN` in the current element (2.1), or the URN or identifier that is its
     /// text (3.x), up to its end.
-    pub(super) fn read<R: BufRead>(source: &mut Source<'_, R>, within: &Tag) -> Result<Self> {
+    pub(in crate::sdmx) fn read<R: BufRead>(
+        source: &mut Source<'_, R>,
+        within: &Tag,
+    ) -> Result<Self> {
         let mut found: Option<Self> = None;
         source.begin_text();
         while let Some(tag) = source.child()? {
@@ -102,6 +106,25 @@ impl Reference {
     /// The maintainable artefact referred to.
     pub(super) fn artefact<R: BufRead>(&self, source: &Source<'_, R>) -> Result<ArtefactId> {
         self.id_of(source, self.parent.as_deref().unwrap_or(&self.id))
+    }
+
+    /// What data are published under: an artefact of this kind, where the reference says no other.
+    /// A version that is a pattern (`1+.0.0`) is none.
+    pub(in crate::sdmx) fn flow<R: BufRead>(
+        self,
+        source: &Source<'_, R>,
+        kind: FlowKind,
+    ) -> Result<FlowRef> {
+        let kind = match self.class.as_deref() {
+            Some("DataStructure") => FlowKind::DataStructure,
+            Some("Dataflow") => FlowKind::Dataflow,
+            Some("ProvisionAgreement") => FlowKind::ProvisionAgreement,
+            _ => kind,
+        };
+        let reason = "the reference names no agencyID";
+        let agency = self.agency.ok_or_else(|| source.error(self.at, reason))?;
+        let version = self.version.filter(|version| !version.contains(['+', '*', '~']));
+        Ok(FlowRef { kind, agency, id: self.id, version })
     }
 
     /// The item referred to, and the artefact that holds it.

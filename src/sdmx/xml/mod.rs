@@ -1,7 +1,7 @@
 //! XML, read from front to back, with bounds on everything.
 //!
-//! Read in this order: `located` (lines and columns), `source` (elements as a tree that is read
-//! once).
+//! Read in this order: `located` (lines and columns), `tag`, `source` (elements, as
+//! a tree that is read once or piece by piece).
 //!
 //! **Invariant:** nothing is resolved that a document defines itself: a document type, and with it
 //! every entity but the five of XML, is refused.
@@ -11,6 +11,8 @@
 
 mod located;
 mod source;
+mod tag;
 
 pub(in crate::sdmx) use located::Place;
-pub(in crate::sdmx) use source::{Source, Tag};
+pub(in crate::sdmx) use source::Source;
+pub(in crate::sdmx) use tag::Tag;

@@ -1,0 +1,229 @@
+//! A server over a small database, and a client that speaks in raw messages.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use postgres::{Client, Config, NoTls};
+use sdmxdb::pg::{self, PgOptions};
+use sdmxdb::query::EngineOptions;
+use sdmxdb::sdmx::structure::read_structures;
+use sdmxdb::store::{Database, LoadOptions};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+const STRUCTURES: &str = include_str!("../../sql/sample/structures.xml");
+const DATA: &str = "\
+DATAFLOW,FREQ,CURRENCY,CURRENCY_DENOM,EXR_TYPE,EXR_SUFFIX,TIME_PERIOD,OBS_VALUE,OBS_STATUS
+ECB:EXR(1.0),D,USD,EUR,SP00,A,2024-01-02,1.0956,A
+ECB:EXR(1.0),D,USD,EUR,SP00,A,2024-01-03,1.0919,A
+ECB:EXR(1.0),D,GBP,EUR,SP00,A,2024-01-02,0.86645,A
+ECB:EXR(1.0),D,GBP,EUR,SP00,A,2024-01-03,,M
+";
+
+/// A server that ends with the value.
+pub struct World {
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    network: Option<Runtime>,
+    queries: Option<Runtime>,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut PgOptions)) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = Database::open_or_create(&folder.path().join("stats")).expect("a database");
+        let mut load = database.begin_load(LoadOptions::at(1_704_300_000_000_000)).expect("a load");
+        let structures = read_structures(STRUCTURES.as_bytes(), "structures.xml").expect("read");
+        load.structures(structures).expect("structures");
+        load.csv(DATA.as_bytes(), "rates.csv").expect("data");
+        load.commit().expect("a commit");
+        // Two threads for queries, whatever the machine has.
+        let two = NonZeroUsize::new(2).expect("not zero");
+        let runtime = || Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let (network, queries) = (runtime().expect("threads"), runtime().expect("threads"));
+        let engine = pg::engine(database, EngineOptions::new(two)).expect("an engine");
+        let (stop, stopped) = watch::channel(false);
+        let listener = network.block_on(TcpListener::bind("127.0.0.1:0")).expect("an address");
+        let address = listener.local_addr().expect("an address");
+        let mut options = PgOptions::new(|| 1_704_300_000_000_000);
+        change(&mut options);
+        let handle = queries.handle().clone();
+        network.spawn(pg::serve(listener, Arc::clone(&engine), handle, options, stopped));
+        Self { address, stop, network: Some(network), queries: Some(queries), _folder: folder }
+    }
+
+    pub fn config(&self) -> Config {
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(self.address.port()).user("tester").dbname("sdmxdb");
+        config.connect_timeout(Duration::from_secs(20));
+        config
+    }
+
+    pub fn client(&self) -> Client {
+        self.config().connect(NoTls).expect("a connection")
+    }
+
+    pub fn raw(&self) -> Raw {
+        let mut raw = Raw::connect(self.address);
+        raw.start(&[("user", "tester"), ("database", "sdmxdb")]);
+        raw.until(b'Z');
+        raw
+    }
+
+    pub fn stop(&self) {
+        self.stop.send(true).expect("a server");
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for runtime in [self.network.take(), self.queries.take()].into_iter().flatten() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// A client that sends what it is told to.
+pub struct Raw(pub TcpStream);
+
+/// A message of the server.
+pub type Message = (u8, Vec<u8>);
+
+impl Raw {
+    pub fn connect(address: SocketAddr) -> Self {
+        let socket = TcpStream::connect(address).expect("a connection");
+        socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        Self(socket)
+    }
+
+    /// Sends a first packet.
+    pub fn start(&mut self, parameters: &[(&str, &str)]) {
+        self.start_with(196_608, parameters);
+    }
+
+    pub fn start_with(&mut self, version: i32, parameters: &[(&str, &str)]) {
+        let mut body = version.to_be_bytes().to_vec();
+        for (name, value) in parameters {
+            body.extend(format!("{name}\0{value}\0").bytes());
+        }
+        body.push(0);
+        self.packet(&body);
+    }
+
+    pub fn packet(&mut self, body: &[u8]) {
+        let length = i32::try_from(body.len() + 4).expect("short").to_be_bytes();
+        self.0.write_all(&[&length, body].concat()).expect("sent");
+    }
+
+    pub fn send(&mut self, kind: u8, body: &[u8]) {
+        let length = i32::try_from(body.len() + 4).expect("short").to_be_bytes();
+        self.0.write_all(&[&[kind], &length[..], body].concat()).expect("sent");
+    }
+
+    pub fn query(&mut self, sql: &str) {
+        self.send(b'Q', format!("{sql}\0").as_bytes());
+    }
+
+    pub fn parse(&mut self, name: &str, sql: &str) {
+        self.send(b'P', format!("{name}\0{sql}\0\0\0").as_bytes());
+    }
+
+    /// Binds a statement without parameters.
+    pub fn bind(&mut self, portal: &str, statement: &str, formats: &[i16]) {
+        let mut body = format!("{portal}\0{statement}\0\0\0\0\0").into_bytes();
+        body.extend(u16::try_from(formats.len()).expect("few").to_be_bytes());
+        formats.iter().for_each(|format| body.extend(format.to_be_bytes()));
+        self.send(b'B', &body);
+    }
+
+    pub fn execute(&mut self, portal: &str, rows: i32) {
+        let mut body = format!("{portal}\0").into_bytes();
+        body.extend(rows.to_be_bytes());
+        self.send(b'E', &body);
+    }
+
+    pub fn sync(&mut self) {
+        self.send(b'S', b"");
+    }
+
+    pub fn read(&mut self) -> Message {
+        let mut head = [0; 5];
+        self.0.read_exact(&mut head).expect("a message");
+        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+        let mut body = vec![0; length - 4];
+        self.0.read_exact(&mut body).expect("a whole message");
+        (head[0], body)
+    }
+
+    /// Reads messages up to one of this kind.
+    pub fn until(&mut self, kind: u8) -> Vec<Message> {
+        let mut all = Vec::new();
+        loop {
+            all.push(self.read());
+            if all.last().is_some_and(|(found, _)| *found == kind) {
+                return all;
+            }
+        }
+    }
+
+    /// What a text of SQL is answered with, one letter a message.
+    pub fn kinds(&mut self, sql: &str) -> String {
+        self.query(sql);
+        kinds(&self.until(b'Z'))
+    }
+}
+
+/// One letter a message; rows that follow each other are one.
+pub fn kinds(messages: &[Message]) -> String {
+    let mut kinds: Vec<u8> = messages.iter().map(|(kind, _)| *kind).collect();
+    kinds.dedup_by(|a, b| a == b && *a == b'D');
+    String::from_utf8(kinds).expect("letters")
+}
+
+/// The field of an error.
+pub fn field(message: &Message, name: u8) -> Option<String> {
+    let (kind, body) = message;
+    assert!(matches!(kind, b'E' | b'N'), "no error: {}", *kind as char);
+    let mut fields = body.split(|byte| *byte == 0);
+    let found = fields.find(|field| field.first() == Some(&name))?;
+    Some(String::from_utf8_lossy(&found[1..]).into_owned())
+}
+
+/// The tags of commands, with commas between them.
+pub fn tags(messages: &[Message]) -> String {
+    let tags = messages.iter().filter(|(kind, _)| *kind == b'C');
+    let tags = tags.map(|(_, body)| String::from_utf8_lossy(&body[..body.len() - 1]).into_owned());
+    tags.collect::<Vec<_>>().join(",")
+}
+
+/// The texts of rows: columns with `|`, rows with a space between them.
+pub fn rows(messages: &[Message]) -> String {
+    let rows = messages.iter().filter(|(kind, _)| *kind == b'D');
+    let rows = rows.map(|(_, body)| {
+        let (mut cells, mut rest) = (Vec::new(), &body[2..]);
+        while let Some((length, tail)) = rest.split_first_chunk::<4>() {
+            let length = i32::from_be_bytes(*length);
+            match usize::try_from(length) {
+                Ok(length) => {
+                    cells.push(String::from_utf8_lossy(&tail[..length]).into_owned());
+                    rest = &tail[length..];
+                }
+                Err(_) => {
+                    cells.push("NULL".to_owned());
+                    rest = tail;
+                }
+            }
+        }
+        cells.join("|")
+    });
+    rows.collect::<Vec<_>>().join(" ")
+}
