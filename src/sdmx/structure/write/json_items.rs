@@ -12,7 +12,7 @@ use crate::sdmx::structure::select::Form;
 use crate::sdmx::structure::write::facets::Place;
 use crate::sdmx::structure::write::json_message::JsonMessage;
 use crate::sdmx::structure::write::message::{as_codelist, hierarchy_identity};
-use crate::sdmx::structure::write::xml_items::{included_codelists, node_id};
+use crate::sdmx::structure::write::xml_items::{included_alias, included_codelists, node_id};
 
 impl JsonMessage<'_> {
     pub(super) fn codelist(&mut self, list: &Codelist, element: &str) {
@@ -127,7 +127,7 @@ impl JsonMessage<'_> {
             self.maintainable("HierarchicalCodelist", &list.identity, Form::Whole);
             self.json.member_object("includedCodelists");
             for (number, included) in (1..).zip(included_codelists(list)) {
-                self.json.member(&format!("L{number}"), &urn("Codelist", included));
+                self.json.member(&included_alias(number), &urn("Codelist", included));
             }
             self.json.end();
             self.json.member_array("hierarchies");

@@ -108,8 +108,11 @@ impl XmlMessage<'_> {
         if self.is_21() {
             self.maintainable("HierarchicalCodelist", &list.identity, Form::Whole);
             self.names(&list.identity, Form::Whole);
-            for included in included_codelists(list) {
-                self.reference("str:IncludedCodelist", "Codelist", included);
+            for (number, included) in (1..).zip(included_codelists(list)) {
+                self.xml.start("str:IncludedCodelist");
+                self.xml.attribute("alias", &included_alias(number));
+                self.reference_within("Codelist", included, None);
+                self.xml.end();
             }
             for hierarchy in &list.hierarchies {
                 self.xml.start("str:Hierarchy");
@@ -217,6 +220,12 @@ pub(super) fn node_id(node: &HierarchyNode, taken: &mut HashSet<String>) -> Stri
         id = format!("{plain}_{count}");
     }
     id
+}
+
+/// What the codelist of this number is called within a list of hierarchies. Codes name their list
+/// in full, but clients want the alias.
+pub(super) fn included_alias(number: u32) -> String {
+    format!("L{number}")
 }
 
 /// The codelists that hierarchies take codes from.
