@@ -2,8 +2,9 @@
 //!
 //! SDMX 2.1 says it as a content constraint of type `Actual`, 3.0 as a data constraint of that role;
 //! both count series and observations in annotations of type `sdmx_metrics`. SDMX 3.1 has an
-//! availability constraint, which is no artefact of its own and counts in attributes. A dimension
-//! without any code is left out: no format can say that it has none.
+//! availability constraint, which is no artefact of its own and counts in attributes. Time is a
+//! range of the cube region everywhere: the `ReferencePeriod` of 2.1 stops a client in wide use. A
+//! dimension without any code is left out: no format can say that it has none.
 //!
 //! Source: SDMX REST 2.2.2, `doc/availability.md`; SDMX REST 1.5, section 4.6.1; SDMX 2.1, 3.0 and
 //! 3.1, schema `structure`, constraints.
@@ -110,12 +111,6 @@ impl Found<'_> {
         message.reference("str:Dataflow", "Dataflow", &self.flow.id);
         message.xml.end();
         self.xml_region(message, "com");
-        if let Some((first, last)) = self.days() {
-            message.xml.start("str:ReferencePeriod");
-            message.xml.attribute("startTime", &format!("{first}T00:00:00"));
-            message.xml.attribute("endTime", &format!("{last}T23:59:59"));
-            message.xml.end();
-        }
         message.xml.end();
     }
 
@@ -210,12 +205,6 @@ impl Found<'_> {
         self.json_region(message);
         message.json.end();
         message.json.end();
-        if let Some((first, last)) = self.days().filter(|_| message.is_10()) {
-            message.json.member_object("referencePeriod");
-            message.json.member("startTime", &format!("{first}T00:00:00"));
-            message.json.member("endTime", &format!("{last}T23:59:59"));
-            message.json.end();
-        }
         message.json.end();
         message.json.end();
     }

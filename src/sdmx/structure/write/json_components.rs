@@ -5,7 +5,7 @@ use crate::model::{ArtefactId, Attachment, Attribute, ConceptRef, DataStructure,
 use crate::model::{Dimension, Measure, Occurs, Representation};
 use crate::sdmx::structure::classes::{urn, urn_within};
 use crate::sdmx::structure::select::Form;
-use crate::sdmx::structure::write::facets::{Place, code_facets, text_facets, text_type};
+use crate::sdmx::structure::write::facets::{Place, code_facets, text_facets};
 use crate::sdmx::structure::write::json_message::JsonMessage;
 use crate::sdmx::structure::write::message::{OBS_VALUE, cross_domain_value, split_measures};
 
@@ -252,8 +252,12 @@ impl JsonMessage<'_> {
 
     fn text_format(&mut self, own: &Representation, place: Place) {
         self.json.member_object(if self.is_10() { "textFormat" } else { "format" });
-        self.facet("textType", text_type(own, place, self.format));
-        for (name, value) in text_facets(own, place, self.format) {
+        let facets = text_facets(own, place, self.format);
+        // Readers of JSON want the type in any case.
+        if facets.iter().all(|(name, _)| *name != "textType") {
+            self.facet("textType", "String");
+        }
+        for (name, value) in facets {
             self.facet(name, &value);
         }
         if !own.sentinels.is_empty() && !self.is_10() {

@@ -10,7 +10,7 @@ use crate::sdmx::MessageHeader;
 use crate::sdmx::structure::classes::{NAMINGS, Naming, urn};
 use crate::sdmx::structure::select::{Form, Selected, SelectedArtefact};
 use crate::sdmx::structure::write::message::{
-    StructureFormat, best, in_languages, is_external, named, place,
+    StructureFormat, best, has_version, hierarchy_identity, in_languages, is_external, named, place,
 };
 use crate::sdmx::structure::write::output::Json;
 
@@ -102,6 +102,18 @@ impl<'a> JsonMessage<'a> {
             Artefact::HierarchicalCodelist(list) if is_whole => self.hierarchies(list),
             Artefact::DataStructure(structure) if is_whole => self.data_structure(structure),
             Artefact::Dataflow(flow) if is_whole => self.dataflow(flow),
+            Artefact::Other { identity, xml, .. } if is_whole => {
+                self.maintainable(element, identity, Form::Whole);
+                self.agencies(xml);
+                self.json.end();
+            }
+            Artefact::HierarchicalCodelist(list) if element == "Hierarchy" => {
+                for hierarchy in &list.hierarchies {
+                    let identity = hierarchy_identity(list, hierarchy);
+                    self.maintainable(element, &identity, shown.form);
+                    self.json.end();
+                }
+            }
             artefact => {
                 self.maintainable(element, artefact.identity(), shown.form);
                 self.json.end();
@@ -115,7 +127,9 @@ impl<'a> JsonMessage<'a> {
         self.json.object();
         self.json.member("id", id);
         self.json.member("agencyID", agency);
-        self.json.member("version", version);
+        if has_version(element, self.format) {
+            self.json.member("version", version);
+        }
         if self.is_10() && form != Form::Stub {
             self.json.member_plain("isFinal", identity.is_final);
         }

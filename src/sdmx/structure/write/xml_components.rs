@@ -5,7 +5,7 @@ use crate::model::{ArtefactId, Attachment, Attribute, ConceptRef, DataStructure,
 use crate::model::{Dimension, Measure, Occurs, Representation};
 use crate::sdmx::structure::classes::urn_within;
 use crate::sdmx::structure::select::Form;
-use crate::sdmx::structure::write::facets::{Place, code_facets, text_facets, text_type};
+use crate::sdmx::structure::write::facets::{Place, code_facets, text_facets};
 use crate::sdmx::structure::write::message::{OBS_VALUE, cross_domain_value, split_measures};
 use crate::sdmx::structure::write::xml_message::XmlMessage;
 
@@ -237,7 +237,6 @@ impl XmlMessage<'_> {
             }
             _ => {
                 self.xml.start("str:TextFormat");
-                self.xml.attribute("textType", text_type(own, place, self.format));
                 for (name, value) in text_facets(own, place, self.format) {
                     self.xml.attribute(name, &value);
                 }
@@ -258,7 +257,7 @@ impl XmlMessage<'_> {
         }
         self.xml.start("str:EnumerationFormat");
         for (name, value) in facets {
-            self.xml.attribute(name, &value);
+            self.xml.attribute(name, value);
         }
         self.xml.end();
     }

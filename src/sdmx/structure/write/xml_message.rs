@@ -7,10 +7,10 @@ use std::io::{self, Write};
 
 use crate::model::{Annotation, Artefact, ArtefactId, Identity, Names};
 use crate::sdmx::MessageHeader;
-use crate::sdmx::structure::classes::{NAMINGS, urn};
+use crate::sdmx::structure::classes::{NAMINGS, urn, urn_within};
 use crate::sdmx::structure::select::{Form, Selected, SelectedArtefact};
 use crate::sdmx::structure::write::message::{
-    StructureFormat, in_languages, is_external, named, place,
+    StructureFormat, has_version, in_languages, is_external, is_kept_as, named, place,
 };
 use crate::sdmx::structure::write::output::Xml;
 
@@ -120,14 +120,21 @@ impl<'a> XmlMessage<'a> {
                 Artefact::HierarchicalCodelist(list) => self.hierarchies(list),
                 Artefact::DataStructure(structure) => self.data_structure(structure),
                 Artefact::Dataflow(flow) => self.dataflow(flow),
-                Artefact::Other { xml, .. } => self.xml.raw(xml),
+                Artefact::Other { xml, .. } if is_kept_as(xml, self.format) => self.xml.raw(xml),
+                Artefact::Other { identity, xml, .. } => {
+                    self.maintainable(element, identity, Form::Whole);
+                    self.names(identity, Form::Whole);
+                    self.agencies(xml);
+                    self.xml.end();
+                }
             }
             return;
         }
-        self.maintainable(element, shown.artefact.identity(), shown.form);
-        if element == "Hierarchy" {
-            self.xml.attribute("hasFormalLevels", "false");
+        if let (Artefact::HierarchicalCodelist(list), "Hierarchy") = (&*shown.artefact, element) {
+            self.hierarchy_stubs(list, shown.form);
+            return;
         }
+        self.maintainable(element, shown.artefact.identity(), shown.form);
         self.names(shown.artefact.identity(), shown.form);
         self.xml.end();
     }
@@ -139,7 +146,9 @@ impl<'a> XmlMessage<'a> {
         self.xml.attribute("id", id);
         self.xml.attribute("urn", &urn(element, &identity.id));
         self.xml.attribute("agencyID", agency);
-        self.xml.attribute("version", version);
+        if has_version(element, self.format) {
+            self.xml.attribute("version", version);
+        }
         if self.is_21() && form != Form::Stub {
             self.xml.attribute("isFinal", if identity.is_final { "true" } else { "false" });
         }
@@ -239,8 +248,11 @@ impl<'a> XmlMessage<'a> {
             _ => "datastructure",
         };
         if !self.is_21() {
-            let urn = format!("urn:sdmx:org.sdmx.infomodel.{package}.{class}={id}");
-            self.xml.text(&item.map_or(urn.clone(), |item| format!("{urn}.{item}")));
+            let class = format!("{package}.{class}");
+            self.xml.text(&match item {
+                Some(item) => urn_within(&class, id, item),
+                None => format!("urn:sdmx:org.sdmx.infomodel.{class}={id}"),
+            });
             return;
         }
         self.xml.start("Ref");
