@@ -155,7 +155,7 @@ mod tests {
     use super::*;
     use crate::model::DataSelection;
     use crate::store::answer::fixture::{database, id};
-    use crate::store::{ScanOrder, ScanRequest, SeriesFilter};
+    use crate::store::{PeriodFilter, ScanOrder, ScanRequest, SeriesFilter};
 
     /// Chunks begin every 4,096 days: this series has three, of 2, 3 and 1 observations.
     const DAYS: [&str; 6] =
@@ -218,7 +218,7 @@ mod tests {
                 assert_eq!(keys(most), whole, "{dimensions:?} {most}");
             }
             let order = ScanOrder::Key(dimensions.clone());
-            let (series, periods) = (series.clone(), Default::default());
+            let (series, periods) = (series.clone(), PeriodFilter::All);
             let (measures, attributes) = (Vec::new(), Vec::new());
             let request = ScanRequest { series, periods, measures, attributes, order };
             let mut cursor = cube.cursor(request).expect("begun");
