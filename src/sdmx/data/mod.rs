@@ -157,7 +157,8 @@ pub trait DataWriter {
 
     /// Begins a series: the cells of its dimensions (without the one at the observation) and of
     /// every attribute that applies to it, those of the dataflow and of partial keys included;
-    /// attributes on the dimension at the observation come with the observations.
+    /// attributes on the dimension at the observation come with the observations. Where that is
+    /// not time, time is a cell of the series.
     /// Where all dimensions stand at the observation there is one for each series of the store
     /// all the same, so that what its observations share is said once.
     ///

@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
+use crate::catalog::SegmentId;
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::ReportingYearStart;
@@ -319,9 +322,11 @@ fn keep_changed(snapshot: &Snapshot, cube: &Cube, moment: i64, series: &mut Sele
     let flow = &cube.flow().id;
     let state = snapshot.state();
     let has_changed = state.flow(flow).is_some_and(|known| known.updated > moment);
+    let commits: HashMap<SegmentId, u64> =
+        state.segments(flow).map(|live| (live.entry.id, live.commit)).collect();
     for (part, selection) in cube.parts().iter().zip(&mut series.0) {
-        let segment = state.segments(flow).find(|live| live.entry.id == part.id());
-        let commit = segment.and_then(|live| state.commit(live.commit));
+        // A commit that is forgotten may have been at any time: what it wrote is answered.
+        let commit = commits.get(&part.id()).and_then(|number| state.commit(*number));
         if !has_changed || commit.is_some_and(|commit| commit.effective <= moment) {
             *selection = Selection::empty();
         }
