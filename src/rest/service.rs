@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
 use tokio::task::spawn_blocking;
 
 use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_HEADERS_BYTES_MAX, REQUEST_URL_BYTES_MAX};
-use crate::rest::answer::{Asked, answer};
+use crate::rest::answer::{Asked, answer, list};
 use crate::rest::codings;
 use crate::rest::connection::{Turn, Turns};
 use crate::rest::dates;
@@ -106,8 +106,8 @@ fn name(path: &str) -> &'static str {
 fn family_of(edition: Edition, request: &Parts) -> Family {
     let query = request.uri.query().unwrap_or_default();
     let preferences = Parameters::parse(query).and_then(|mut p| Preferences::take(&mut p));
-    let accept = request.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    family(edition, &preferences.unwrap_or_default(), accept)
+    let accept = list(&request.headers, header::ACCEPT);
+    family(edition, &preferences.unwrap_or_default(), accept.as_deref())
 }
 
 /// Refuses what is too large, and methods that there are not.
