@@ -110,12 +110,8 @@ impl Found<'_> {
         message.reference("str:Dataflow", "Dataflow", &self.flow.id);
         message.xml.end();
         self.xml_region(message, "com");
-        if let Some((first, last)) = self.days() {
-            message.xml.start("str:ReferencePeriod");
-            message.xml.attribute("startTime", &format!("{first}T00:00:00"));
-            message.xml.attribute("endTime", &format!("{last}T23:59:59"));
-            message.xml.end();
-        }
+        // Time is in the region. A reference period would say it once more, in a form that clients
+        // do not read (sdmx1 2.28).
         message.xml.end();
     }
 
