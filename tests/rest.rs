@@ -161,6 +161,9 @@ fn head_and_options_say_what_get_would() {
     for name in ["content-type", "etag", "last-modified", "vary"] {
         assert_eq!(head.header(name), get.header(name), "{name}");
     }
+    assert_eq!(head.header("content-length"), None, "it is not known");
+    let page = ask(server.address, "HEAD", "/healthz", &[]);
+    assert_eq!((page.header("content-length"), page.body.len()), (Some("3"), 0));
     assert_eq!(ask(server.address, "HEAD", "/sdmx/v1/nonsense", &[]).status, 404);
     let origin = ("Origin", "https://portal.example");
     let preflight = [origin, ("Access-Control-Request-Method", "GET")];
