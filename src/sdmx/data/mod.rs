@@ -53,8 +53,12 @@ pub enum DataFormat {
     Csv(CsvStyle),
     /// `genericdata+xml;version=2.1`.
     GenericXml21,
+    /// `generictimeseriesdata+xml;version=2.1`: time stands at the observation.
+    GenericSeriesXml21,
     /// `structurespecificdata+xml;version=2.1`.
     StructureSpecificXml21,
+    /// `structurespecifictimeseriesdata+xml;version=2.1`: time stands at the observation.
+    StructureSpecificSeriesXml21,
     /// `data+xml;version=3.0.0`.
     Xml30,
     /// `data+json;version=1.0.0-wd`: header, dataSets and structure at the top.
