@@ -35,7 +35,7 @@ pub(super) fn run(arguments: &arguments::Serve) -> Result<ExitCode> {
         tokio::spawn(async move {
             interrupted().await;
             // The server may have ended by itself.
-            drop(stop.send(true));
+            stop.send(true).unwrap_or_default();
         });
         let shown = listener.local_addr().map_err(|e| Error::io("listen at", address, e))?;
         let said = writeln!(io::stdout(), "ready: postgres://{shown}/sdmxdb")
@@ -68,5 +68,5 @@ async fn interrupted() {
         }
     }
     // Without signals, the server ends with its process.
-    drop(tokio::signal::ctrl_c().await);
+    tokio::signal::ctrl_c().await.unwrap_or_default();
 }
