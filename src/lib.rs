@@ -39,7 +39,7 @@
 //!
 //! Modules stand in layers, and import downwards only; each says what it is not:
 //! [`error`] and [`limits`]; [`model`]; [`codec`], [`index`], [`sdmx`] and [`disk`]; [`segment`];
-//! [`catalog`]; [`store`]; [`query`]; [`pg`]; [`cli`].
+//! [`catalog`]; [`store`]; [`query`]; [`pg`] and [`rest`]; [`cli`].
 
 pub mod catalog;
 pub mod cli;
@@ -51,6 +51,7 @@ pub mod limits;
 pub mod model;
 pub mod pg;
 pub mod query;
+pub mod rest;
 pub mod sdmx;
 pub mod segment;
 pub mod store;

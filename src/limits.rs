@@ -43,6 +43,12 @@ pub const MANIFEST_PARTS_MAX: usize = 1 << 20;
 pub const JOBS_KEPT_MAX: usize = 10_000;
 /// Damaged working catalogues kept beside the good one, to be looked at.
 pub const BROKEN_CATALOGUES_MAX: u32 = 100;
+/// Lists that take over codes of lists that take over codes, one inside the other.
+pub const CODELIST_EXTENSION_DEPTH_MAX: usize = 16;
+/// Codes of one list with those it takes over: four times the largest list in use.
+pub const CODELIST_CODES_MAX: usize = 4 << 20;
+/// Codes compared with patterns to extend one list: a second of work.
+pub const CODELIST_WORK_MAX: usize = 1 << 28;
 /// Memory of one load before it sorts on disk, unless the caller says otherwise.
 pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
 /// Memory of all running queries, unless the caller says otherwise.
@@ -74,6 +80,20 @@ pub const TABLE_CELL_WIDTH_MAX: usize = 60;
 pub const STRING_TABLE_BYTES_MAX: usize = u32::MAX as usize;
 /// Values that `pco` compresses in one call: one chunk of its own.
 pub const PCO_VALUES_MAX: usize = 1 << 18;
+/// Bytes of the path and query of one request: browsers and proxies stop at less.
+pub const REQUEST_URL_BYTES_MAX: usize = 32 << 10;
+/// Bytes of all headers of one request.
+pub const REQUEST_HEADERS_BYTES_MAX: usize = 32 << 10;
+/// Bytes of the body of one request: no resource has a use for one.
+pub const REQUEST_BODY_BYTES_MAX: u64 = 64 << 10;
+/// Parts of the path of one request: the longest resource has 8.
+pub const REQUEST_PARTS_MAX: usize = 16;
+/// Parameters of one request: a filter for each component of a wide structure fits.
+pub const REQUEST_PARAMETERS_MAX: usize = 256;
+/// Codes and other values in one request: a URL of the longest kind holds as many.
+pub const REQUEST_VALUES_MAX: usize = 10_000;
+/// Dataflows that one request may look through for the one that answers it.
+pub const REQUEST_FLOWS_MAX: usize = 256;
 
 /// Periods that the table of periods of a cube lists: a thousand years of days, and fast planning.
 pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
@@ -81,6 +101,20 @@ pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
 pub const DENSE_GROUPS_MAX: usize = 1 << 20;
 /// Groups times periods that one aggregation by time holds: more is left to the general operator.
 pub const GROUP_CELLS_MAX: usize = 1 << 22;
+/// Memory of the distinct values that one JSON message refers to by number: codes and periods are
+/// thousands, and free text may be millions.
+pub const MESSAGE_VALUES_BYTES_MAX: usize = 64 << 20;
+/// Series whose keys are sorted in one go when they are read in key order: a few megabytes.
+pub const SORTED_SERIES_MAX: u64 = 1 << 16;
+/// Slots that are decoded ahead when series are read in key order, so that blocks are read once:
+/// two megabytes a measure.
+pub const ORDERED_SLOTS_MAX: usize = 1 << 18;
+/// Chunks that are decoded to count the observations of a selection that cuts through them, in a
+/// fraction of a second; of more the count is not given.
+pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;
+/// Memory of one data message for what must be brought together before it is written: the
+/// observations of a group of a cross-section.
+pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;
 /// Connections of the Postgres wire at one time, unless the operator says otherwise.
 pub const PG_CONNECTIONS_MAX: usize = 200;
 /// Bytes of one message of a Postgres client: a statement of the longest kind with its parameters.

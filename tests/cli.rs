@@ -39,8 +39,8 @@ fn ask(folder: &Path, sql: &str) -> String {
 #[test]
 fn demo_loads_once_and_answers_each_time() {
     let folder = folder();
-    let first = run(folder.path(), &["demo"]).ok();
-    let second = run(folder.path(), &["demo"]).ok();
+    let first = run(folder.path(), &["demo", "--no-serve"]).ok();
+    let second = run(folder.path(), &["demo", "--no-serve"]).ok();
     assert!(first.text().contains("270,722 inserted"), "{}", first.text());
     assert!(second.text().contains("nothing changed"), "{}", second.text());
     for text in [first.text(), second.text()] {
@@ -313,13 +313,13 @@ fn statements_come_from_argument_file_or_standard_input() {
 fn a_reader_who_leaves_is_no_error() {
     let folder = folder();
     let at = folder.path();
-    run(at, &["demo", "db"]).ok();
+    run(at, &["demo", "db", "--no-serve"]).ok();
     let all = "SELECT * FROM ecb.exr";
     for arguments in [
         vec!["sql", "db", "-c", all, "--format", "csv"],
         vec!["sql", "db", "-c", all],
         vec!["export", "db", "ECB:EXR"],
-        vec!["demo", "db"],
+        vec!["demo", "db", "--no-serve"],
     ] {
         let mut child = command(at, &arguments)
             .stdout(Stdio::piped())
@@ -352,7 +352,7 @@ fn the_examples_of_help_run() {
     fs::copy(file("sql/sample/structures.xml"), at.join("structure.xml")).expect("copied");
     fs::write(at.join("report.sql"), "SELECT count(*) FROM ecb.exr").expect("written");
     // The order in which the examples build on each other.
-    for name in ["", "load", "demo", "sql", "info", "check", "export"] {
+    for name in ["", "load", "demo", "sql", "info", "check", "export", "serve"] {
         let arguments: Vec<&str> =
             [name, "--help"].into_iter().filter(|it| !it.is_empty()).collect();
         let help = run(at, &arguments).ok();

@@ -15,6 +15,8 @@ mod refused;
 mod samples;
 #[path = "store/structures.rs"]
 mod structures;
+#[path = "load/xml.rs"]
+mod xml;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -23,7 +25,9 @@ use std::sync::Arc;
 
 use sdmxdb::disk::{Disk, MemoryDisk};
 use sdmxdb::error::{Error, Result};
-use sdmxdb::model::{Artefact, Attachment, DataStructure, TextType};
+use sdmxdb::model::{
+    Artefact, ArtefactId, Attachment, DataStructure, Dataflow, Identity, TextType,
+};
 use sdmxdb::store::{Database, LoadOptions, LoadReport};
 
 use crate::structures::{CROSS_SHAPE, MIX_SHAPE, STRICT_SHAPE, Shape};
@@ -39,6 +43,12 @@ fn database() -> (MemoryDisk, Database) {
     }
     assert_eq!(load.commit().expect("committed").commit, Some(1));
     (disk, database)
+}
+
+/// A dataflow of a structure.
+fn dataflow(id: &str, structure: ArtefactId) -> Artefact {
+    let id = ArtefactId::parse(id).expect("an identifier");
+    Artefact::Dataflow(Dataflow { identity: Identity::named(id, "A dataflow"), structure })
 }
 
 /// A message of [`STRICT_SHAPE`] with these rows after what every row begins with.

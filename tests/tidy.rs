@@ -34,7 +34,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("rustyline", &["cli"]),
-    ("textplots", &["cli"]),
+    ("terminal_size", &["cli"]),
     ("pgwire", &["pg"]),
     ("axum", &["rest"]),
     ("datafusion", &["query", "pg"]),
@@ -69,6 +69,8 @@ const LICENCES: &[&str] = &[
     "ISC",
     "MIT",
     "MIT-0",
+    // Of x509-certificate, which pgwire reads certificates with; it binds only changes to itself.
+    "MPL-2.0",
     "Unicode-3.0",
     "Unlicense",
     "Zlib",
@@ -193,9 +195,9 @@ fn the_project_speaks_of_itself_alone() {
         files.extend(text_files(Path::new(folder)));
     }
     files.push("README.md".into());
-    for path in files {
+    // Tests may look for material that is not part of the project.
+    for path in files.into_iter().filter(|path| !is_test(path)) {
         let text = fs::read_to_string(&path).expect("readable");
-        // Tests may look for material that is not part of the project.
         for (number, line) in (1..).zip(before_tests(&text).lines()) {
             for word in ["../shared", "/work/", "/tmp/", "/root/"] {
                 if line.contains(word) {

@@ -4,27 +4,38 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+/// Where clients of PostgreSQL connect, unless the operator says otherwise.
+pub(super) const PG_ADDRESS: &str = "127.0.0.1:5433";
+/// Where SDMX REST answers.
+pub(super) const HTTP_ADDRESS: &str = "127.0.0.1:8080";
+
 /// An embedded analytical database for official statistics: SDMX cubes with SQL.
 #[derive(Debug, Parser)]
 #[command(
     name = "sdmxdb",
     version,
     max_term_width = 100,
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
     after_help = "\
 Examples:
-  sdmxdb demo                                      load real statistics and show some queries
+  sdmxdb demo                                      load real statistics, query and serve them
   sdmxdb load stats structure.xml data.csv.gz      load a structure and its data
+  sdmxdb stats                                     ask at a prompt
+  sdmxdb serve stats                               serve it as PostgreSQL and as SDMX REST
   sdmxdb sql stats -c 'SELECT * FROM ecb.exr LIMIT 5'
 Exit codes: 2 correct the input, 3 no such thing, 4 too much or not supported, 5 disk or damage."
 )]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: Option<Command>,
+    /// The folder of a database: opens it at a prompt
+    pub(super) database: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Load the sample of real statistics that ships with the program, and answer six queries
+    /// Load the sample of real statistics that ships with the program, answer six queries, serve it
     Demo(Demo),
     /// Load structures and data into a database, as one commit
     Load(Load),
@@ -42,6 +53,7 @@ pub(super) enum Command {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
+Both servers then run until Ctrl-C: see `sdmxdb serve --help`.
 Example:
   sdmxdb demo
   sdmxdb sql sdmxdb-demo -c 'SELECT * FROM sdmx_catalog.dataflows'")]
@@ -49,12 +61,22 @@ pub(super) struct Demo {
     /// The folder of the database
     #[arg(default_value = "sdmxdb-demo")]
     pub(super) database: PathBuf,
+    /// End after the queries, without servers
+    #[arg(long)]
+    pub(super) no_serve: bool,
+    /// Where clients of PostgreSQL connect; any free port if the usual one is taken
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) pg: Option<String>,
+    /// Where SDMX REST answers; likewise
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) http: Option<String>,
 }
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Structures are SDMX-ML 2.1, data are SDMX-CSV 1.0, 2.0 or 2.1; plain, .gz, .zst or .zip; `-` is
-standard input. All files together are one commit: all of it becomes visible, or nothing.
+Structures are SDMX-ML 2.1, 3.0 or 3.1; data are SDMX-CSV 1.0, 2.0 or 2.1, or SDMX-ML, generic (2.1)
+or structure-specific; plain, .gz, .zst or .zip; `-` is standard input. All files together are one
+commit: all of it becomes visible, or nothing.
 Examples:
   sdmxdb load stats structure.xml data.csv.gz
   zcat data.csv.gz | sdmxdb load stats -
@@ -68,6 +90,9 @@ pub(super) struct Load {
     /// Leave out bad rows and write them to this file
     #[arg(long, value_name = "FILE")]
     pub(super) keep_going: Option<PathBuf>,
+    /// The dataflow, AGENCY:ID(VERSION), that data belong to where they name only its structure
+    #[arg(long, value_name = "FLOW")]
+    pub(super) dataflow: Option<String>,
     /// What this load is for; kept in the log
     #[arg(long, short, default_value = "")]
     pub(super) message: String,
@@ -78,7 +103,8 @@ pub(super) struct Load {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without -c and -f, statements are read from standard input.
+Without -c and -f, statements are read from standard input; on a terminal there is a prompt with
+history, completion by Tab, and commands such as \\d and \\chart (\\? lists them).
 Examples:
   sdmxdb sql stats -c 'SELECT * FROM ecb.exr LIMIT 5'
   sdmxdb sql stats -f report.sql --format csv > report.csv
@@ -92,7 +118,7 @@ pub(super) struct Sql {
     /// A file of statements
     #[arg(long, short, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
-    /// table, csv, json, ndjson, markdown or arrow
+    /// table, csv, json, ndjson, markdown, arrow or chart
     #[arg(long, default_value = "table")]
     pub(super) format: String,
     /// Print the time that each statement took, on standard error
@@ -105,6 +131,15 @@ pub(super) struct Sql {
     /// Threads of one query; all processors without it
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,
+}
+
+impl Sql {
+    /// The prompt on a database.
+    pub(super) fn prompt(database: PathBuf) -> Self {
+        let format = "table".to_owned();
+        let (command, file, timing, bench, threads) = (None, None, false, None, None);
+        Self { database, command, file, format, timing, bench, threads }
+    }
 }
 
 #[derive(Args, Debug)]
@@ -155,17 +190,22 @@ pub(super) struct Export {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Prints a line that begins with `ready` once it listens; Ctrl-C ends it. There are no users yet, so
-only this machine may connect, and nothing can be changed.
+Prints one line `ready` when both listen. Nobody can write: there are no users yet, so the servers
+read, and listen on this machine only. Data may be loaded beside them; the next statement sees it.
+Ctrl-C stops them once running answers are done.
 Example:
   sdmxdb serve stats
-  psql 'host=127.0.0.1 port=5433 dbname=sdmxdb user=me'")]
+  psql -h 127.0.0.1 -p 5433 sdmxdb -c 'SELECT * FROM sdmx_catalog.dataflows'
+  curl http://127.0.0.1:8080/sdmx/v2/structure/dataflow")]
 pub(super) struct Serve {
     /// The folder of the database
     pub(super) database: PathBuf,
     /// Where clients of PostgreSQL connect
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5433")]
+    #[arg(long, value_name = "ADDRESS", default_value = PG_ADDRESS)]
     pub(super) pg: String,
+    /// Where SDMX REST answers
+    #[arg(long, value_name = "ADDRESS", default_value = HTTP_ADDRESS)]
+    pub(super) http: String,
     /// Threads of one query; all processors without it
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,

@@ -7,14 +7,17 @@ use std::sync::Arc;
 
 use crate::cli::{arguments, open, progress, words};
 use crate::error::{Error, Result};
-use crate::model::{ArtefactId, KeyPattern};
-use crate::sdmx::csv::CsvLayout;
-use crate::store::{Cube, FlowState, Snapshot, write_csv};
+use crate::model::{Action, DataQuery, DataSelection};
+use crate::model::{ArtefactId, Flow, KeyPattern};
+use crate::sdmx::MessageHeader;
+use crate::sdmx::csv::CsvWriter;
+use crate::sdmx::data::{CsvEdition, CsvLabels, CsvStyle};
+use crate::store::{DataAnswer, FlowState, Snapshot};
 
 pub(super) fn run(arguments: &arguments::Export) -> Result<ExitCode> {
-    let layout = match arguments.format.as_str() {
-        "csv" => CsvLayout::V2_0,
-        "csv1" => CsvLayout::V1,
+    let version = match arguments.format.as_str() {
+        "csv" => CsvEdition::V2_0,
+        "csv1" => CsvEdition::V1_0,
         other => {
             let reason = format!("{other:?} is neither csv (SDMX-CSV 2.0) nor csv1 (SDMX-CSV 1.0)");
             return Err(Error::invalid("--format", reason));
@@ -22,16 +25,16 @@ pub(super) fn run(arguments: &arguments::Export) -> Result<ExitCode> {
     };
     let database = open(&arguments.database)?;
     let snapshot = database.snapshot()?;
-    let cube = find(&snapshot, &arguments.flow)?;
-    let key =
-        KeyPattern::parse(&arguments.key, cube.flow().dimensions().len()).map_err(|reason| {
-            let ids: Vec<&str> = cube.flow().dimensions().iter().map(|d| d.id.as_str()).collect();
-            let reason = format!("{reason}: {}", ids.join("."));
-            Error::invalid(format!("key {:?}", arguments.key), reason)
-        })?;
-    let filter = cube.key_filter(&key);
-    let total = cube.observation_count(&cube.select(&filter)?)?;
-    let bar = progress::rows("writing", total);
+    let flow = find(&snapshot, &arguments.flow)?;
+    let key = KeyPattern::parse(&arguments.key, flow.dimensions().len()).map_err(|reason| {
+        let ids: Vec<&str> = flow.dimensions().iter().map(|d| d.id.as_str()).collect();
+        let reason = format!("{reason}: {}", ids.join("."));
+        Error::invalid(format!("key {:?}", arguments.key), reason)
+    })?;
+    let selection = DataSelection { keys: vec![key.codes().to_vec()], ..Default::default() };
+    let query = DataQuery { selection, ..Default::default() };
+    let answer = DataAnswer::open(&snapshot, &flow.id, &query)?;
+    let bar = progress::rows("writing", answer.observation_count()?);
     let to_stdout = arguments.output.as_os_str() == "-";
     let out: Box<dyn Write> = if to_stdout {
         Box::new(io::stdout().lock())
@@ -39,7 +42,21 @@ pub(super) fn run(arguments: &arguments::Export) -> Result<ExitCode> {
         let path = &arguments.output;
         Box::new(BufWriter::new(File::create(path).map_err(|e| Error::io("create", path, e))?))
     };
-    let rows = write_csv(&cube, &filter, layout, out, |done| bar.set_position(done))?;
+    let style = CsvStyle {
+        version,
+        labels: CsvLabels::Ids,
+        has_normalized_time: false,
+        has_series_key: false,
+        has_observation_key: false,
+    };
+    // SDMX-CSV has no header of messages.
+    let header =
+        MessageHeader { id: String::new(), prepared: String::new(), sender: String::new() };
+    let scope = answer.scope(&header, snapshot.artefacts(), "en", Action::Merge);
+    let mut writer = CsvWriter::new(out, &scope, &style);
+    let written =
+        answer.write_with(&mut writer, &mut |done| bar.set_position(done.observations))?;
+    let rows = written.observations;
     bar.finish_and_clear();
     if !to_stdout {
         let path = arguments.output.display();
@@ -51,7 +68,7 @@ pub(super) fn run(arguments: &arguments::Export) -> Result<ExitCode> {
 }
 
 /// The dataflow that a person means: by identifier, with or without version, or by its table.
-fn find(snapshot: &Snapshot, wanted: &str) -> Result<Arc<Cube>> {
+fn find(snapshot: &Snapshot, wanted: &str) -> Result<Arc<Flow>> {
     let exact = ArtefactId::parse(wanted).filter(|_| wanted.contains('('));
     let matches = |flow: &&FlowState| {
         let id = &flow.flow.id;
@@ -61,7 +78,7 @@ fn find(snapshot: &Snapshot, wanted: &str) -> Result<Arc<Cube>> {
     };
     let found: Vec<_> = snapshot.flows().iter().filter(matches).collect();
     match found.as_slice() {
-        [flow] => snapshot.cube(&flow.flow.id),
+        [flow] => Ok(Arc::clone(&flow.flow)),
         [] => {
             let known: Vec<String> =
                 snapshot.flows().iter().map(|f| f.flow.id.to_string()).collect();

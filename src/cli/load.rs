@@ -12,6 +12,7 @@ use indicatif::ProgressBar;
 use crate::cli::progress::{self, Watched};
 use crate::cli::{arguments, now, user, words};
 use crate::error::{Error, Result};
+use crate::model::ArtefactId;
 use crate::sdmx::{Kind, input, sniff, structure};
 use crate::store::{Database, Load, LoadOptions, LoadReport, Progress, Source};
 
@@ -45,6 +46,7 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
         author: user(),
         message: arguments.message.clone(),
         source: Some(source(&arguments.files)),
+        dataflow: arguments.dataflow.as_deref().map(dataflow).transpose()?,
         memory: arguments.memory.saturating_mul(1 << 20),
         refused,
         progress: Some(show(&bar)),
@@ -56,10 +58,15 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn dataflow(text: &str) -> Result<ArtefactId> {
+    let reason = || format!("{text:?} is no dataflow such as ECB:EXR(1.0)");
+    ArtefactId::parse(text).ok_or_else(|| Error::syntax("--dataflow", reason()))
+}
+
 /// Adds messages to a load, structures first, and commits it.
 fn load(mut load: Load, messages: Vec<Message>) -> Result<LoadReport> {
     let (structures, data): (Vec<Message>, Vec<Message>) =
-        messages.into_iter().partition(|message| message.kind != Kind::CsvData);
+        messages.into_iter().partition(|message| !is_data(message.kind));
     for message in structures {
         let Message { name, kind, reader } = message;
         // What looks like XML, or like text in two bytes a character, is for that reader to refuse.
@@ -70,18 +77,24 @@ fn load(mut load: Load, messages: Vec<Message>) -> Result<LoadReport> {
         }
     }
     for message in data {
-        load.csv(message.reader, &message.name)?;
+        match message.kind {
+            Kind::DataXml => load.xml(message.reader, &message.name)?,
+            _ => load.csv(message.reader, &message.name)?,
+        }
     }
     load.commit()
 }
 
+fn is_data(kind: Kind) -> bool {
+    matches!(kind, Kind::CsvData | Kind::DataXml)
+}
+
 fn refuse(name: &str, kind: Kind) -> Error {
     let what = match kind {
-        Kind::DataXml => "SDMX-ML data (ask for SDMX-CSV)",
-        Kind::Json => "SDMX-JSON (ask for SDMX-CSV)",
+        Kind::Json => "SDMX-JSON (ask for SDMX-CSV or SDMX-ML)",
         _ => {
-            let reason = "neither an SDMX-ML structure message nor SDMX-CSV: the first cell of \
-                          SDMX-CSV is DATAFLOW or STRUCTURE";
+            let reason = "neither SDMX-ML nor SDMX-CSV: the first cell of SDMX-CSV is DATAFLOW or \
+                          STRUCTURE";
             return Error::syntax(name, reason);
         }
     };

@@ -1,7 +1,8 @@
 //! The command line: commands, progress, exit codes.
 //!
 //! Read in this order: `arguments` (what may be typed), `exit` (what the shell is told), `progress`,
-//! then one file a command: `load`, `sql`, `export`, `info`, `check`, `demo`, `serve`.
+//! then one file a command: `load`, `sql` (with the prompt, `repl`), `export`, `info`, `check`,
+//! `demo`, `serve`.
 //!
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
 
@@ -13,6 +14,7 @@ mod export;
 mod info;
 mod load;
 mod progress;
+mod repl;
 mod serve;
 mod sql;
 mod words;
@@ -25,14 +27,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser as _;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{Database, Health};
 use arguments::{Arguments, Command};
 
 /// Runs the command that the program was started with.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(&arguments.command) {
+    match run(arguments) {
         Ok(code) => code,
         Err(error) if exit::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -43,15 +45,24 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(command: &Command) -> Result<ExitCode> {
+fn run(arguments: Arguments) -> Result<ExitCode> {
+    let Arguments { command, database } = arguments;
+    if let Some(folder) = database.filter(|_| command.is_none()) {
+        if !folder.exists() {
+            let reason = "is neither a command nor the folder of a database; see sdmxdb --help";
+            return Err(Error::invalid(folder.display().to_string(), reason));
+        }
+        return sql::run(&arguments::Sql::prompt(folder));
+    }
     match command {
-        Command::Demo(demo) => demo::run(demo),
-        Command::Load(load) => load::run(load),
-        Command::Sql(sql) => sql::run(sql),
-        Command::Info(info) => info::run(info),
-        Command::Check(check) => check::run(check),
-        Command::Export(export) => export::run(export),
-        Command::Serve(serve) => serve::run(serve),
+        Some(Command::Demo(demo)) => demo::run(&demo),
+        Some(Command::Load(load)) => load::run(&load),
+        Some(Command::Sql(sql)) => sql::run(&sql),
+        Some(Command::Info(info)) => info::run(&info),
+        Some(Command::Check(check)) => check::run(&check),
+        Some(Command::Export(export)) => export::run(&export),
+        Some(Command::Serve(serve)) => serve::run(&serve),
+        None => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -1,14 +1,14 @@
 //! `sdmxdb sql`.
 
 use std::fs;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use crate::cli::{arguments, open};
+use crate::cli::{arguments, open, repl};
 use crate::error::{Error, Result};
 use crate::query::render::{Format, render};
 use crate::query::{Connection, EngineOptions, Rows};
@@ -20,6 +20,10 @@ pub(super) fn run(arguments: &arguments::Sql) -> Result<ExitCode> {
         let reason = format!("{:?} is none of {}", arguments.format, names.join(", "));
         Error::invalid("--format", reason)
     })?;
+    let is_asked = arguments.command.is_some() || arguments.file.is_some();
+    if !is_asked && io::stdin().is_terminal() && io::stdout().is_terminal() {
+        return repl::run(connect(&open(&arguments.database)?, arguments.threads)?, format);
+    }
     let sql = statements(arguments)?;
     let connection = connect(&open(&arguments.database)?, arguments.threads)?;
     if let Some(runs) = arguments.bench {
@@ -29,10 +33,14 @@ pub(super) fn run(arguments: &arguments::Sql) -> Result<ExitCode> {
     let mut started = Instant::now();
     connection.run(&sql, |mut rows| {
         let schema = Arc::clone(rows.schema());
+        let mut count = 1;
         if !schema.fields().is_empty() {
-            render(format, &schema, &mut rows, &mut out)?;
+            count = render(format, &schema, &mut rows, &mut out)?;
         }
         out.flush().map_err(|e| Error::io("write", "standard output", e))?;
+        if count == 0 {
+            hint_at_nothing(&rows, &mut io::stderr())?;
+        }
         if arguments.timing {
             let milliseconds = started.elapsed().as_secs_f64() * 1e3;
             drop(writeln!(io::stderr(), "time: {milliseconds:.3} ms"));
@@ -41,6 +49,14 @@ pub(super) fn run(arguments: &arguments::Sql) -> Result<ExitCode> {
         Ok(())
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says why an answer has no rows, where that is known.
+pub(super) fn hint_at_nothing(rows: &Rows, out: &mut dyn Write) -> Result<()> {
+    for hint in rows.answer().why_empty()? {
+        writeln!(out, "hint: {hint}").map_err(|e| Error::io("write", "the terminal", e))?;
+    }
+    Ok(())
 }
 
 /// A connection that uses so many threads, or all processors.

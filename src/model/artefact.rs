@@ -88,8 +88,11 @@ pub struct Annotation {
     pub kind: Option<String>,
     /// `AnnotationTitle`.
     pub title: Option<String>,
-    /// `AnnotationURL`.
+    /// `AnnotationURL`; of several, by language (SDMX 3.0), the first.
     pub url: Option<String>,
+    /// `AnnotationValue` (SDMX 3.0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
     /// `AnnotationText`, by language.
     pub texts: Names,
 }
@@ -110,6 +113,21 @@ pub struct Identity {
     /// Whether the agency declared it final (2.1) or the version is a stable one.
     #[serde(default)]
     pub is_final: bool,
+    /// `validFrom`, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_from: Option<String>,
+    /// `validTo`, as written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<String>,
+    /// `uri`: where more is said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// `structureURL`: where it can be had as a message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structure_url: Option<String>,
+    /// `serviceURL`: the service that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_url: Option<String>,
 }
 
 impl Identity {
@@ -121,6 +139,11 @@ impl Identity {
             descriptions: Names::default(),
             annotations: Vec::new(),
             is_final: false,
+            valid_from: None,
+            valid_to: None,
+            uri: None,
+            structure_url: None,
+            service_url: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::model::{ConceptRef, HierarchicalCodelist, Representation};
 /// A class of artefact: those we use, and the name of any other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ArtefactClass {
-    /// A codelist.
+    /// A codelist; value lists are of it too.
     Codelist,
     /// A concept scheme.
     ConceptScheme,
@@ -93,8 +93,9 @@ impl Artefact {
     pub fn references(&self) -> Vec<(ArtefactClass, ArtefactId)> {
         let mut found = Vec::new();
         let mut list = |representation: &Option<Representation>| {
-            let list = representation.as_ref().and_then(|r| r.codelist.clone());
-            found.extend(list.map(|id| (ArtefactClass::Codelist, id)));
+            let Some(Representation { codelist, concepts, .. }) = representation else { return };
+            found.extend(codelist.clone().map(|id| (ArtefactClass::Codelist, id)));
+            found.extend(concepts.clone().map(|id| (ArtefactClass::ConceptScheme, id)));
         };
         match self {
             Self::ConceptScheme(scheme) => {
@@ -114,7 +115,11 @@ impl Artefact {
             Self::Dataflow(flow) => {
                 found.push((ArtefactClass::DataStructure, flow.structure.clone()));
             }
-            Self::HierarchicalCodelist(_) | Self::Codelist(_) | Self::Other { .. } => {}
+            Self::Codelist(list) => {
+                let lists = list.extensions.iter().map(|extension| extension.codelist.clone());
+                found.extend(lists.map(|id| (ArtefactClass::Codelist, id)));
+            }
+            Self::HierarchicalCodelist(_) | Self::Other { .. } => {}
         }
         found.sort();
         found.dedup();

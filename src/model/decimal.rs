@@ -96,12 +96,21 @@ impl Decimal {
         let mut rest = self.mantissa.unsigned_abs();
         let mut at = digits.len();
         let point = digits.len() - usize::from(self.scale.min(38));
-        while rest > 0 || at >= point {
-            at -= 1;
-            digits[at] = b'0' + (rest % 10) as u8;
-            rest /= 10;
-            if at == 0 {
-                break;
+        // Nearly all mantissas are short, and division by 64 bits is many times faster.
+        if let Ok(mut short) = u64::try_from(rest) {
+            while short > 0 || at >= point {
+                at -= 1;
+                digits[at] = b'0' + (short % 10) as u8;
+                short /= 10;
+            }
+        } else {
+            while rest > 0 || at >= point {
+                at -= 1;
+                digits[at] = b'0' + (rest % 10) as u8;
+                rest /= 10;
+                if at == 0 {
+                    break;
+                }
             }
         }
         if self.mantissa < 0 {

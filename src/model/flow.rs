@@ -42,7 +42,7 @@ pub struct Component {
     pub length_max: Option<u64>,
     /// Whether every target must have a value (attributes only).
     pub is_mandatory: bool,
-    /// Whether one target may have several values (attributes only).
+    /// Whether there may be several values at once.
     pub is_multiple: bool,
 }
 
@@ -181,7 +181,6 @@ impl Resolver<'_> {
             let (concept, own) = (attribute.concept.as_ref(), attribute.representation.as_ref());
             let mut component = self.component(&attribute.id, role, concept, own)?;
             component.is_mandatory = attribute.is_mandatory;
-            component.is_multiple = attribute.is_multiple;
             all.push(component);
         }
         self.check_distinct(&all)?;
@@ -200,7 +199,7 @@ impl Resolver<'_> {
         let inherited = || concept.and_then(|c| c.representation.clone());
         let representation = own.cloned().or_else(inherited).unwrap_or_default();
         let codelist = match &representation.codelist {
-            Some(list) => Some(Arc::new(self.codelist(id, list)?.clone())),
+            Some(list) => Some(Arc::new(self.artefacts.extended(self.codelist(id, list)?)?)),
             None => None,
         };
         Ok(Component {
@@ -211,7 +210,7 @@ impl Resolver<'_> {
             text_type: representation.text_type.unwrap_or(TextType::Text),
             length_max: representation.length_max,
             is_mandatory: false,
-            is_multiple: false,
+            is_multiple: representation.is_multiple(),
         })
     }
 

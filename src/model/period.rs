@@ -234,8 +234,18 @@ fn number(digits: &[u8]) -> Option<i32> {
 }
 
 /// Appends a number with leading zeros.
-fn write_padded(number: i32, width: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(format!("{number:0width$}").as_bytes());
+pub(super) fn write_padded(number: i32, width: usize, out: &mut Vec<u8>) {
+    let Ok(mut rest) = u32::try_from(number) else {
+        return out.extend_from_slice(format!("{number:0width$}").as_bytes());
+    };
+    let mut digits = [b'0'; 10];
+    let mut at = digits.len();
+    while rest > 0 {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    out.extend_from_slice(&digits[at.min(digits.len() - width.min(digits.len()))..]);
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 
 use chrono::{Datelike, Days, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime};
 
+use crate::model::period::write_padded;
 use crate::model::{BadPeriod, Period, PeriodForm, Slot};
 
 /// The day on which the reporting year begins: `--01-01` unless an attribute
@@ -67,6 +68,18 @@ pub struct Span {
 impl Span {
     fn of_days(first: NaiveDate, after: NaiveDate) -> Self {
         Self { start: first.and_time(NaiveTime::MIN), end: after.and_time(NaiveTime::MIN) }
+    }
+
+    /// The first and the last second, in UTC, as RFC 3339 writes them.
+    pub fn to_rfc3339(self) -> (String, String) {
+        let text = |time: NaiveDateTime| format!("{}T{}Z", time.date(), time.time());
+        let last = self.end.checked_sub_signed(Duration::seconds(1)).unwrap_or(self.end);
+        (text(self.start), text(last.max(self.start)))
+    }
+
+    /// The first moment in the form of `xs:dateTime`, `2020-01-01T00:00:00`.
+    pub fn first_moment(self) -> String {
+        self.start.format("%Y-%m-%dT%H:%M:%S%.f").to_string()
     }
 
     /// The first day, as days since 1970-01-01.
@@ -279,8 +292,12 @@ pub(crate) fn days_of_date(year: i32, month: i32, day: i32) -> Option<i32> {
 /// Appends `2020-02-29`.
 pub(crate) fn write_date(days: i32, out: &mut Vec<u8>) {
     if let Some(date) = date_of_days(days) {
-        let text = format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day());
-        out.extend_from_slice(text.as_bytes());
+        let two = |number: u32| i32::try_from(number).unwrap_or_default();
+        write_padded(date.year(), 4, out);
+        out.push(b'-');
+        write_padded(two(date.month()), 2, out);
+        out.push(b'-');
+        write_padded(two(date.day()), 2, out);
     }
 }
 

@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 
 use crate::error::{Error, Result};
 use crate::limits::{STATEMENT_BYTES_MAX, STATEMENT_DEPTH_MAX};
+use crate::query::dialect;
 use crate::query::error::from_datafusion;
 
 /// What may be asked, for the reader of a refusal.
@@ -97,13 +98,17 @@ fn request(statement: Statement) -> Result<Request> {
                     ast::Reset::ConfigurationParameter(name) => dotted(&name),
                 },
             }),
-            other => {
+            mut other => {
                 check_statement(&other)?;
+                dialect::adapt(&mut other)?;
                 Ok(Request::Query(Box::new(Statement::Statement(Box::new(other)))))
             }
         },
-        Statement::Explain(explain) => {
+        Statement::Explain(mut explain) => {
             check_explained(&explain)?;
+            if let Statement::Statement(inner) = explain.statement.as_mut() {
+                dialect::adapt(inner)?;
+            }
             Ok(Request::Query(Box::new(Statement::Explain(explain))))
         }
         Statement::Reset(ResetStatement::Variable(name)) => {

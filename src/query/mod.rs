@@ -6,8 +6,10 @@
 //! by names alone ([`catalogue`]), turned into operators over series (`table`, `pushdown`, `scan`,
 //! `aggregate`, `order`), and answered as a stream of Arrow batches ([`Answer`]).
 //!
-//! Read in this order: `error` (ours and DataFusion's), `names`, `guard`, `catalogue`, `functions`,
-//! `session`, `cancel`, `table` and what it leads to, `render` (answers as text).
+//! Read in this order: `error` (ours and DataFusion's), `names`, `guard` and `dialect` (what a
+//! statement may be, and what PostgreSQL means by it), `catalogue`, `functions`, `semantics` (what
+//! expressions mean in PostgreSQL), `session`, `cancel`, `empty` (why there are no rows), `table`
+//! and what it leads to, `render` (answers as text).
 //!
 //! **Invariant:** a statement sees exactly one snapshot, from its names to its last row.
 //!
@@ -17,6 +19,8 @@
 mod aggregate;
 pub mod cancel;
 pub mod catalogue;
+mod dialect;
+mod empty;
 pub mod error;
 pub mod functions;
 pub mod guard;
@@ -25,6 +29,7 @@ mod order;
 mod pushdown;
 pub mod render;
 mod scan;
+mod semantics;
 mod session;
 mod statistics;
 mod table;

@@ -74,21 +74,11 @@ struct Observation {
 }
 
 fn structures() -> Vec<Artefact> {
-    let dimension = |id: &str| Dimension {
-        id: id.to_owned(),
-        concept: None,
-        representation: None,
-        is_measure: false,
-        annotations: Vec::new(),
-    };
+    let dimension = |id: &str| Dimension { id: id.to_owned(), ..Dimension::default() };
     let attribute = |id: &str, attachment: Attachment| Attribute {
         id: id.to_owned(),
-        concept: None,
-        representation: None,
         attachment,
-        is_mandatory: false,
-        is_multiple: false,
-        annotations: Vec::new(),
+        ..Attribute::default()
     };
     let area = || Attachment::Dimensions(vec!["REF_AREA".to_owned(), "ITEM".to_owned()]);
     let structure_id = ArtefactId::new("A", "DSD", "1.0");
@@ -96,12 +86,7 @@ fn structures() -> Vec<Artefact> {
         identity: Identity::named(structure_id.clone(), "DSD"),
         dimensions: ["KIND", "REF_AREA", "ITEM"].map(dimension).to_vec(),
         time: Some(dimension("TIME_PERIOD")),
-        measures: vec![Measure {
-            id: "OBS_VALUE".to_owned(),
-            concept: None,
-            representation: None,
-            annotations: Vec::new(),
-        }],
+        measures: vec![Measure { id: "OBS_VALUE".to_owned(), ..Measure::default() }],
         attributes: vec![
             attribute("OBS_STATUS", Attachment::Observation),
             attribute("TITLE", area()),

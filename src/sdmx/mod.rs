@@ -1,8 +1,10 @@
 //! SDMX syntaxes and the model: what comes in from files, and what goes out.
 //!
 //! Read in this order: `sniff` (which kind of message bytes are), `input` (compressed bytes to
-//! plain ones), `structure` (SDMX-ML structure messages to artefacts), `csv` (SDMX-CSV data
-//! messages to rows, and rows to SDMX-CSV), `data` (data messages in XML and JSON).
+//! plain ones), `output` (bytes to compressed ones), `xml` (XML to elements), `structure`
+//! (structure messages to artefacts and back), `rows` (what readers of data say, and to whom), `csv` (SDMX-CSV
+//! data messages to rows, and rows to SDMX-CSV), `data` (data messages in XML and JSON), `request`
+//! (what readers ask for over HTTP).
 //!
 //! **Invariant:** everything here reads from `Read` and writes to `Write`; nothing opens a file.
 //!
@@ -13,8 +15,12 @@ pub mod csv;
 pub mod data;
 mod header;
 pub mod input;
+pub mod output;
+pub mod request;
+pub mod rows;
 mod sniff;
 pub mod structure;
+mod xml;
 
 pub use header::MessageHeader;
 pub use sniff::{Kind, sniff};

@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashSet};
 use crate::catalog::{FlowEntry, SqlNames};
 use crate::error::Result;
 use crate::index::Selection;
-use crate::model::{ComponentRole, Flow, KeyPattern, PeriodForm};
+use crate::model::{ComponentRole, Flow, PeriodForm};
 use crate::store::cursor::Cursor;
 use crate::store::filter::{PeriodFilter, ScanRequest, Selections, SeriesFilter};
 use crate::store::part::Part;
@@ -190,11 +190,13 @@ impl Cube {
         Ok(Selections(self.parts.iter().map(of_part).collect::<Result<Vec<_>>>()?))
     }
 
-    /// The filter that a key means. Codes that do not occur select nothing.
-    pub fn key_filter(&self, key: &KeyPattern) -> SeriesFilter {
-        let wanted = key.codes().iter().enumerate().filter(|(_, codes)| !codes.is_empty());
-        let filters = wanted.map(|(dimension, codes)| {
-            let numbers = codes.iter().filter_map(|code| self.codes[dimension].number(code));
+    /// The filter that a key means: for each of the first dimensions the codes that are wanted,
+    /// none of them meaning all. Codes that do not occur select nothing.
+    pub fn key_filter(&self, key: &[Vec<String>]) -> SeriesFilter {
+        let wanted = key.iter().zip(&self.codes).enumerate();
+        let wanted = wanted.filter(|(_, (codes, _))| !codes.is_empty());
+        let filters = wanted.map(|(dimension, (codes, table))| {
+            let numbers = codes.iter().filter_map(|code| table.number(code));
             let mut codes: Vec<u32> = numbers.collect();
             codes.sort_unstable();
             codes.dedup();
@@ -309,9 +311,9 @@ impl Cube {
     ///
     /// # Errors
     ///
-    /// Those of the first blocks that are read.
+    /// None yet: nothing is read before the first chunk is asked for.
     pub fn cursor(self: &Arc<Self>, request: ScanRequest) -> Result<Cursor> {
-        Cursor::new(Arc::clone(self), request)
+        Ok(Cursor::new(Arc::clone(self), request))
     }
 
     /// The value of an attribute of the dataflow, a partial key or the series, for a series of a

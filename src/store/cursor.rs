@@ -1,19 +1,26 @@
 //! Reads the chunks that a request wants, one after the other.
 //!
 //! A cursor is pulled: whoever stops pulling has cancelled it. It holds the chunks of one block at
-//! a time, or of one series where its chunks must be brought into the order of their periods.
+//! a time; in key order those of a few hundred series, since neighbours in that order lie in
+//! different blocks, and each block shall be read once for all of them.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
-use std::vec::IntoIter;
 
 use crate::error::Result;
+use crate::limits::ORDERED_SLOTS_MAX;
 use crate::model::PeriodForm;
 use crate::segment;
-use crate::segment::Wanted;
+use crate::segment::{ChunkSpan, Wanted};
 use crate::store::cube::Cube;
-use crate::store::filter::{PeriodFilter, ScanOrder, ScanRequest};
+use crate::store::filter::{PeriodFilter, ScanOrder, ScanRequest, Selections};
+use crate::store::walk::{Place, SeriesWalk};
+
+/// Slots that are decoded ahead in the first batch of series in key order.
+const ORDERED_SLOTS_MIN: usize = 4_096;
+/// What a decoded chunk costs besides its slots, in slots.
+const CHUNK_COST_SLOTS: usize = 32;
 
 /// A decoded chunk, and what the request wants of it.
 #[derive(Clone, Debug)]
@@ -54,13 +61,13 @@ pub struct Cursor {
 #[derive(Debug)]
 enum Plan {
     /// The selected chunks of each part, in stored order: part, and the first chunk not yet looked at.
-    Stored { part: usize, from: u32, request: ScanRequest },
-    /// Series in key order, the chunks of a series together: (part, chunk, series).
-    Key { series: IntoIter<Vec<(usize, u32, u32)>>, ahead: Option<Vec<(usize, u32, u32)>> },
+    Stored { part: usize, from: u32, series: Selections },
+    /// Series in key order, read ahead in batches of so many slots.
+    Key { walk: SeriesWalk, ends: Ends, slots: usize },
 }
 
 impl Cursor {
-    pub(crate) fn new(cube: Arc<Cube>, request: ScanRequest) -> Result<Self> {
+    pub(crate) fn new(cube: Arc<Cube>, request: ScanRequest) -> Self {
         let wanted = cube.parts().iter().map(|part| {
             let footer = part.segment().footer();
             let measures = (0..footer.measures.len()).map(|m| request.measures.contains(&m));
@@ -71,15 +78,27 @@ impl Cursor {
             Wanted { measures: measures.collect(), attributes: attributes.collect() }
         });
         let wanted = wanted.collect();
-        let periods = request.periods.clone();
         let plan = match &request.order {
-            ScanOrder::Stored => Plan::Stored { part: 0, from: 0, request },
+            ScanOrder::Stored => Plan::Stored { part: 0, from: 0, series: request.series },
             ScanOrder::Key(dimensions) => {
-                let series = in_key_order(&cube, &request, dimensions)?.into_iter();
-                Plan::Key { series, ahead: None }
+                let walk = SeriesWalk::new(&cube, &request.series, dimensions);
+                Plan::Key { walk, ends: Ends::default(), slots: ORDERED_SLOTS_MIN }
             }
         };
-        Ok(Self { cube, periods, wanted, plan, ready: VecDeque::new(), current: None })
+        let (ready, current) = (VecDeque::new(), None);
+        Self { cube, periods: request.periods, wanted, plan, ready, current }
+    }
+
+    /// Reads what is left of a walk; of each series no chunk that the ends can do without.
+    pub(super) fn of_walk(
+        cube: Arc<Cube>,
+        walk: SeriesWalk,
+        ends: Ends,
+        request: ScanRequest,
+    ) -> Self {
+        let mut cursor = Self::new(cube, request);
+        cursor.plan = Plan::Key { walk, ends, slots: ORDERED_SLOTS_MIN };
+        cursor
     }
 
     /// The next chunk; absent at the end.
@@ -91,8 +110,8 @@ impl Cursor {
     pub fn next(&mut self) -> Result<Option<&Chunk>> {
         while self.ready.is_empty() {
             let more = match &mut self.plan {
-                Plan::Stored { part, from, request } => {
-                    match next_block(&self.cube, &self.periods, request, part, from)? {
+                Plan::Stored { part, from, series } => {
+                    match next_block(&self.cube, &self.periods, series, part, from)? {
                         Some(step) => {
                             self.read(&step)?;
                             true
@@ -100,7 +119,7 @@ impl Cursor {
                         None => false,
                     }
                 }
-                Plan::Key { .. } => self.read_series()?,
+                Plan::Key { .. } => self.read_batch()?,
             };
             if !more {
                 return Ok(None);
@@ -108,6 +127,12 @@ impl Cursor {
         }
         self.current = self.ready.pop_front();
         Ok(self.current.as_ref())
+    }
+
+    /// The next chunk, to keep.
+    pub(super) fn take(&mut self) -> Result<Option<Chunk>> {
+        self.next()?;
+        Ok(self.current.take())
     }
 
     /// Reads one block, and queues the chunks that a step wants of it.
@@ -126,88 +151,187 @@ impl Cursor {
         })
     }
 
-    /// Queues the next series in key order, or several that lie in one block.
-    fn read_series(&mut self) -> Result<bool> {
-        let Plan::Key { series, ahead } = &mut self.plan else { return Ok(false) };
-        let Some(first) = ahead.take().or_else(|| series.next()) else { return Ok(false) };
-        if first.len() > 1 {
-            return self.read_mixed(&first).map(|()| true);
+    /// Queues the next series in key order: as many as may be decoded ahead, so that a block which
+    /// holds chunks of many of them is read and parsed once.
+    fn read_batch(&mut self) -> Result<bool> {
+        let Plan::Key { walk, ends, slots } = &mut self.plan else { return Ok(false) };
+        let mut batch = Batch::default();
+        while batch.slots < *slots {
+            let Some(series) = walk.peek()? else { break };
+            batch.push(&self.cube, &self.periods, *ends, series)?;
+            walk.advance();
         }
-        let Some(&(part, chunk, ordinal)) = first.first() else { return Ok(true) };
-        let segment = Arc::clone(self.cube.parts()[part].segment());
-        let block = segment.block_of(chunk)?;
-        let mut step = Step { part, block, chunks: vec![(chunk, ordinal)] };
-        for next in series.by_ref() {
-            match next.as_slice() {
-                [(next_part, chunk, ordinal)]
-                    if *next_part == part && segment.block_of(*chunk)? == block =>
-                {
-                    step.chunks.push((*chunk, *ordinal));
-                }
-                _ => {
-                    *ahead = Some(next);
-                    break;
-                }
+        // The first series shall come soon, the others fast.
+        *slots = (*slots * 2).min(ORDERED_SLOTS_MAX);
+        let is_end = batch.series.is_empty() && walk.peek()?.is_none();
+        let mut decoded = self.decode(&batch)?.into_iter();
+        for (count, is_mixed) in batch.series {
+            let chunks = decoded.by_ref().take(count).flatten();
+            if is_mixed {
+                self.ready.extend(in_text_order(&chunks.collect::<Vec<_>>()));
+            } else {
+                self.ready.extend(chunks);
             }
         }
-        self.read(&step)?;
-        Ok(true)
+        Ok(!is_end)
     }
 
-    /// Queues the chunks of one series in the order of the texts of their periods, which may mean a
-    /// chunk more than once.
-    fn read_mixed(&mut self, chunks: &[(usize, u32, u32)]) -> Result<()> {
-        for &(part, chunk, series) in chunks {
-            let block = self.cube.parts()[part].segment().block_of(chunk)?;
-            self.read(&Step { part, block, chunks: vec![(chunk, series)] })?;
+    /// Decodes the chunks of a batch, block by block.
+    fn decode(&self, batch: &Batch) -> Result<Vec<Option<Chunk>>> {
+        let mut steps = Vec::with_capacity(batch.chunks.len());
+        for (index, (part, chunk, _)) in batch.chunks.iter().enumerate() {
+            let block = self.cube.parts()[*part].segment().block_of(*chunk)?;
+            steps.push((*part, block, index));
         }
-        let whole: Vec<Chunk> = self.ready.drain(..).collect();
-        let one_form = whole.iter().all(|chunk| chunk.data.form != PeriodForm::Other)
-            && whole.windows(2).all(|pair| pair[0].data.form == pair[1].data.form);
-        if one_form {
-            let mut whole = whole;
-            whole.sort_by_key(|chunk| chunk.data.first);
-            self.ready.extend(whole);
+        steps.sort_unstable();
+        let mut decoded = Vec::new();
+        decoded.resize_with(batch.chunks.len(), || None);
+        for same in steps.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            let Some(&(part, block, _)) = same.first() else { continue };
+            let segment = self.cube.parts()[part].segment();
+            let block = segment.read_block(block)?;
+            let indexes = same.iter().map(|(_, _, index)| *index);
+            let numbers: Vec<u32> = indexes.clone().map(|index| batch.chunks[index].1).collect();
+            let mut indexes = indexes;
+            segment.decode_chunks(&block, &numbers, &self.wanted[part], |chunk, data| {
+                let positions = self.periods.positions(data.form, data.first, data.slots);
+                if let Some(index) = indexes.next() {
+                    let series = batch.chunks[index].2;
+                    let data = Arc::new(data);
+                    decoded[index] = Some(Chunk { part, series, chunk, positions, data });
+                }
+                Ok(())
+            })?;
+        }
+        Ok(decoded)
+    }
+}
+
+/// Which observations of a series are wanted, counted from its ends; all where neither is said.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Ends {
+    /// So many of the first.
+    pub(super) first: Option<u64>,
+    /// So many of the last.
+    pub(super) last: Option<u64>,
+}
+
+impl Ends {
+    /// How many are wanted of so many.
+    pub(super) fn most(self, count: u64) -> u64 {
+        if self.first.is_none() && self.last.is_none() {
+            return count;
+        }
+        self.first.unwrap_or(0).saturating_add(self.last.unwrap_or(0)).min(count)
+    }
+}
+
+/// Series to read at one go.
+#[derive(Debug, Default)]
+struct Batch {
+    /// Part, chunk, and series of each chunk, in the order wanted.
+    chunks: Vec<(usize, u32, u32)>,
+    /// Of each series, how many of these chunks it has, and whether they must be mixed.
+    series: Vec<(usize, bool)>,
+    slots: usize,
+}
+
+impl Batch {
+    /// Adds the chunks of a series that are wanted.
+    fn push(
+        &mut self,
+        cube: &Cube,
+        periods: &PeriodFilter,
+        ends: Ends,
+        series: &[Place],
+    ) -> Result<()> {
+        let from = self.chunks.len();
+        let mut spans = Vec::with_capacity(1);
+        for (part, ordinal) in series {
+            for chunk in cube.parts()[*part].live_chunks(*ordinal)? {
+                let span = cube.parts()[*part].span(chunk)?;
+                if periods.wants(span.form, span.first, usize::from(span.slots)) {
+                    self.slots += usize::from(span.slots) + CHUNK_COST_SLOTS;
+                    self.chunks.push((*part, chunk, *ordinal));
+                    spans.push((span, (*part, chunk, *ordinal)));
+                }
+            }
+        }
+        if spans.is_empty() {
             return Ok(());
         }
-        let mut rows: Vec<(Vec<u8>, usize, usize)> = Vec::new();
-        for (index, chunk) in whole.iter().enumerate() {
-            for position in
-                chunk.positions.iter().flat_map(|range| chunk.data.present(range.clone())).flatten()
-            {
-                let mut text = Vec::new();
-                chunk.data.write_period(position, &mut text);
-                rows.push((text, index, position));
-            }
-        }
-        rows.sort_unstable();
-        for (_, index, position) in rows {
-            let continues = self.ready.back_mut().filter(|last| {
-                let from = &whole[index];
-                let end = last.positions.last().map(|range| range.end);
-                last.part == from.part && last.chunk == from.chunk && end == Some(position)
+        let form = spans[0].0.form;
+        let is_mixed = spans.len() > 1
+            && (form == PeriodForm::Other || spans.iter().any(|(span, _)| span.form != form));
+        if !is_mixed && spans.len() > 1 {
+            spans.sort_by_key(|(span, _)| span.first);
+            let sure = |span: &ChunkSpan| periods.observations(span).start;
+            let total: u64 = spans.iter().map(|(span, _)| sure(span)).sum();
+            let mut before = 0;
+            spans.retain(|(span, _)| {
+                let after = total - before - sure(span);
+                let is_first = ends.first.is_some_and(|count| before < count);
+                let is_last = ends.last.is_some_and(|count| after < count);
+                before += sure(span);
+                is_first || is_last || ends.first.is_none() && ends.last.is_none()
             });
-            if let Some(range) = continues.and_then(|last| last.positions.last_mut()) {
-                range.end += 1;
-            } else {
-                let only = position..position + 1;
-                self.ready.push_back(Chunk { positions: vec![only], ..whole[index].clone() });
-            }
+            self.chunks.truncate(from);
+            self.chunks.extend(spans.iter().map(|(_, chunk)| *chunk));
         }
+        self.series.push((spans.len(), is_mixed));
         Ok(())
     }
+}
+
+/// The chunks of one series in the order of the texts of their periods, which may mean a chunk more
+/// than once.
+fn in_text_order(whole: &[Chunk]) -> Vec<Chunk> {
+    let mut rows: Vec<(Vec<u8>, usize, usize)> = Vec::new();
+    for (index, chunk) in whole.iter().enumerate() {
+        for position in
+            chunk.positions.iter().flat_map(|range| chunk.data.present(range.clone())).flatten()
+        {
+            let mut text = Vec::new();
+            chunk.data.write_period(position, &mut text);
+            rows.push((text, index, position));
+        }
+    }
+    rows.sort_unstable();
+    pieces(whole, rows.into_iter().map(|(_, index, position)| (index, position)))
+}
+
+/// Single observations, each a chunk and a position in it, as chunks: neighbours together.
+pub(super) fn pieces(
+    whole: &[Chunk],
+    observations: impl Iterator<Item = (usize, usize)>,
+) -> Vec<Chunk> {
+    let mut pieces: Vec<Chunk> = Vec::new();
+    for (index, position) in observations {
+        let from = &whole[index];
+        let continues = pieces.last_mut().filter(|last| {
+            let end = last.positions.last().map(|range| range.end);
+            last.part == from.part && last.chunk == from.chunk && end == Some(position)
+        });
+        if let Some(range) = continues.and_then(|last| last.positions.last_mut()) {
+            range.end += 1;
+        } else {
+            let only = position..position + 1;
+            pieces.push(Chunk { positions: vec![only], ..from.clone() });
+        }
+    }
+    pieces
 }
 
 /// The next block that holds chunks wanted in stored order.
 fn next_block(
     cube: &Cube,
     periods: &PeriodFilter,
-    request: &ScanRequest,
+    series: &Selections,
     part_index: &mut usize,
     from: &mut u32,
 ) -> Result<Option<Step>> {
     while let Some(part) = cube.parts().get(*part_index) {
-        let selection = &request.series.0[*part_index];
+        let selection = &series.0[*part_index];
         let mut step: Option<Step> = None;
         let first = *from;
         if first < part.segment().chunk_count() {
@@ -235,40 +359,4 @@ fn next_block(
         *from = 0;
     }
     Ok(None)
-}
-
-/// The selected series of all parts in key order; of each the live chunks that are wanted.
-fn in_key_order(
-    cube: &Cube,
-    request: &ScanRequest,
-    dimensions: &[usize],
-) -> Result<Vec<Vec<(usize, u32, u32)>>> {
-    let count = cube.flow().dimensions().len();
-    let rest = (0..count).filter(|dimension| !dimensions.contains(dimension));
-    let order: Vec<usize> = dimensions.iter().copied().chain(rest).collect();
-    let mut series: Vec<(Vec<u32>, usize, u32)> = Vec::new();
-    for (index, (part, selection)) in cube.parts().iter().zip(&request.series.0).enumerate() {
-        for ordinal in selection.iter() {
-            let key = order.iter().map(|dimension| part.code(*dimension, ordinal));
-            series.push((key.collect::<Result<Vec<u32>>>()?, index, ordinal));
-        }
-    }
-    series.sort_unstable();
-    let mut groups = Vec::with_capacity(series.len());
-    for same in series.chunk_by(|a, b| a.0 == b.0) {
-        let mut chunks = Vec::with_capacity(1);
-        for (_, index, ordinal) in same {
-            let part = &cube.parts()[*index];
-            for chunk in part.live_chunks(*ordinal)? {
-                let span = part.span(chunk)?;
-                if request.periods.wants(span.form, span.first, usize::from(span.slots)) {
-                    chunks.push((*index, chunk, *ordinal));
-                }
-            }
-        }
-        if !chunks.is_empty() {
-            groups.push(chunks);
-        }
-    }
-    Ok(groups)
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::index::Selection;
 use crate::model::PeriodForm;
+use crate::segment::ChunkSpan;
 
 /// Which series: a formula over sets of codes. Codes are numbers of [`crate::store::CodeTable`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,20 @@ impl PeriodFilter {
             Self::All => true,
             Self::Slots(_) => !self.positions(form, first, slots).is_empty(),
         }
+    }
+
+    /// How many observations are wanted of a chunk: at least the start of this range, at most its
+    /// end, both included. The two are equal where all or nothing of the chunk is wanted.
+    pub(super) fn observations(&self, span: &ChunkSpan) -> Range<u64> {
+        let all = u64::from(span.observations);
+        if matches!(self, Self::All) || span.form == PeriodForm::Other {
+            return all..all;
+        }
+        let slots = usize::from(span.slots);
+        let wanted = self.positions(span.form, span.first, slots);
+        let wanted: u64 = wanted.iter().map(|range| range.len() as u64).sum();
+        let absent = u64::from(span.slots).saturating_sub(all);
+        wanted.saturating_sub(absent)..wanted.min(all)
     }
 
     /// The positions wanted of `slots` slots from `first` on, ascending and disjoint.

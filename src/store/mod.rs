@@ -1,31 +1,32 @@
 //! The database: cubes to read, loads to write.
 //!
 //! Read in this order: `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow
-//! and its segments), `filter` (what a reader wants), `cursor` (reading it), `load` (writing),
-//! `export` (SDMX-CSV), `check`, `names` (names in SQL), `pool` (open segments).
+//! and its segments), `filter` (what a reader wants), `walk` and `cursor` (reading it), `load` (writing),
+//! `answer` (what readers of SDMX ask for), `check`, `names` (names in SQL), `pool` (open segments).
 //!
 //! **Invariant:** every read goes through a [`Snapshot`], which never changes; so nothing that a
 //! reader does can see half of a commit.
 
+mod answer;
 mod check;
 mod cube;
 mod cursor;
 mod database;
-mod export;
 mod filter;
 mod load;
 mod names;
 mod part;
 mod pool;
 mod snapshot;
+mod walk;
 
 pub use crate::catalog::{CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames};
 pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
+pub use answer::{DataAnswer, ScopeParts, Written, availability};
 pub use check::CheckReport;
 pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};
 pub use database::Database;
-pub use export::write_csv;
 pub use filter::{PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter};
 pub use load::{Load, LoadOptions, LoadReport, Progress};
 pub use names::{fold, text_column};

@@ -31,30 +31,15 @@ fn flow(
 ) -> Vec<Artefact> {
     let id = ArtefactId::parse(id).expect("an identifier");
     let structure = ArtefactId::new("T", format!("DSD_{}", id.id), "1.0");
-    let dimension = |name: &&str| Dimension {
-        id: (*name).to_owned(),
-        concept: None,
-        representation: None,
-        is_measure: false,
-        annotations: Vec::new(),
-    };
-    let measure = |name: &&str| Measure {
-        id: (*name).to_owned(),
-        concept: None,
-        representation: None,
-        annotations: Vec::new(),
-    };
+    let dimension = |name: &&str| Dimension { id: (*name).to_owned(), ..Dimension::default() };
+    let measure = |name: &&str| Measure { id: (*name).to_owned(), ..Measure::default() };
     let attribute = |(name, on): &(&str, &[&str])| Attribute {
         id: (*name).to_owned(),
-        concept: None,
-        representation: None,
         attachment: match on {
             [] => Attachment::Observation,
             on => Attachment::Dimensions(on.iter().map(|name| (*name).to_owned()).collect()),
         },
-        is_mandatory: false,
-        is_multiple: false,
-        annotations: Vec::new(),
+        ..Attribute::default()
     };
     vec![
         Artefact::Dataflow(Dataflow {

@@ -11,25 +11,19 @@ pub(crate) fn artefacts() -> Vec<Artefact> {
     };
     let dimension = |id: &str| Dimension {
         id: id.to_owned(),
-        concept: None,
         representation: text(TextType::Text),
-        is_measure: false,
-        annotations: Vec::new(),
+        ..Dimension::default()
     };
     let measure = |id: &str| Measure {
         id: id.to_owned(),
-        concept: None,
         representation: text(TextType::Decimal),
-        annotations: Vec::new(),
+        ..Measure::default()
     };
     let status = Attribute {
         id: "OBS_STATUS".to_owned(),
-        concept: None,
         representation: text(TextType::Text),
         attachment: Attachment::Observation,
-        is_mandatory: false,
-        is_multiple: false,
-        annotations: Vec::new(),
+        ..Attribute::default()
     };
     let structure = DataStructure {
         identity: Identity::named(id.clone(), "Two measures"),

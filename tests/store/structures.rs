@@ -114,6 +114,8 @@ impl Shape {
         Artefact::Codelist(Codelist {
             identity: Identity::named(self.codelist_id(component), component),
             is_partial: false,
+            is_value_list: false,
+            extensions: Vec::new(),
             codes: codes.iter().map(code).collect(),
         })
     }
@@ -122,25 +124,19 @@ impl Shape {
     pub fn data_structure(&self, id: ArtefactId) -> DataStructure {
         let dimension = |name: &str| Dimension {
             id: name.to_owned(),
-            concept: None,
             representation: Some(self.representation(name, TextType::Text)),
-            is_measure: false,
-            annotations: Vec::new(),
+            ..Dimension::default()
         };
         let measure = |(name, text_type): &(&str, TextType)| Measure {
             id: (*name).to_owned(),
-            concept: None,
             representation: Some(self.representation(name, *text_type)),
-            annotations: Vec::new(),
+            ..Measure::default()
         };
         let attribute = |name: &str, attachment| Attribute {
             id: name.to_owned(),
-            concept: None,
             representation: Some(self.representation(name, TextType::Text)),
             attachment,
-            is_mandatory: false,
-            is_multiple: false,
-            annotations: Vec::new(),
+            ..Attribute::default()
         };
         let observation =
             self.observation.iter().map(|name| attribute(name, Attachment::Observation));

@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use crate::error::{Error, Result};
 use crate::pg::catalog::statics::statics;
 use crate::pg::catalog::types::{
-    CHAR, DATE, FLOAT4, FLOAT8, INT2, INT2VECTOR, INT4, INT8, Kind, NAME, NUMERIC, OIDVECTOR,
-    TIMESTAMP, Type, Types, UNKNOWN, is_registered,
+    CHAR, DATE, FLOAT4, INT2, INT2VECTOR, INT4, INT8, Kind, NAME, OIDVECTOR, TIMESTAMP, Type,
+    Types, UNKNOWN, is_registered,
 };
 use crate::pg::catalog::value::Value;
 use crate::pg::catalog::world::World;
@@ -161,6 +161,7 @@ pub(crate) fn split_array(text: &str) -> Option<Vec<Option<String>>> {
             }
             ',' if !within => parts.push(finish(&mut part, &mut is_quoted)),
             '{' | '}' if !within => return None,
+            blank if blank.is_whitespace() && !within && (is_quoted || part.is_empty()) => {}
             other => part.push(other),
         }
     }
@@ -215,7 +216,6 @@ fn write_float(number: f64, oid: u32) -> String {
         _ if is_exact => format!("{number:.0}"),
         #[expect(clippy::cast_possible_truncation, reason = "a float4 has these digits only")]
         FLOAT4 => (number as f32).to_string(),
-        FLOAT8 | NUMERIC => number.to_string(),
         _ => number.to_string(),
     }
 }
@@ -271,6 +271,7 @@ mod tests {
             "{a, NULL ,\"NULL\",\"x,\\\"y\"}",
             Some(&[Some("a"), None, Some("NULL"), Some("x,\"y")]),
         );
+        check("{\"p\", \"f\" }", Some(&[Some("p"), Some("f")]));
         check("{{1},{2}}", None);
         check("r,p", None);
         check("{\"a}", None);

@@ -17,7 +17,8 @@
 //!   catalogue too; a [`SessionInfo`] in the session's configuration as its [`SessionExtension`].
 //!
 //! Read in this order: `archive` and `statics` (what PostgreSQL is born with), `value`, `types`,
-//! `literal`, `relation`, `describe` and `gather` (a database, described), `build` (its rows),
+//! `literal`, `relation`, `describe` and `gather` (a database, described), `build` and `rows` (its
+//! rows),
 //! `world` (all relations of a moment), `views`, `own` (what follows from the session), `ours`
 //! (which statements are meant), `plan`, `run`, `functions`, `output` (Arrow), `front`, `tables`
 //! (the same for DataFusion).
@@ -39,6 +40,7 @@ mod output;
 mod own;
 mod plan;
 mod relation;
+mod rows;
 mod run;
 mod session;
 mod statics;

@@ -107,7 +107,7 @@ impl Relation {
     }
 }
 
-/// The rows of one relation with those that follow from another, as a shared value.
+/// A relation that several use.
 pub(crate) type Shared = Arc<Relation>;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a session tells its functions: who asks, where, and with which settings.
 
 use std::collections::BTreeMap;
+use std::env::consts::{ARCH, OS};
 
 /// The version of PostgreSQL that this server answers as. Clients ask for what they know of it, so
 /// it says which columns the catalogue has.
@@ -64,7 +65,7 @@ impl Default for SessionInfo {
 
 /// `version()`.
 pub fn version() -> String {
-    let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
+    let (system, machine) = (OS, ARCH);
     let own = env!("CARGO_PKG_VERSION");
     format!("PostgreSQL {SERVER_VERSION} (sdmxdb {own}) on {machine}-{system}")
 }

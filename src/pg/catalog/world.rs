@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::mem::take;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
@@ -10,7 +11,7 @@ use crate::pg::catalog::describe::Description;
 use crate::pg::catalog::own;
 use crate::pg::catalog::relation::{Relation, Shared};
 use crate::pg::catalog::session::SessionInfo;
-use crate::pg::catalog::statics::statics;
+use crate::pg::catalog::statics::{PG_CATALOG, PUBLIC, statics};
 use crate::pg::catalog::types::{
     BPCHAR, CHAR, Known, NUMERIC, REGCLASS, REGNAMESPACE, REGPROC, REGROLE, REGTYPE, TIMESTAMP,
     TIMESTAMPTZ, VARCHAR,
@@ -159,31 +160,28 @@ impl World {
     ) -> Option<u32> {
         let found = self.find(relation, column, &Value::text(name));
         let of = |oid: u32| self.look_up(relation, oid, namespace).as_oid();
-        match schema {
-            Some(schema) => {
-                let wanted = self.namespace(schema)?;
-                found.into_iter().find(|oid| of(*oid) == Some(wanted))
-            }
-            None => {
-                let system = found.iter().find(|oid| of(**oid) == Some(11)).copied();
-                system.or_else(|| {
-                    found.into_iter().find(|oid| self.is_visible(relation, *oid, namespace))
-                })
-            }
+        if let Some(schema) = schema {
+            let wanted = self.namespace(schema)?;
+            return found.into_iter().find(|oid| of(*oid) == Some(wanted));
         }
+        let system = found.iter().find(|oid| of(**oid) == Some(PG_CATALOG)).copied();
+        system.or_else(|| found.into_iter().find(|oid| self.is_visible(relation, *oid, namespace)))
     }
 
     /// Whether what `relation` lists under a number is found by its name alone. Tables are, unless
     /// several schemas have one of that name: a name without a schema finds the only one.
     pub(crate) fn is_visible(&self, relation: &str, oid: u32, namespace: &str) -> bool {
         let Some(schema) = self.look_up(relation, oid, namespace).as_oid() else { return false };
-        if schema == 11 {
+        if schema == PG_CATALOG {
             return true;
         }
         if schema == statics().information_schema {
             return false;
         }
-        let column = if relation == "pg_class" { "relname" } else { return schema == 2200 };
+        if relation != "pg_class" {
+            return schema == PUBLIC;
+        }
+        let column = "relname";
         let name = self.look_up(relation, oid, column);
         let others = self.find(relation, column, &name);
         let schema_of = |oid: u32| self.look_up(relation, oid, namespace).as_oid();
@@ -205,23 +203,19 @@ impl World {
         if text == "-" {
             return Ok(Value::Int(0));
         }
+        let (schema, name) = split_name(text);
+        let schema = schema.as_deref();
         let (kind, found) = match oid {
             REGTYPE => ("type", self.type_named(text)),
+            REGCLASS => ("table", self.class(schema, &name)),
+            REGNAMESPACE => ("schema", self.namespace(&name)),
+            REGROLE => {
+                let roles = self.find("pg_authid", "rolname", &Value::text(&name));
+                ("role", roles.first().copied())
+            }
             _ => {
-                let (schema, name) = split_name(text);
-                let schema = schema.as_deref();
-                match oid {
-                    REGCLASS => ("table", self.class(schema, &name)),
-                    REGNAMESPACE => ("schema", self.namespace(&name)),
-                    REGROLE => (
-                        "role",
-                        self.find("pg_authid", "rolname", &Value::text(&name)).first().copied(),
-                    ),
-                    _ => (
-                        "function",
-                        self.in_schema("pg_proc", "proname", "pronamespace", schema, &name),
-                    ),
-                }
+                let found = self.in_schema("pg_proc", "proname", "pronamespace", schema, &name);
+                ("function", found)
             }
         };
         let missing = || Error::not_found(kind, text);
@@ -260,13 +254,24 @@ impl World {
             REGNAMESPACE => self.namespace_name(oid),
             REGROLE => self.look_up("pg_authid", oid, "rolname").as_text().map(str::to_owned),
             REGCLASS => self.qualified("pg_class", oid, "relname", "relnamespace"),
-            REGPROC | 2202 => self.qualified("pg_proc", oid, "proname", "pronamespace"),
+            REGPROC | 2202 => self.function_name(oid),
             2203 | 2204 => self.qualified("pg_operator", oid, "oprname", "oprnamespace"),
             3734 => self.qualified("pg_ts_config", oid, "cfgname", "cfgnamespace"),
             3769 => self.qualified("pg_ts_dict", oid, "dictname", "dictnamespace"),
             _ => self.qualified("pg_collation", oid, "collname", "collnamespace"),
         };
         name.unwrap_or_else(|| oid.to_string())
+    }
+
+    /// The name of a function, with its schema where several have it.
+    fn function_name(&self, oid: u32) -> Option<String> {
+        let found = statics().function(oid)?;
+        let is_only = statics().functions.get(&found.name).is_some_and(|all| all.len() == 1);
+        let name = quote_name(&found.name);
+        if is_only && found.namespace == PG_CATALOG {
+            return Some(name);
+        }
+        Some(format!("{}.{name}", quote_name(&self.namespace_name(found.namespace)?)))
     }
 
     /// A name as it must be written: with its schema where it is not found without.
@@ -291,14 +296,15 @@ impl World {
             let name = self.qualified("pg_type", oid, "typname", "typnamespace");
             return name.unwrap_or_else(|| "???".to_owned());
         };
-        if let Some(element) = types.element(oid)
-            && known.length == -1
-            && known.name.starts_with('_')
-        {
-            return format!("{}[]", self.format_type(element, modifier));
+        if known.element != 0 && known.length == -1 && known.name.starts_with('_') {
+            return format!("{}[]", self.format_type(known.element, modifier));
         }
         let length = |name: &str| match modifier - 4 {
             length if modifier > 4 => format!("{name}({length})"),
+            _ => name.to_owned(),
+        };
+        let digits = |name: &str| match modifier {
+            0.. => format!("{name}({modifier})"),
             _ => name.to_owned(),
         };
         match known.name.as_str() {
@@ -312,17 +318,19 @@ impl World {
             "char" => "\"char\"".to_owned(),
             "bit" => length("bit"),
             "varbit" => "bit varying".to_owned(),
+            "interval" => "interval".to_owned(),
             "time" => "time without time zone".to_owned(),
             "timetz" => "time with time zone".to_owned(),
             _ => match oid {
                 BPCHAR => length("character"),
                 VARCHAR => length("character varying"),
-                TIMESTAMP => "timestamp without time zone".to_owned(),
-                TIMESTAMPTZ => "timestamp with time zone".to_owned(),
+                TIMESTAMP => format!("{} without time zone", digits("timestamp")),
+                TIMESTAMPTZ => format!("{} with time zone", digits("timestamp")),
                 NUMERIC if modifier > 4 => {
                     let (precision, scale) = ((modifier - 4) >> 16, (modifier - 4) & 0x7ff);
                     format!("numeric({precision},{scale})")
                 }
+                NUMERIC => "numeric".to_owned(),
                 _ => in_schema(known),
             },
         }
@@ -350,7 +358,7 @@ pub(crate) fn split_name(text: &str) -> (Option<String>, String) {
                 part.push('"');
             }
             '"' => within = !within,
-            '.' if !within => parts.push(std::mem::take(&mut part)),
+            '.' if !within => parts.push(take(&mut part)),
             other if within => part.push(other),
             other => part.extend(other.to_lowercase()),
         }

@@ -119,6 +119,8 @@ mod tests {
         Codelist {
             identity: Identity::named(ArtefactId::new("X", "CL_AREA", "1.0"), "Area"),
             is_partial: false,
+            is_value_list: false,
+            extensions: Vec::new(),
             codes: vec![
                 code("W", "World", None),
                 code("EU", "Europe", Some("W")),

@@ -199,6 +199,8 @@ mod tests {
         Codelist {
             identity: Identity::named(ArtefactId::new("ECB", "CL_CURRENCY", "1.0"), "Currency"),
             is_partial: false,
+            is_value_list: false,
+            extensions: Vec::new(),
             codes: vec![
                 code("EUR", "Euro", None),
                 code("USD", "US dollar", Some("Dollar des États-Unis d'Amérique")),

@@ -4,11 +4,14 @@
 //! rows, to find how wide its columns are. Doubles are the shortest text that reads back as the
 //! same number, in every format.
 //!
-//! Read in this order: `cells` (one value as text), `table`, `markdown`, `csv`, `json`.
+//! Read in this order: `cells` (one value as text), `table`, `markdown`, `csv`, `json`,
+//! `lines` and `chart` (series drawn).
 
 mod cells;
+mod chart;
 mod csv;
 mod json;
+mod lines;
 mod markdown;
 mod table;
 
@@ -21,6 +24,8 @@ use arrow::ipc::writer::StreamWriter;
 
 use crate::error::{Error, Result};
 use crate::query::error::from_datafusion;
+
+pub use chart::Paper;
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,17 +42,20 @@ pub enum Format {
     Markdown,
     /// A stream of Arrow (IPC), which keeps every type.
     Arrow,
+    /// The first column of numbers drawn over the periods.
+    Chart,
 }
 
 impl Format {
     /// All formats with their names.
-    pub const ALL: [(&str, Self); 6] = [
+    pub const ALL: [(&str, Self); 7] = [
         ("table", Self::Table),
         ("csv", Self::Csv),
         ("json", Self::Json),
         ("ndjson", Self::JsonLines),
         ("markdown", Self::Markdown),
         ("arrow", Self::Arrow),
+        ("chart", Self::Chart),
     ];
 
     /// The format of this name.
@@ -74,7 +82,28 @@ pub fn render(
         Format::JsonLines => json::write(json::Layout::Lines, schema, rows, out),
         Format::Markdown => markdown::write(schema, rows, out),
         Format::Arrow => arrow_stream(schema, rows, out),
+        Format::Chart => draw(schema, rows, Paper::default(), out),
     }
+}
+
+/// Draws the first column of numbers over the periods, in the order of the rows, a line for each
+/// combination of the other texts; returns the number of rows.
+///
+/// # Errors
+///
+/// Those of `rows`; [`Error::Invalid`] for an answer that cannot be drawn; [`Error::Limit`] for too
+/// many rows; [`Error::Io`] if `out` refuses.
+pub fn draw(
+    schema: &SchemaRef,
+    rows: &mut dyn Iterator<Item = Result<RecordBatch>>,
+    paper: Paper,
+    out: &mut dyn Write,
+) -> Result<u64> {
+    let drawing = lines::read(schema, rows)?;
+    if let Some(text) = chart::draw(&drawing.periods, &drawing.lines, paper) {
+        put(out, &text)?;
+    }
+    Ok(drawing.rows as u64)
 }
 
 fn arrow_stream(
@@ -95,6 +124,20 @@ fn arrow_stream(
     }
     writer.finish().map_err(failed)?;
     Ok(count)
+}
+
+/// The texts of a column, by its position: absent for NULL.
+///
+/// # Errors
+///
+/// [`Error::Unsupported`] for a type that has no text.
+pub fn texts(batch: &RecordBatch, column: usize) -> Result<Vec<Option<String>>> {
+    let cells = cells::Cells::new(batch)?;
+    let text = |row| {
+        let mut text = String::new();
+        Ok(cells.write(column, row, &mut text)?.then_some(text))
+    };
+    (0..batch.num_rows()).map(text).collect()
 }
 
 /// Writes a piece of text.

@@ -8,11 +8,14 @@ use std::task::{Context, Poll};
 use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use futures::{Stream, StreamExt};
 
 use crate::error::Result;
+use crate::query::empty;
 use crate::query::error::from_datafusion;
+use crate::query::session::statement::Ready;
 
 /// The answer to one statement: columns, and batches of rows as they are calculated. Dropping it
 /// cancels the query.
@@ -20,7 +23,14 @@ pub struct Answer {
     schema: SchemaRef,
     tag: &'static str,
     plan: Option<Arc<dyn ExecutionPlan>>,
+    origin: Option<Origin>,
     stream: SendableRecordBatchStream,
+}
+
+/// What was asked, and what it was planned with: kept to explain an answer without rows.
+pub(super) struct Origin {
+    pub(super) plan: LogicalPlan,
+    pub(super) ready: Arc<Ready>,
 }
 
 impl fmt::Debug for Answer {
@@ -37,7 +47,25 @@ impl Answer {
         plan: Option<Arc<dyn ExecutionPlan>>,
         stream: SendableRecordBatchStream,
     ) -> Self {
-        Self { schema, tag, plan, stream }
+        Self { schema, tag, plan, origin: None, stream }
+    }
+
+    pub(super) fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
+    /// Sentences that say why there are no rows, for an answer that had none: a code that does not
+    /// exist with its nearest, codes that never meet, periods without data. Empty where nothing is
+    /// known.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading an index.
+    pub fn why_empty(&self) -> Result<Vec<String>> {
+        let Some(Origin { plan, ready }) = &self.origin else { return Ok(Vec::new()) };
+        let optimized = ready.session.optimize(plan).map_err(|error| from_datafusion(&error))?;
+        empty::explain(&optimized, &ready.session)
     }
 
     fn named(&self, batch: RecordBatch) -> Result<RecordBatch> {

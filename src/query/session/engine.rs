@@ -21,6 +21,7 @@ use crate::query::Session;
 use crate::query::catalogue::{DATABASE, Directory, SEARCH_SCHEMA, SchemaFactory};
 use crate::query::error::{QUERY_MEMORY, from_datafusion};
 use crate::query::functions::Labels;
+use crate::query::semantics;
 use crate::query::session::pool::BudgetPool;
 use crate::query::session::rules;
 use crate::store::{Database, Snapshot};
@@ -216,6 +217,7 @@ fn base_state(
     let mut builder = SessionStateBuilder::new_with_default_features()
         .with_config(config)
         .with_runtime_env(runtime)
+        .with_analyzer_rules(semantics::rules())
         .with_physical_optimizer_rules(rules);
     // Formats and factories are for tables over files.
     *builder.file_formats() = None;

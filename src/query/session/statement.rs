@@ -23,6 +23,7 @@ use crate::query::error::from_datafusion;
 use crate::query::functions;
 use crate::query::guard::{self, Request};
 use crate::query::names;
+use crate::query::session::answer::Origin;
 use crate::query::session::headers;
 use crate::query::session::settings::{self, Settings};
 use crate::query::{Answer, Engine};
@@ -47,10 +48,10 @@ struct State {
 type Configure = Arc<dyn Fn(SessionConfig) -> SessionConfig + Send + Sync>;
 
 /// All that planning needs, over one snapshot and with one session's settings.
-struct Ready {
+pub(super) struct Ready {
     catalogue: Arc<Catalogue>,
     settings: Settings,
-    session: SessionState,
+    pub(super) session: SessionState,
     /// What operators need while they run; the same for every statement.
     task: Arc<TaskContext>,
 }
@@ -306,7 +307,7 @@ impl Session {
         &self,
         tag: &'static str,
         logical: &LogicalPlan,
-        ready: &Ready,
+        ready: &Arc<Ready>,
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
         let plan = if reads_clock(logical).map_err(|error| from_datafusion(&error))? {
@@ -321,7 +322,8 @@ impl Session {
         let stream = execute_stream(Arc::clone(&plan), ready.task(token));
         let stream = stream.map_err(|error| from_datafusion(&error))?;
         let schema = headers::named(logical, &stream.schema());
-        Ok(Answer::new(tag, schema, Some(plan), stream))
+        let origin = Origin { plan: logical.clone(), ready: Arc::clone(ready) };
+        Ok(Answer::new(tag, schema, Some(plan), stream).with_origin(origin))
     }
 
     /// What planning needs, for the snapshot of this moment.

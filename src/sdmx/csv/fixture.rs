@@ -6,11 +6,11 @@ use crate::error::{Error, Problem, Result};
 use crate::model::{Artefact, ArtefactId, Artefacts, Attachment, Attribute, Code, Codelist};
 use crate::model::{DataStructure, Dataflow, Dimension, Flow, Identity, Measure, Representation};
 use crate::model::{Names, Row};
-use crate::sdmx::csv::{FlowRef, RowSink};
+use crate::sdmx::rows::{FlowRef, RowSink};
 
 /// A flow without concepts. The dimension `TIME_PERIOD` or one with a `*` is that of time; ids with
 /// a `+` are coded. Attributes are `ID` (observation), `ID/` (dataflow) or `ID/D1/D2`.
-pub(super) fn flow(
+pub(in crate::sdmx) fn flow(
     id: &str,
     dimensions: &[&str],
     measures: &[&str],
@@ -26,17 +26,14 @@ pub(super) fn flow(
     let plain = |id: &str| id.replace(['+', '*'], "");
     let dimension = |id: &&str| Dimension {
         id: plain(id),
-        concept: None,
         representation: representation(id),
-        is_measure: false,
-        annotations: Vec::new(),
+        ..Dimension::default()
     };
     let is_time = |id: &&&str| id.contains('*') || **id == "TIME_PERIOD";
     let measure = |id: &&str| Measure {
         id: plain(id),
-        concept: None,
         representation: representation(id),
-        annotations: Vec::new(),
+        ..Measure::default()
     };
     let attribute = |id: &&str| {
         let mut parts = id.split('/').map(str::to_owned);
@@ -49,12 +46,9 @@ pub(super) fn flow(
         };
         Attribute {
             id: plain(&name),
-            concept: None,
             representation: representation(&name),
             attachment,
-            is_mandatory: false,
-            is_multiple: false,
-            annotations: Vec::new(),
+            ..Attribute::default()
         }
     };
     let structure = DataStructure {
@@ -70,7 +64,13 @@ pub(super) fn flow(
         names: Names::one("en", "Annual, all"),
         ..Default::default()
     }];
-    let codelist = Codelist { identity: named(&list), is_partial: false, codes };
+    let codelist = Codelist {
+        identity: named(&list),
+        is_partial: false,
+        codes,
+        is_value_list: false,
+        extensions: Vec::new(),
+    };
     let dataflow = Dataflow { identity: named(&id), structure: id.clone() };
     let artefacts = Artefacts::from(vec![
         Artefact::DataStructure(structure),
@@ -81,12 +81,12 @@ pub(super) fn flow(
 }
 
 /// Keeps what it is given as text, one line a row.
-#[derive(Default)]
-pub(super) struct Kept {
-    pub(super) flows: Vec<Arc<Flow>>,
-    pub(super) named: Vec<String>,
-    pub(super) lines: Vec<String>,
-    pub(super) stops: bool,
+#[derive(Debug, Default)]
+pub(in crate::sdmx) struct Kept {
+    pub(in crate::sdmx) flows: Vec<Arc<Flow>>,
+    pub(in crate::sdmx) named: Vec<String>,
+    pub(in crate::sdmx) lines: Vec<String>,
+    pub(in crate::sdmx) stops: bool,
 }
 
 impl RowSink for Kept {

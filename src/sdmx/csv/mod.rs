@@ -11,14 +11,14 @@
 //! Source: SDMX-CSV field guides 1.0, 2.0 and 2.1.
 
 #[cfg(test)]
-mod fixture;
+pub(in crate::sdmx) mod fixture;
 mod header;
 mod read;
 mod record;
 mod write;
 
-pub use read::{CsvSummary, FlowKind, FlowRef, RowSink, read_rows};
-pub use write::{CsvLayout, CsvWriter};
+pub use read::{CsvSummary, read_rows};
+pub use write::CsvWriter;
 
 /// A version of SDMX-CSV that can be told from its first line. Versions 2.0 and 2.1 differ in the
 /// letter `M` of `ACTION` only.
@@ -40,10 +40,13 @@ mod tests {
     use std::sync::Arc;
 
     use crate::error::{Error, Problem, Result};
-    use crate::model::{ArtefactId, Artefacts, Flow, Row};
+    use crate::model::{Action, ArtefactId, Artefacts, Flow, Row};
+    use crate::sdmx::MessageHeader;
     use crate::sdmx::csv::fixture::{Kept, flow};
-    use crate::sdmx::csv::{CsvLayout, CsvWriter, FlowRef, RowSink, read_rows};
+    use crate::sdmx::csv::{CsvWriter, read_rows};
+    use crate::sdmx::data::{CsvEdition, CsvLabels, CsvStyle, DataScope, DataWriter, Level};
     use crate::sdmx::input::open;
+    use crate::sdmx::rows::{FlowRef, RowSink};
     use crate::sdmx::structure::read_structures;
 
     /// Reads a sample for flows that are asked for one after the other: its rows, a line each, with
@@ -187,12 +190,34 @@ mod tests {
             let version = id.version.as_deref().unwrap_or("1.0");
             let id = ArtefactId::new(&id.agency, &id.id, version);
             let flow = Arc::new(Flow::resolve(&id, &self.artefacts)?);
-            self.writer = Some(CsvWriter::new(Vec::new(), &flow, CsvLayout::V1));
+            let header =
+                MessageHeader { id: String::new(), prepared: String::new(), sender: String::new() };
+            let scope = DataScope {
+                header: &header,
+                flow: &flow,
+                artefacts: &self.artefacts,
+                language: "en",
+                level: Level::Flat,
+                measures: &(0..flow.measures().len()).collect::<Vec<_>>(),
+                attributes: &(0..flow.attributes().len()).collect::<Vec<_>>(),
+                action: Action::Merge,
+                has_observations: true,
+            };
+            let style = CsvStyle {
+                version: CsvEdition::V1_0,
+                labels: CsvLabels::Ids,
+                has_normalized_time: false,
+                has_series_key: false,
+                has_observation_key: false,
+            };
+            self.writer = Some(CsvWriter::new(Vec::new(), &scope, &style));
             Ok(flow)
         }
 
         fn row(&mut self, _: usize, row: &Row<'_>) -> Result<()> {
-            self.writer.as_mut().unwrap().row(row.cells).unwrap();
+            let writer = self.writer.as_mut().unwrap();
+            writer.series(row.cells).unwrap();
+            writer.observation(row.cells).unwrap();
             Ok(())
         }
 
@@ -217,7 +242,9 @@ mod tests {
                 let mut copy = Copy { artefacts: artefacts.clone(), writer: None };
                 let summary = read_rows(input, "f.csv", &mut copy).unwrap();
                 assert_eq!((summary.rows, summary.bad_records, summary.flows), (rows, 0, 1));
-                copy.writer.unwrap().finish().unwrap()
+                let mut writer = copy.writer.unwrap();
+                writer.finish().unwrap();
+                writer.into_output()
             };
             let written = copy(&mut open(data, "f.csv").unwrap());
             assert!(copy(&mut written.as_slice()) == written, "{structure}");

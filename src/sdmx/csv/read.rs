@@ -1,116 +1,19 @@
 //! Records to rows.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
-use std::fmt;
 use std::io::Read;
 use std::mem;
-use std::sync::Arc;
 
 use crate::error::{Error, Problem, Result};
 use crate::limits::MESSAGE_FLOWS_MAX;
-use crate::model::{Action, Cell, Flow, Row};
+use crate::model::{Action, Cell, Row};
 use crate::sdmx::csv::CsvVersion;
 use crate::sdmx::csv::header::{Header, Layout, Treatment, dialect};
 use crate::sdmx::csv::record::{Records, Step, Texts};
+use crate::sdmx::rows::{FlowKind, FlowRef, RowSink};
 
 /// Characters of a wrong cell that a problem shows.
 const SHOWN_CHARS: usize = 80;
-
-/// What a row says its data are published under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FlowKind {
-    /// A dataflow, the only kind of version 1.0.
-    Dataflow,
-    /// A data structure definition without a dataflow.
-    DataStructure,
-    /// A provision agreement.
-    ProvisionAgreement,
-}
-
-/// The reference of a row to the structure of its data.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct FlowRef {
-    /// What is referred to.
-    pub kind: FlowKind,
-    /// The maintenance agency.
-    pub agency: String,
-    /// The identifier within the agency.
-    pub id: String,
-    /// The version; absent where the message names none.
-    pub version: Option<String>,
-}
-
-impl fmt::Display for FlowRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.agency, self.id)?;
-        match &self.version {
-            Some(version) => write!(f, "({version})"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl FlowRef {
-    /// Parses the cells of a row; the kind is absent in version 1.0.
-    fn parse(kind: Option<&str>, id: &str) -> Option<Self> {
-        let kind = match kind.map(str::trim) {
-            None | Some("dataflow") => FlowKind::Dataflow,
-            Some("datastructure") => FlowKind::DataStructure,
-            Some("dataprovision") => FlowKind::ProvisionAgreement,
-            Some(_) => return None,
-        };
-        let id = id.split_once(": ").map_or(id, |(id, _label)| id).trim();
-        let (agency, rest) = id.split_once(':')?;
-        let (id, version) = match rest.split_once('(') {
-            Some((id, version)) => (id, Some(version.strip_suffix(')')?)),
-            None => (rest, None),
-        };
-        let is_plain = |part: &str| !part.is_empty() && !part.contains([':', '(', ')', ' ', ',']);
-        let all_plain = is_plain(agency) && is_plain(id) && version.is_none_or(is_plain);
-        all_plain.then(|| Self {
-            kind,
-            agency: agency.to_owned(),
-            id: id.to_owned(),
-            version: version.map(str::to_owned),
-        })
-    }
-}
-
-/// Takes the rows of a message as they are read.
-pub trait RowSink {
-    /// Called once with the first line of the file, without its line end.
-    ///
-    /// # Errors
-    ///
-    /// Any error stops the read.
-    fn header(&mut self, raw: &str) -> Result<()> {
-        let _ = raw;
-        Ok(())
-    }
-
-    /// Called when a row names a structure for the first time: resolves it.
-    ///
-    /// # Errors
-    ///
-    /// Any error stops the read.
-    fn flow(&mut self, id: &FlowRef) -> Result<Arc<Flow>>;
-
-    /// Takes a row of the flow that was resolved as number `flow`, from 0. What is wrong with the
-    /// row is the sink's to report.
-    ///
-    /// # Errors
-    ///
-    /// Any error stops the read.
-    fn row(&mut self, flow: usize, row: &Row<'_>) -> Result<()>;
-
-    /// Takes a line that is no row (a wrong number of cells, an unclosed quote, not UTF-8, an
-    /// unknown action), with its bytes as they stand, without the line end.
-    ///
-    /// # Errors
-    ///
-    /// Any error stops the read; without one it goes on at the next line.
-    fn bad_record(&mut self, problem: Problem, raw: &[u8]) -> Result<()>;
-}
 
 /// What was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,6 +100,30 @@ fn read_header<R: Read, S: RowSink + ?Sized>(
     };
     sink.header(texts.raw())?;
     Header::parse(file, dialect, texts)
+}
+
+/// Parses the reference in the cells of a row; the kind is absent in version 1.0.
+fn parse_reference(kind: Option<&str>, id: &str) -> Option<FlowRef> {
+    let kind = match kind.map(str::trim) {
+        None | Some("dataflow") => FlowKind::Dataflow,
+        Some("datastructure") => FlowKind::DataStructure,
+        Some("dataprovision") => FlowKind::ProvisionAgreement,
+        Some(_) => return None,
+    };
+    let id = id.split_once(": ").map_or(id, |(id, _label)| id).trim();
+    let (agency, rest) = id.split_once(':')?;
+    let (id, version) = match rest.split_once('(') {
+        Some((id, version)) => (id, Some(version.strip_suffix(')')?)),
+        None => (rest, None),
+    };
+    let is_plain = |part: &str| !part.is_empty() && !part.contains([':', '(', ')', ' ', ',']);
+    let all_plain = is_plain(agency) && is_plain(id) && version.is_none_or(is_plain);
+    all_plain.then(|| FlowRef {
+        kind,
+        agency: agency.to_owned(),
+        id: id.to_owned(),
+        version: version.map(str::to_owned),
+    })
 }
 
 /// What is wrong with a record.
@@ -334,7 +261,7 @@ impl Reader<'_> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (kind_text, id_text) = (text(&kind), text(&id));
         let given_kind = self.header.kind.map(|_| kind_text.as_str());
-        let Some(reference) = FlowRef::parse(given_kind, &id_text) else {
+        let Some(reference) = parse_reference(given_kind, &id_text) else {
             let kinds = ["dataflow", "datastructure", "dataprovision"];
             if let Some(column) = self.header.kind.filter(|_| !kinds.contains(&kind_text.trim())) {
                 let reason = "is none of dataflow, datastructure, dataprovision";
@@ -398,11 +325,13 @@ fn recycle(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'static>> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::{io, result};
 
     use proptest::prelude::*;
 
     use super::*;
+    use crate::model::Flow;
     use crate::sdmx::csv::fixture::{Kept, flow};
 
     /// The rows of a message for flows that are asked for one after the other.

@@ -1,15 +1,50 @@
 //! Data messages other than CSV: what goes out, format by format, and what comes in as XML.
 //!
-//! A [`DataWriter`] is driven in one order: [`DataWriter::begin`]; the attributes of the dataflow
-//! and of partial keys, each once ([`DataWriter::partial`]); then each series
+//! A [`DataWriter`] is driven in one order: [`DataWriter::begin`]; the attributes of the dataflow,
+//! then those of partial keys, each key once ([`DataWriter::partial`]); then each series
 //! ([`DataWriter::series`]) followed by its observations ([`DataWriter::observation`]); then
 //! [`DataWriter::finish`]. Nothing is kept of a series once the next begins, so a message may be of
-//! any size.
+//! any size. [`writer`] gives the writer of a format.
+//!
+//! Read in this order: `choice` (which writer a format has), `layout` (where each component stands),
+//! `groups` and `arrays` (partial keys with a name; cells with several values), `output` (bytes and
+//! escapes), `xml_header`, `generic_xml` and `specific_xml`, then `json`, `json_values` (numbers of
+//! values), `json_types` and `json_number` (which values are numbers) and `json_structure`. [`read_rows`] reads
+//! SDMX-ML: `read` (the message), `read_header`, `read_cells` (values on their way to rows),
+//! `read_generic`, `read_specific`.
+//!
+//! **Invariant:** memory does not grow with a message, but for the distinct values that JSON refers
+//! to by number, which [`crate::limits`] bounds.
+
+mod arrays;
+mod choice;
+mod generic_xml;
+mod groups;
+mod json;
+mod json_number;
+mod json_structure;
+mod json_types;
+mod json_values;
+mod layout;
+mod output;
+mod read;
+mod read_cells;
+mod read_generic;
+mod read_header;
+mod read_specific;
+mod specific_xml;
+#[cfg(test)]
+mod tests;
+mod xml_header;
 
 use std::io;
 
+pub use choice::writer;
+
 use crate::model::{Action, Artefacts, Cell, Flow};
 use crate::sdmx::MessageHeader;
+
+pub use read::{XmlSummary, read_rows};
 
 /// The formats of data messages, by what they are called in media types.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +147,8 @@ pub trait DataWriter {
     fn begin(&mut self) -> io::Result<()>;
 
     /// Writes the values of attributes of one partial key, or of the dataflow where no dimension
-    /// has a cell. Partial keys of the same dimensions come one after the other.
+    /// has a cell: the dataflow comes first. Partial keys of the same dimensions come one after the
+    /// other. Attributes of whole keys do not come here.
     ///
     /// # Errors
     ///
@@ -120,7 +156,8 @@ pub trait DataWriter {
     fn partial(&mut self, cells: &[Cell<'_>]) -> io::Result<()>;
 
     /// Begins a series: the cells of its dimensions (without the one at the observation) and of
-    /// every attribute that applies to it, those of the dataflow and of partial keys included.
+    /// every attribute that applies to it, those of the dataflow and of partial keys included;
+    /// attributes on the dimension at the observation come with the observations.
     /// Where all dimensions stand at the observation there is one for each series of the store
     /// all the same, so that what its observations share is said once.
     ///

@@ -1,28 +1,38 @@
-//! Codelists, concept schemes and hierarchical codelists.
+//! Codelists and concept schemes.
+//!
+//! Value lists are read as codelists, and so are geographic ones, of which the shapes and the grid
+//! (`GeoFeatureSetCode/@value`, `GeoCell`, `GridDefinition`) are not kept.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
-use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use crate::error::Result;
-use crate::model::{ArtefactId, Code, Codelist, Concept, ConceptScheme, HierarchicalCodelist};
-use crate::model::{Hierarchy, HierarchyNode};
+use crate::model::{Cascade, Code, CodeSelection, Codelist, CodelistExtension, Concept};
+use crate::model::{ConceptScheme, IsoConcept, MemberValue};
 use crate::sdmx::structure::named::Named;
 use crate::sdmx::structure::reference::{Reference, artefact_id, required};
 use crate::sdmx::structure::representation::representation;
-use crate::sdmx::structure::source::{Source, Tag};
+use crate::sdmx::xml::{Source, Tag};
 
 pub(super) fn codelist<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<Codelist> {
     let id = artefact_id(source, tag)?;
-    let (mut named, mut codes) = (Named::default(), Vec::new());
+    let (mut named, mut codes, mut extensions) = (Named::default(), Vec::new(), Vec::new());
     while let Some(child) = source.child()? {
         match child.name() {
-            "Code" => codes.push(code(source, &child)?),
+            "Code" | "ValueItem" | "GeoFeatureSetCode" | "GeoGridCode" => {
+                codes.push(code(source, &child)?);
+            }
+            "CodelistExtension" => extensions.push(extension(source, &child)?),
             _ => named.take(source, &child)?,
         }
     }
-    let is_partial = tag.is_true("isPartial");
-    Ok(Codelist { identity: named.identity(id, tag), is_partial, codes })
+    Ok(Codelist {
+        identity: named.identity(id, tag),
+        is_partial: tag.is_true("isPartial"),
+        codes,
+        is_value_list: tag.name() == "ValueList",
+        extensions,
+    })
 }
 
 fn code<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<Code> {
@@ -38,6 +48,42 @@ fn code<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<Code> {
     Ok(Code { id, names, descriptions, parent, annotations })
 }
 
+fn extension<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<CodelistExtension> {
+    let (mut codelist, mut selection) = (None, None);
+    while let Some(child) = source.child()? {
+        match child.name() {
+            "Codelist" => codelist = Some(Reference::read(source, &child)?.artefact(source)?),
+            "InclusiveCodeSelection" => selection = Some(CodeSelection::Only(members(source)?)),
+            "ExclusiveCodeSelection" => selection = Some(CodeSelection::AllBut(members(source)?)),
+            _ => source.skip()?,
+        }
+    }
+    let reason = "CodelistExtension says not which codelist";
+    let codelist = codelist.ok_or_else(|| source.error(tag.at, reason))?;
+    Ok(CodelistExtension {
+        codelist,
+        prefix: tag.attribute("prefix").map(str::to_owned),
+        selection,
+    })
+}
+
+fn members<R: BufRead>(source: &mut Source<'_, R>) -> Result<Vec<MemberValue>> {
+    let mut members = Vec::new();
+    while let Some(child) = source.child()? {
+        if child.name() != "MemberValue" {
+            source.skip()?;
+            continue;
+        }
+        let cascade = match child.attribute("cascadeValues").map(str::trim) {
+            Some("true" | "1") => Cascade::Below,
+            Some("excluderoot") => Cascade::OnlyBelow,
+            _ => Cascade::No,
+        };
+        members.push(MemberValue { value: source.text()?, cascade });
+    }
+    Ok(members)
+}
+
 pub(super) fn concept_scheme<R: BufRead>(
     source: &mut Source<'_, R>,
     tag: &Tag,
@@ -50,88 +96,34 @@ pub(super) fn concept_scheme<R: BufRead>(
             _ => named.take(source, &child)?,
         }
     }
-    Ok(ConceptScheme { identity: named.identity(id, tag), concepts })
+    let is_partial = tag.is_true("isPartial");
+    Ok(ConceptScheme { identity: named.identity(id, tag), concepts, is_partial })
 }
 
 fn concept<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<Concept> {
-    let id = required(source, tag, "id")?;
-    let (mut named, mut core) = (Named::default(), None);
+    let mut found = Concept { id: required(source, tag, "id")?, ..Concept::default() };
+    let mut named = Named::default();
     while let Some(child) = source.child()? {
         match child.name() {
-            "CoreRepresentation" => core = Some(representation(source)?),
+            "CoreRepresentation" => found.representation = Some(representation(source, &child)?),
+            "Parent" => found.parent = Some(Reference::read(source, &child)?.local()),
+            "ISOConceptReference" => found.iso = Some(iso_concept(source)?),
             _ => named.take(source, &child)?,
         }
     }
     let Named { names, descriptions, annotations } = named;
-    Ok(Concept { id, names, descriptions, annotations, representation: core })
+    Ok(Concept { names, descriptions, annotations, ..found })
 }
 
-/// The codelists that the codes of a hierarchical codelist name by an alias.
-type Aliases = BTreeMap<String, ArtefactId>;
-
-pub(super) fn hierarchical_codelist<R: BufRead>(
-    source: &mut Source<'_, R>,
-    tag: &Tag,
-) -> Result<HierarchicalCodelist> {
-    let id = artefact_id(source, tag)?;
-    let (mut named, mut aliases, mut hierarchies) = (Named::default(), Aliases::new(), Vec::new());
+fn iso_concept<R: BufRead>(source: &mut Source<'_, R>) -> Result<IsoConcept> {
+    let mut found = IsoConcept::default();
     while let Some(child) = source.child()? {
         match child.name() {
-            "IncludedCodelist" => {
-                let list = Reference::read(source, &child)?.artefact(source)?;
-                if let Some(alias) = child.attribute("alias") {
-                    aliases.insert(alias.trim().to_owned(), list);
-                }
-            }
-            "Hierarchy" => hierarchies.push(hierarchy(source, &child, &aliases)?),
-            _ => named.take(source, &child)?,
-        }
-    }
-    Ok(HierarchicalCodelist { identity: named.identity(id, tag), hierarchies })
-}
-
-fn hierarchy<R: BufRead>(
-    source: &mut Source<'_, R>,
-    tag: &Tag,
-    aliases: &Aliases,
-) -> Result<Hierarchy> {
-    let id = required(source, tag, "id")?;
-    let (mut named, mut nodes) = (Named::default(), Vec::new());
-    while let Some(child) = source.child()? {
-        match child.name() {
-            "HierarchicalCode" => nodes.push(hierarchy_node(source, &child, aliases)?),
-            _ => named.take(source, &child)?,
-        }
-    }
-    Ok(Hierarchy { id, names: named.names, nodes })
-}
-
-/// Reads a node and those below it; the bound on the depth of XML bounds the recursion.
-fn hierarchy_node<R: BufRead>(
-    source: &mut Source<'_, R>,
-    tag: &Tag,
-    aliases: &Aliases,
-) -> Result<HierarchyNode> {
-    let (mut list, mut code, mut children) = (None, None, Vec::new());
-    while let Some(child) = source.child()? {
-        match child.name() {
-            "Code" => {
-                let (known, item) = Reference::read(source, &child)?.item(source)?;
-                (list, code) = (Some(known), Some(item));
-            }
-            "CodelistAliasRef" => {
-                let alias = source.text()?;
-                let known = aliases.get(&alias).cloned();
-                let reason = || format!("no IncludedCodelist has the alias {alias:?}");
-                list = Some(known.ok_or_else(|| source.error(child.at, reason()))?);
-            }
-            "CodeID" => code = Some(Reference::read(source, &child)?.local()),
-            "HierarchicalCode" => children.push(hierarchy_node(source, &child, aliases)?),
+            "ConceptAgency" => found.agency = source.text()?,
+            "ConceptSchemeID" => found.scheme = source.text()?,
+            "ConceptID" => found.concept = source.text()?,
             _ => source.skip()?,
         }
     }
-    let (Some(codelist), Some(code)) = (list, code) else {
-        return Err(source.error(tag.at, "HierarchicalCode says not which code of which codelist"));
-    };
-    Ok(HierarchyNode { codelist, code, children })
+    Ok(found)
 }

@@ -9,8 +9,8 @@ use crate::model::{Annotation, Attachment, Attribute, ConceptRef, DataStructure,
 use crate::model::{Dimension, Group, Identity, Measure, Representation};
 use crate::sdmx::structure::named::Named;
 use crate::sdmx::structure::reference::{Reference, artefact_id, required};
-use crate::sdmx::structure::representation::{CONCEPT_SCHEME_FACET, representation};
-use crate::sdmx::structure::source::{Source, Tag};
+use crate::sdmx::structure::representation::representation;
+use crate::sdmx::xml::{Source, Tag};
 
 /// An artefact, or no more than its identity.
 pub(super) enum Found<T> {
@@ -62,9 +62,16 @@ pub(super) fn data_structure<R: BufRead>(
         }
     }
     let identity = named.identity(id, tag);
-    let Some(Components { mut dimensions, time, measures, attributes, groups }) = components else {
+    let Some(Components { mut dimensions, time, measures, mut attributes, groups }) = components
+    else {
         return Ok(Found::Stub(identity));
     };
+    // To name all measures is to name none, which is all that SDMX 2.1 can say.
+    for attribute in &mut attributes {
+        if measures.iter().all(|measure| attribute.measures.contains(&measure.id)) {
+            attribute.measures.clear();
+        }
+    }
     // Positions are optional; where all have one, they decide.
     if dimensions.iter().all(|(position, _)| position.is_some()) {
         dimensions.sort_by_key(|(position, _)| *position);
@@ -82,7 +89,7 @@ fn read_components<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<
             "MeasureList" => {
                 while let Some(child) = source.child()? {
                     match child.name() {
-                        "PrimaryMeasure" => all.measures.push(measure(source, &child)?),
+                        "PrimaryMeasure" | "Measure" => all.measures.push(measure(source, &child)?),
                         _ => source.skip()?,
                     }
                 }
@@ -125,16 +132,18 @@ fn read_dimensions<R: BufRead>(source: &mut Source<'_, R>, all: &mut Components)
                     enumerate_by_concepts(&mut part.representation);
                 }
                 let id = part.id(source, &child, None)?;
-                let Part { concept, representation, annotations, .. } = part;
-                let dimension = Dimension { id, concept, representation, is_measure, annotations };
+                let Part { concept, representation, roles, annotations, .. } = part;
+                let dimension =
+                    Dimension { id, concept, representation, is_measure, roles, annotations };
                 all.dimensions.push((position, dimension));
             }
             "TimeDimension" => {
                 let part = Part::read(source, &child)?;
                 let id = part.id(source, &child, Some("TIME_PERIOD"))?;
-                let Part { concept, representation, annotations, .. } = part;
+                let Part { concept, representation, roles, annotations, .. } = part;
                 let is_measure = false;
-                let time = Dimension { id, concept, representation, is_measure, annotations };
+                let time =
+                    Dimension { id, concept, representation, is_measure, roles, annotations };
                 if all.time.replace(time).is_some() {
                     return Err(source.error(child.at, "a second TimeDimension"));
                 }
@@ -150,64 +159,83 @@ fn enumerate_by_concepts(representation: &mut Option<Representation>) {
     if let Some(representation) = representation
         && let Some(scheme) = representation.codelist.take()
     {
-        let facet = (CONCEPT_SCHEME_FACET.to_owned(), scheme.to_string());
-        representation.facets.push(facet);
+        representation.concepts = Some(scheme);
     }
 }
 
 fn measure<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<Measure> {
     let part = Part::read(source, tag)?;
     let id = part.id(source, tag, Some("OBS_VALUE"))?;
-    let Part { concept, representation, annotations, .. } = part;
-    Ok(Measure { id, concept, representation, annotations })
+    let Part { concept, representation, roles, annotations, .. } = part;
+    let is_mandatory = is_mandatory(tag);
+    Ok(Measure { id, concept, representation, is_mandatory, roles, annotations })
 }
 
 fn attribute<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<Attribute> {
     let part = Part::read(source, tag)?;
     let fixed = (tag.name() == "ReportingYearStartDay").then_some("REPORTING_YEAR_START_DAY");
     let id = part.id(source, tag, fixed)?;
-    let is_mandatory = tag.attribute("assignmentStatus").map(str::trim) == Some("Mandatory");
-    let Part { concept, representation, annotations, attachment } = part;
+    let Part { concept, representation, roles, measures, annotations, attachment } = part;
     let reason =
         || format!("the attribute {id} says not what it qualifies (AttributeRelationship)");
-    let attachment = attachment.ok_or_else(|| source.error(tag.at, reason()))?;
-    let is_multiple = false;
+    let (attachment, attachment_groups) =
+        attachment.ok_or_else(|| source.error(tag.at, reason()))?;
     Ok(Attribute {
         id,
         concept,
         representation,
         attachment,
-        is_mandatory,
-        is_multiple,
+        is_mandatory: is_mandatory(tag),
+        measures,
+        attachment_groups,
+        roles,
         annotations,
     })
+}
+
+/// Whether there must be a value: `assignmentStatus` of SDMX 2.1, `usage` of 3.0.
+fn is_mandatory(tag: &Tag) -> bool {
+    tag.attribute("assignmentStatus").map(str::trim) == Some("Mandatory")
+        || tag.attribute("usage").map(str::trim) == Some("mandatory")
 }
 
 /// What the components have in common.
 struct Part {
     concept: Option<ConceptRef>,
     representation: Option<Representation>,
+    roles: Vec<ConceptRef>,
+    measures: Vec<String>,
     annotations: Vec<Annotation>,
-    attachment: Option<Attachment>,
+    attachment: Option<(Attachment, Vec<String>)>,
 }
 
 impl Part {
     fn read<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<Self> {
         let mut named = Named::default();
         let (mut concept, mut own, mut attachment) = (None, None, None);
+        let (mut roles, mut measures) = (Vec::new(), Vec::new());
         while let Some(child) = source.child()? {
             match child.name() {
                 "ConceptIdentity" => {
                     let (scheme, id) = Reference::read(source, &child)?.item(source)?;
                     concept = Some(ConceptRef { scheme, concept: id });
                 }
-                "LocalRepresentation" => own = Some(representation(source)?),
+                "LocalRepresentation" => own = Some(representation(source, &child)?),
+                "ConceptRole" => {
+                    let (scheme, id) = Reference::read(source, &child)?.item(source)?;
+                    roles.push(ConceptRef { scheme, concept: id });
+                }
+                "MeasureRelationship" => {
+                    while let Some(inner) = source.child()? {
+                        measures.push(Reference::read(source, &inner)?.local());
+                    }
+                }
                 "AttributeRelationship" => attachment = read_attachment(source, tag)?,
                 _ => named.take(source, &child)?,
             }
         }
         let annotations = named.annotations;
-        Ok(Self { concept, representation: own, annotations, attachment })
+        Ok(Self { concept, representation: own, roles, measures, annotations, attachment })
     }
 
     /// The identifier: as written, else that of the concept, else a fixed one of SDMX 2.1.
@@ -227,40 +255,43 @@ impl Part {
     }
 }
 
-/// Reads an `AttributeRelationship`. An `AttachmentGroup` beside dimensions says where messages put
-/// the attribute, not what it depends on.
+/// Reads an `AttributeRelationship`: what the attribute depends on, and the groups beside dimensions
+/// (`AttachmentGroup`), which say where messages put it.
 fn read_attachment<R: BufRead>(
     source: &mut Source<'_, R>,
     attribute: &Tag,
-) -> Result<Option<Attachment>> {
-    let (mut found, mut dimensions) = (None, Vec::new());
+) -> Result<Option<(Attachment, Vec<String>)>> {
+    let (mut found, mut dimensions, mut groups) = (None, Vec::new(), Vec::new());
     while let Some(child) = source.child()? {
         match child.name() {
-            "None" => {
+            "None" | "Dataflow" => {
                 found = Some(Attachment::Dataflow);
                 source.skip()?;
             }
             "Dimension" => dimensions.push(Reference::read(source, &child)?.local()),
             "Group" => found = Some(Attachment::Group(Reference::read(source, &child)?.local())),
-            "PrimaryMeasure" => {
+            "AttachmentGroup" => groups.push(Reference::read(source, &child)?.local()),
+            "PrimaryMeasure" | "Observation" => {
                 found = Some(Attachment::Observation);
                 source.skip()?;
             }
             _ => source.skip()?,
         }
-        if dimensions.len() > DIMENSION_COUNT_MAX {
+        if dimensions.len().max(groups.len()) > DIMENSION_COUNT_MAX {
             return Err(source.error(attribute.at, "the attribute qualifies too many dimensions"));
         }
     }
-    Ok(if dimensions.is_empty() { found } else { Some(Attachment::Dimensions(dimensions)) })
+    let dimensions = Some(dimensions).filter(|dimensions| !dimensions.is_empty());
+    let found = dimensions.map(Attachment::Dimensions).or(found);
+    Ok(found.map(|attachment| (attachment, groups)))
 }
 
 fn group<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<Group> {
     let id = required(source, tag, "id")?;
-    let mut dimensions = Vec::new();
+    let (mut named, mut dimensions) = (Named::default(), Vec::new());
     while let Some(child) = source.child()? {
         if child.name() != "GroupDimension" {
-            source.skip()?;
+            named.take(source, &child)?;
             continue;
         }
         while let Some(inner) = source.child()? {
@@ -273,5 +304,5 @@ fn group<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<Group> {
             return Err(source.error(tag.at, "the group has too many dimensions"));
         }
     }
-    Ok(Group { id, dimensions })
+    Ok(Group { id, dimensions, annotations: named.annotations })
 }

@@ -5,7 +5,7 @@ use std::io::BufRead;
 
 use crate::error::Result;
 use crate::model::{Annotation, ArtefactId, Identity, Names};
-use crate::sdmx::structure::source::{Source, Tag};
+use crate::sdmx::xml::{Source, Tag};
 
 /// What names and annotates an artefact or item, gathered from its child elements.
 #[derive(Default)]
@@ -37,8 +37,31 @@ impl Named {
     /// The identity of a maintainable artefact.
     pub(super) fn identity(self, id: ArtefactId, tag: &Tag) -> Identity {
         let Self { names, descriptions, annotations } = self;
-        Identity { id, names, descriptions, annotations, is_final: tag.is_true("isFinal") }
+        let is_stable = tag.is_version_3() && is_stable(&id.version);
+        let text = |name: &str| tag.attribute(name).map(|text| text.trim().to_owned());
+        Identity {
+            id,
+            names,
+            descriptions,
+            annotations,
+            is_final: tag.is_true("isFinal") || is_stable,
+            valid_from: text("validFrom"),
+            valid_to: text("validTo"),
+            uri: text("uri"),
+            structure_url: text("structureURL"),
+            service_url: text("serviceURL"),
+        }
     }
+}
+
+/// Whether a version says that the artefact will not change: three numbers without an extension,
+/// the first not zero.
+///
+/// Source: SDMX 3.0 section 6, "Semantic versioning".
+fn is_stable(version: &str) -> bool {
+    let parts: Vec<&str> = version.split('.').collect();
+    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    parts.len() == 3 && parts.iter().all(is_number) && parts.first() != Some(&"0")
 }
 
 /// Adds the text of the current element in its language; English is the default of the schema.
@@ -54,7 +77,11 @@ fn annotation<R: BufRead>(source: &mut Source<'_, R>, tag: &Tag) -> Result<Annot
         match tag.name() {
             "AnnotationTitle" => found.title = Some(source.text()?),
             "AnnotationType" => found.kind = Some(source.text()?),
-            "AnnotationURL" => found.url = Some(source.text()?),
+            "AnnotationURL" => {
+                let url = source.text()?;
+                found.url.get_or_insert(url);
+            }
+            "AnnotationValue" => found.value = Some(source.text()?),
             "AnnotationText" => text(source, &tag, &mut found.texts)?,
             _ => source.skip()?,
         }

@@ -1,4 +1,4 @@
-//! References between artefacts: `Ref` elements and URNs.
+//! References between artefacts: `Ref` elements, URNs, and identifiers as plain text.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 use std::io::BufRead;
@@ -6,15 +6,16 @@ use std::io::BufRead;
 use crate::error::Result;
 use crate::limits::CODE_BYTES_MAX;
 use crate::model::ArtefactId;
-use crate::sdmx::structure::located::Place;
-use crate::sdmx::structure::source::{Source, Tag};
+use crate::sdmx::rows::{FlowKind, FlowRef};
+use crate::sdmx::xml::Place;
+use crate::sdmx::xml::{Source, Tag};
 
 /// The version of an artefact for which a message gives none.
 const DEFAULT_VERSION: &str = "1.0";
 
 /// A reference as a message gives it.
 #[derive(Debug)]
-pub(super) struct Reference {
+pub(in crate::sdmx) struct Reference {
     /// The class of what is referred to, such as `Codelist`, where it is said.
     pub(super) class: Option<String>,
     agency: Option<String>,
@@ -26,9 +27,14 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Reads the `Ref` or `URN` in the current element, up to its end.
-    pub(super) fn read<R: BufRead>(source: &mut Source<'_, R>, within: &Tag) -> Result<Self> {
+    /// Reads the `Ref` or `URN` in the current element (2.1), or the URN or identifier that is its
+    /// text (3.x), up to its end.
+    pub(in crate::sdmx) fn read<R: BufRead>(
+        source: &mut Source<'_, R>,
+        within: &Tag,
+    ) -> Result<Self> {
         let mut found: Option<Self> = None;
+        source.begin_text();
         while let Some(tag) = source.child()? {
             match tag.name() {
                 "Ref" => {
@@ -37,16 +43,35 @@ impl Reference {
                 }
                 "URN" => {
                     let urn = source.text()?;
-                    let parsed = Self::parse_urn(&urn, tag.at);
-                    let reason = || format!("{urn:?} is no URN of SDMX");
-                    let parsed = parsed.ok_or_else(|| source.error(tag.at, reason()))?;
+                    let parsed = Self::of_urn(source, &urn, tag.at)?;
                     found = found.or(Some(parsed));
                 }
                 _ => source.skip()?,
             }
         }
-        let reason = || format!("{} refers to nothing: it has neither Ref nor URN", within.local());
-        found.ok_or_else(|| source.error(within.at, reason()))
+        let text = source.end_text();
+        match found {
+            Some(found) => Ok(found),
+            None if text.starts_with("urn:") => Self::of_urn(source, &text, within.at),
+            None if text.is_empty() => {
+                let reason =
+                    format!("{} refers to nothing: it has neither Ref nor URN", within.local());
+                Err(source.error(within.at, reason))
+            }
+            None => Ok(Self {
+                class: None,
+                agency: None,
+                parent: None,
+                version: None,
+                id: checked(source, within, "identifier", &text)?,
+                at: within.at,
+            }),
+        }
+    }
+
+    fn of_urn<R: BufRead>(source: &Source<'_, R>, urn: &str, at: Place) -> Result<Self> {
+        let reason = || format!("{urn:?} is no URN of SDMX");
+        Self::parse_urn(urn, at).ok_or_else(|| source.error(at, reason()))
     }
 
     fn of_tag<R: BufRead>(source: &Source<'_, R>, tag: &Tag) -> Result<Self> {
@@ -81,6 +106,25 @@ impl Reference {
     /// The maintainable artefact referred to.
     pub(super) fn artefact<R: BufRead>(&self, source: &Source<'_, R>) -> Result<ArtefactId> {
         self.id_of(source, self.parent.as_deref().unwrap_or(&self.id))
+    }
+
+    /// What data are published under: an artefact of this kind, where the reference says no other.
+    /// A version that is a pattern (`1+.0.0`) is none.
+    pub(in crate::sdmx) fn flow<R: BufRead>(
+        self,
+        source: &Source<'_, R>,
+        kind: FlowKind,
+    ) -> Result<FlowRef> {
+        let kind = match self.class.as_deref() {
+            Some("DataStructure") => FlowKind::DataStructure,
+            Some("Dataflow") => FlowKind::Dataflow,
+            Some("ProvisionAgreement") => FlowKind::ProvisionAgreement,
+            _ => kind,
+        };
+        let reason = "the reference names no agencyID";
+        let agency = self.agency.ok_or_else(|| source.error(self.at, reason))?;
+        let version = self.version.filter(|version| !version.contains(['+', '*', '~']));
+        Ok(FlowRef { kind, agency, id: self.id, version })
     }
 
     /// The item referred to, and the artefact that holds it.
@@ -120,6 +164,16 @@ pub(super) fn required<R: BufRead>(
     if value.is_empty() {
         return Err(source.error(tag.at, format!("{} has no {name}", tag.local())));
     }
+    checked(source, tag, name, value)
+}
+
+/// An identifier that is not too long.
+fn checked<R: BufRead>(
+    source: &Source<'_, R>,
+    tag: &Tag,
+    name: &str,
+    value: &str,
+) -> Result<String> {
     if value.len() > CODE_BYTES_MAX {
         let reason = format!("the {name} has {} bytes; the limit is {CODE_BYTES_MAX}", value.len());
         return Err(source.error(tag.at, reason));

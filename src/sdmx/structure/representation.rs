@@ -4,32 +4,40 @@
 use std::io::BufRead;
 
 use crate::error::Result;
-use crate::model::{Representation, TextType};
+use crate::model::{Occurs, Representation, SentinelValue, TextType};
+use crate::sdmx::structure::named::Named;
 use crate::sdmx::structure::reference::Reference;
-use crate::sdmx::structure::source::{Source, Tag};
-
-/// The facet that names the concept scheme whose concepts a measure dimension takes as its codes.
-pub(super) const CONCEPT_SCHEME_FACET: &str = "conceptScheme";
+use crate::sdmx::xml::{Source, Tag};
 
 /// Reads a `LocalRepresentation` or `CoreRepresentation`, up to its end.
-pub(super) fn representation<R: BufRead>(source: &mut Source<'_, R>) -> Result<Representation> {
-    let mut found = Representation::default();
+pub(super) fn representation<R: BufRead>(
+    source: &mut Source<'_, R>,
+    tag: &Tag,
+) -> Result<Representation> {
+    let mut found = Representation {
+        occurs_min: number(source, tag, "minOccurs")?,
+        occurs_max: match tag.attribute("maxOccurs").map(str::trim) {
+            Some("unbounded") => Some(Occurs::Unbounded),
+            _ => number(source, tag, "maxOccurs")?.map(Occurs::Times),
+        },
+        ..Representation::default()
+    };
     while let Some(child) = source.child()? {
         match child.name() {
             "TextFormat" => {
                 text_format(source, &child, &mut found)?;
-                source.skip()?;
+                sentinels(source, &mut found)?;
             }
             "EnumerationFormat" => {
                 // It says how codes look, which the codelist decides.
                 found.facets.extend(facets(&child));
-                source.skip()?;
+                sentinels(source, &mut found)?;
             }
             "Enumeration" => {
                 let list = Reference::read(source, &child)?;
                 let id = list.artefact(source)?;
                 if list.class.as_deref() == Some("ConceptScheme") {
-                    found.facets.push((CONCEPT_SCHEME_FACET.to_owned(), id.to_string()));
+                    found.concepts = Some(id);
                 } else {
                     found.codelist = Some(id);
                 }
@@ -45,24 +53,40 @@ fn text_format<R: BufRead>(
     tag: &Tag,
     found: &mut Representation,
 ) -> Result<()> {
-    let length = |name: &str| match tag.attribute(name) {
-        None => Ok(None),
-        Some(text) => {
-            let reason = || format!("{name} is {text:?}, which is no whole number");
-            let parsed = text.trim().parse::<u64>();
-            parsed.map(Some).map_err(|_| source.error(tag.at, reason()))
-        }
-    };
-    found.length_min = length("minLength")?;
-    found.length_max = length("maxLength")?;
+    found.length_min = number(source, tag, "minLength")?;
+    found.length_max = number(source, tag, "maxLength")?;
     found.text_type = Some(tag.attribute("textType").map_or(TextType::Text, text_type));
     let others = facets(tag).filter(|(name, _)| name != "minLength" && name != "maxLength");
     found.facets.extend(others);
     Ok(())
 }
 
+fn number<R: BufRead>(source: &Source<'_, R>, tag: &Tag, name: &str) -> Result<Option<u64>> {
+    let Some(text) = tag.attribute(name) else { return Ok(None) };
+    let reason = || format!("{name} is {text:?}, which is no whole number");
+    text.trim().parse().map(Some).map_err(|_| source.error(tag.at, reason()))
+}
+
+/// Reads the values with a meaning of their own in the current element, up to its end.
+fn sentinels<R: BufRead>(source: &mut Source<'_, R>, found: &mut Representation) -> Result<()> {
+    while let Some(child) = source.child()? {
+        if child.name() != "SentinelValue" {
+            source.skip()?;
+            continue;
+        }
+        let value = child.attribute("value").unwrap_or_default().to_owned();
+        let mut named = Named::default();
+        while let Some(inner) = source.child()? {
+            named.take(source, &inner)?;
+        }
+        let Named { names, descriptions, .. } = named;
+        found.sentinels.push(SentinelValue { value, names, descriptions });
+    }
+    Ok(())
+}
+
 /// The facets as written. The name of the type is one, because [`TextType`] has fewer.
-fn facets(tag: &Tag) -> impl Iterator<Item = (String, String)> {
+pub(super) fn facets(tag: &Tag) -> impl Iterator<Item = (String, String)> {
     let own = |name: &str| !name.contains(':') && name != "xmlns";
     tag.attributes().iter().filter(move |(name, _)| own(name)).cloned()
 }

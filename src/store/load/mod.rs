@@ -1,7 +1,8 @@
 //! Loads messages into the database, as one commit.
 //!
 //! Read in this order: `options`, `structures` (structure messages), `check` (what a cell may be),
-//! `interner`, `conflicts`, `intake` and `sink` (rows become numbers), `order` and `buffer` (rows in order, on
+//! `resolve` (which
+//! dataflow a message means), `interner`, `conflicts`, `intake` and `sink` (rows become numbers), `order` and `buffer` (rows in order, on
 //! disk if they must), `merge`, `times`, `partials` and `write` (a segment from what came and what
 //! was there), `commit`, `job` (the logbook).
 //!
@@ -19,12 +20,13 @@ mod options;
 mod order;
 mod partials;
 mod places;
+mod resolve;
 mod sink;
 mod structures;
 mod times;
 mod write;
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +35,7 @@ use crate::catalog::{FlowEntry, Outcome, Writer};
 use crate::error::{Error, Problem, Result};
 use crate::limits::PROBLEMS_SHOWN_MAX;
 use crate::model::{Artefact, ArtefactId, Flow};
-use crate::sdmx::csv::{FlowKind, FlowRef, read_rows};
+use crate::sdmx::{csv, data};
 use crate::store::database::Database;
 use crate::store::filter::SeriesFilter;
 use crate::store::load::intake::Intake;
@@ -124,11 +126,24 @@ impl Load {
     /// [`Error::Rows`] with the first problems, unless refused rows are to be left out;
     /// [`Error::Syntax`] and [`Error::Invalid`] for a message that cannot be read at all.
     pub fn csv(&mut self, input: impl Read, file: &str) -> Result<()> {
+        self.read(file, |sink| csv::read_rows(input, file, sink).map(drop))
+    }
+
+    /// Adds the rows of an SDMX-ML data message, generic or structure-specific; `file` names it in
+    /// errors.
+    ///
+    /// # Errors
+    ///
+    /// As [`Load::csv`].
+    pub fn xml(&mut self, input: impl BufRead, file: &str) -> Result<()> {
+        self.read(file, |sink| data::read_rows(input, file, sink).map(drop))
+    }
+
+    fn read(&mut self, file: &str, read: impl FnOnce(&mut Sink<'_>) -> Result<()>) -> Result<()> {
         file.clone_into(&mut self.file);
         self.places.begin(file);
         let problems_before = self.problem_count;
-        let mut sink = Sink::new(self);
-        let read = read_rows(input, file, &mut sink);
+        let read = read(&mut Sink::new(self));
         if let Err(error) = &read {
             // What came before the error must not be committed.
             self.failure = Some(error.to_string());
@@ -176,34 +191,6 @@ impl Load {
         let write = refused.write_all(raw).and_then(|()| refused.write_all(b"\n"));
         let path = PathBuf::from("the file of refused rows");
         write.map_err(|source| Error::io("write", path, source))
-    }
-
-    /// Finds the dataflow that a message means.
-    fn resolve(&self, wanted: &FlowRef) -> Result<ArtefactId> {
-        let all = &self.structures.all;
-        let matches = |id: &ArtefactId| {
-            id.agency == wanted.agency
-                && id.id == wanted.id
-                && wanted.version.as_ref().is_none_or(|version| id.version == *version)
-        };
-        let is_structure = wanted.kind == FlowKind::DataStructure;
-        let found: Vec<&ArtefactId> = all
-            .dataflows()
-            .filter(|flow| matches(if is_structure { &flow.structure } else { &flow.identity.id }))
-            .map(|flow| &flow.identity.id)
-            .collect();
-        match found.as_slice() {
-            [only] => Ok((*only).clone()),
-            [] => {
-                let kind = if is_structure { "dataflow of data structure" } else { "dataflow" };
-                let advice = "load its structure first, or together with the data";
-                Err(Error::not_found(kind, format!("{wanted} ({advice})")))
-            }
-            _ => {
-                let reason = format!("{} dataflows fit; name one with its version", found.len());
-                Err(Error::invalid(wanted.to_string(), reason))
-            }
-        }
     }
 
     fn intake(&mut self, id: &ArtefactId) -> Result<usize> {

@@ -18,6 +18,8 @@ pub struct LoadOptions {
     pub message: String,
     /// What is loaded, if it is a file.
     pub source: Option<Source>,
+    /// The dataflow that data belong to, where they name only a structure that several have.
+    pub dataflow: Option<ArtefactId>,
     /// Memory for rows; beyond it they are sorted on disk.
     pub memory: u64,
     /// How long to wait for another writer.
@@ -36,6 +38,7 @@ impl LoadOptions {
             author: String::new(),
             message: String::new(),
             source: None,
+            dataflow: None,
             memory: LOAD_MEMORY_BYTES,
             wait: Duration::from_secs(10),
             refused: None,

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::error::{Error, Problem, Result};
 use crate::model::{Action, Flow, Row};
-use crate::sdmx::csv::{FlowRef, RowSink};
+use crate::sdmx::rows::{FlowRef, RowSink};
 use crate::store::load::Load;
 use crate::store::load::intake::Fault;
 use crate::store::load::options::Progress;
+use crate::store::load::resolve::resolve;
 
 /// Takes the rows of one message.
 pub(super) struct Sink<'a> {
@@ -51,8 +52,13 @@ impl RowSink for Sink<'_> {
         self.load.refuse_raw(raw.as_bytes())
     }
 
+    fn keeps_raw(&self) -> bool {
+        self.load.texts.is_some()
+    }
+
     fn flow(&mut self, id: &FlowRef) -> Result<Arc<Flow>> {
-        let id = self.load.resolve(id)?;
+        let chosen = self.load.options.dataflow.as_ref();
+        let id = resolve(id, &self.load.structures.all, chosen)?;
         let index = self.load.intake(&id)?;
         self.flows.push(index);
         Ok(Arc::clone(&self.load.intakes[index].flow))

@@ -1,5 +1,10 @@
 //! JSON out of values.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "a function that cannot fail has the shape of those that can"
+)]
+
 use crate::error::Result;
 use crate::pg::catalog::functions::{Body, Called};
 use crate::pg::catalog::literal::write as write_text;

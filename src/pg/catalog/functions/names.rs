@@ -50,6 +50,14 @@ pub(super) fn find(name: &str) -> Option<Body> {
         "to_regnamespace" => |called, arguments| Ok(named(called, REGNAMESPACE, arguments)),
         "to_regrole" => |called, arguments| Ok(named(called, REGROLE, arguments)),
         "pg_typeof" => |called, _| Ok(called.types.first().map_or(Value::Null, |ty| ty.oid.into())),
+        "_pg_truetypid" | "_pg_truetypmod" => |_, arguments| Ok(at(arguments, 0).clone()),
+        _ => return find_visible(name),
+    })
+}
+
+/// The functions that tell whether an object is found by its name alone.
+fn find_visible(name: &str) -> Option<Body> {
+    Some(match name {
         "pg_table_is_visible" => {
             |called, arguments| Ok(visible(called, "pg_class", "relnamespace", arguments))
         }
@@ -89,7 +97,6 @@ pub(super) fn find(name: &str) -> Option<Body> {
         "pg_statistics_obj_is_visible" => {
             |called, arguments| Ok(visible(called, "pg_statistic_ext", "stxnamespace", arguments))
         }
-        "_pg_truetypid" | "_pg_truetypmod" => |_, arguments| Ok(at(arguments, 0).clone()),
         _ => return None,
     })
 }

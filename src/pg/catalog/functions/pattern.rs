@@ -35,7 +35,7 @@ impl Pattern {
             return Err(Error::Limit { what: "the length of the pattern in bytes", actual, limit });
         }
         let regex = if style.is_like { of_like(text, style.escape) } else { of_postgres(text) };
-        let flags = if style.ignores_case { Some("i") } else { None };
+        let flags = style.ignores_case.then_some("i");
         let compiled = compile_regex(&regex, flags).map_err(|error| {
             Error::invalid(format!("the regular expression {text:?}"), error.to_string())
         })?;
@@ -56,7 +56,7 @@ impl Pattern {
         all: bool,
     ) -> Result<String> {
         Self::new(pattern, style)?;
-        let flags = if style.ignores_case { Some("i") } else { None };
+        let flags = style.ignores_case.then_some("i");
         let regex = compile_regex(&of_postgres(pattern), flags);
         let regex = regex.map_err(|error| Error::invalid(pattern, error.to_string()))?;
         Ok(regex.replacen(text, usize::from(!all), with).into_owned())

@@ -1,5 +1,10 @@
 //! Rights. The database only reads: whoever sees an object may read it, and nobody may change one.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "a function that cannot fail has the shape of those that can"
+)]
+
 use crate::error::Result;
 use crate::pg::catalog::functions::{Body, Called, at};
 use crate::pg::catalog::value::Value;

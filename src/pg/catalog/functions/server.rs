@@ -1,6 +1,6 @@
 //! The server: sizes, locks, transactions, statistics.
 
-use crate::pg::catalog::functions::{Body, Called, at, oid_at, text_at};
+use crate::pg::catalog::functions::{Body, Called, at, oid_at};
 use crate::pg::catalog::value::Value;
 
 /// Bytes of a page of `pg_class.relpages`.
@@ -62,14 +62,12 @@ pub(super) fn find(name: &str) -> Option<Body> {
 }
 
 fn database_size(called: &Called<'_>, arguments: &[Value]) -> Value {
-    let name = match at(arguments, 0) {
-        Value::Text(_) => text_at(arguments, 0).to_owned(),
-        _ => {
-            let name = called.world.look_up("pg_database", oid_at(arguments, 0), "datname");
-            name.as_text().unwrap_or_default().to_owned()
-        }
+    let name = if at(arguments, 0).as_text().is_some() {
+        at(arguments, 0).clone()
+    } else {
+        called.world.look_up("pg_database", oid_at(arguments, 0), "datname")
     };
-    if name == called.world.database() { total_size(called) } else { Value::Int(0) }
+    if name.as_text() == Some(called.world.database()) { total_size(called) } else { Value::Int(0) }
 }
 
 /// The pages of all tables.

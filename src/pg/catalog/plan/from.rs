@@ -4,7 +4,9 @@
 //! nesting that they are written in. The walk begins with the table of which a condition leaves the
 //! fewest rows, and goes on with whatever can then be looked up by value.
 
+use std::mem::replace;
 use std::mem::take;
+use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
@@ -287,11 +289,7 @@ impl Planner<'_> {
     }
 
     /// The column of that name in some of the slots: slot, place, expression.
-    fn column_of(
-        &mut self,
-        mut slots: std::ops::Range<usize>,
-        name: &str,
-    ) -> Result<(usize, usize, Typed)> {
+    fn column_of(&mut self, mut slots: Range<usize>, name: &str) -> Result<(usize, usize, Typed)> {
         let scope = self.scopes.inner()?;
         let found = slots.find_map(|slot| {
             let columns = &scope.slots.get(slot)?.columns;
@@ -324,7 +322,7 @@ impl Planner<'_> {
                 let (query, needs) = self.noting(|planner| planner.query(subquery))?;
                 let mut columns = query.columns.clone();
                 let name = named(alias.as_ref(), &mut columns);
-                let source = Source::Query(Arc::new(query));
+                let source = Source::Query { query: Arc::new(query), level: 0 };
                 self.bind(name.unwrap_or_default(), None, columns, source, needs)
             }
             TableFactor::NestedJoin { table_with_joins, .. } => self.joined(table_with_joins),
@@ -342,7 +340,16 @@ impl Planner<'_> {
             && let Some(common) = self.common_named(table)
         {
             let (source, mut columns) = match common {
-                Common::Query(query) => (Source::Query(Arc::clone(&query)), query.columns.clone()),
+                Common::Query { query, depth } => {
+                    let columns = query.columns.clone();
+                    let level = self.scopes.0.len().saturating_sub(depth);
+                    if query.is_correlated {
+                        for scope in self.scopes.0.iter_mut().rev().take(level) {
+                            scope.is_correlated = true;
+                        }
+                    }
+                    (Source::Query { query, level }, columns)
+                }
                 Common::Working { id, columns } => (Source::Working(id), columns),
             };
             let name = named(alias, &mut columns).unwrap_or_else(|| table.clone());
@@ -369,7 +376,7 @@ impl Planner<'_> {
         let schema = name.len().checked_sub(2).and_then(|at| name.get(at)).cloned();
         let (typed, needs) = self.noting(|planner| {
             let arguments = planner.arguments(arguments)?;
-            let allowed = std::mem::replace(&mut planner.sets_allowed, true);
+            let allowed = replace(&mut planner.sets_allowed, true);
             let typed = planner.call(schema.as_deref(), &function, arguments);
             planner.sets_allowed = allowed;
             typed

@@ -326,7 +326,11 @@ pub(crate) enum Step {
 #[derive(Clone)]
 pub(crate) enum Source {
     Relation(Shared),
-    Query(Arc<Query>),
+    /// A query within the row of this one, or of one `level` queries further out.
+    Query {
+        query: Arc<Query>,
+        level: usize,
+    },
     /// What a recursive query has found in its last round.
     Working(usize),
     /// A function that returns rows, by how many columns they have.

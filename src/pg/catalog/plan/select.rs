@@ -3,6 +3,7 @@
 use datafusion::sql::sqlparser::ast::{
     self, Expr as AstExpr, GroupByExpr, OrderByExpr, SelectItem, SelectItemQualifiedWildcardKind,
 };
+use std::mem::replace;
 
 use crate::error::{Error, Result};
 use crate::pg::catalog::plan::call::direction;
@@ -11,13 +12,15 @@ use crate::pg::catalog::plan::from::Walk;
 use crate::pg::catalog::plan::name::{of_column, parts, plain};
 use crate::pg::catalog::plan::query::output_of;
 use crate::pg::catalog::plan::scope::Scope;
-use crate::pg::catalog::plan::{Body, Distinct, Expr, Key, Order, Planner, Query, Select, Typed};
+use crate::pg::catalog::plan::{
+    Body, Distinct, Expr, Key, Order, Planner, Query, Select, Step, Typed,
+};
 use crate::pg::catalog::relation::Column;
 
 impl Planner<'_> {
     pub(crate) fn select(&mut self, select: &ast::Select, order: &[OrderByExpr]) -> Result<Query> {
         self.scopes.0.push(Scope::default());
-        let allowed = std::mem::replace(&mut self.sets_allowed, false);
+        let allowed = replace(&mut self.sets_allowed, false);
         let planned = self.select_within(select, order);
         self.sets_allowed = allowed;
         let scope = self.scopes.0.pop().unwrap_or_default();
@@ -215,12 +218,11 @@ impl Planner<'_> {
                 _ => false,
             });
             let place = output_of(&key.expr, columns).or(same.filter(|_| plain_items));
-            let key = match place {
-                Some(place) => Key::Output(place),
-                None => {
-                    let typed = self.expression(&key.expr)?;
-                    Key::Expr(self.settled(typed)?.expr)
-                }
+            let key = if let Some(place) = place {
+                Key::Output(place)
+            } else {
+                let typed = self.expression(&key.expr)?;
+                Key::Expr(self.settled(typed)?.expr)
             };
             Ok(Order { key, is_descending, nulls_first })
         }))
@@ -229,7 +231,7 @@ impl Planner<'_> {
 
 /// The parts of a SELECT as they are made.
 struct Made {
-    steps: Vec<crate::pg::catalog::plan::Step>,
+    steps: Vec<Step>,
     groups: Option<Vec<Expr>>,
     having: Option<Expr>,
     outputs: Vec<Expr>,

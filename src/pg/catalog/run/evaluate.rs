@@ -110,6 +110,13 @@ impl Run<'_> {
                 let text = self.evaluate(text, frame)?;
                 self.matched(&text, &self.evaluate(patterns, frame)?, *style, *with_all)?
             }
+            _ => self.evaluate_parts(expr, frame)?,
+        })
+    }
+
+    /// Arrays, rows and their parts, calls and queries.
+    fn evaluate_parts(&self, expr: &Expr, frame: &Frame<'_>) -> Result<Value> {
+        Ok(match expr {
             Expr::Array(parts) => {
                 let parts: Result<Vec<Value>> =
                     parts.iter().map(|e| self.evaluate(e, frame)).collect();

@@ -1,4 +1,4 @@
-//! XML as a tree that is read once: tags, their text, and the place of each in the file.
+//! A document that is read once: as a tree of tags and their text, or piece by piece.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 use std::io::{self, BufRead};
@@ -6,56 +6,14 @@ use std::mem;
 use std::sync::Arc;
 
 use quick_xml::escape::{escape, resolve_predefined_entity};
+use quick_xml::events::attributes::Attributes;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
 use crate::error::{Error, Result};
 use crate::limits::{TEXT_BYTES_MAX, XML_ATTRIBUTES_MAX, XML_DEPTH_MAX, XML_NAMESPACES_MAX};
-use crate::sdmx::structure::located::{Located, Place};
-
-/// What the namespaces of SDMX-ML 2.1 have in common.
-const NAMESPACE_2_1: &str = "http://www.sdmx.org/resources/sdmxml/schemas/v2_1/";
-
-/// A start tag.
-#[derive(Debug)]
-pub(super) struct Tag {
-    local: String,
-    /// The namespace, where there is one.
-    pub(super) namespace: Option<Arc<str>>,
-    attributes: Vec<(String, String)>,
-    pub(super) at: Place,
-}
-
-impl Tag {
-    /// The name without prefix; empty for elements that are not of SDMX-ML 2.1, so that they match
-    /// nothing. Elements without a namespace, such as `Ref`, are of it.
-    pub(super) fn name(&self) -> &str {
-        match &self.namespace {
-            Some(namespace) if !namespace.starts_with(NAMESPACE_2_1) => "",
-            _ => &self.local,
-        }
-    }
-
-    /// The name without prefix, whatever the namespace.
-    pub(super) fn local(&self) -> &str {
-        &self.local
-    }
-
-    /// The attribute of this name, prefix included.
-    pub(super) fn attribute(&self, name: &str) -> Option<&str> {
-        let found = self.attributes.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str())
-    }
-
-    /// Whether the attribute is there and true.
-    pub(super) fn is_true(&self, name: &str) -> bool {
-        matches!(self.attribute(name).map(str::trim), Some("true" | "1"))
-    }
-
-    pub(super) fn attributes(&self) -> &[(String, String)] {
-        &self.attributes
-    }
-}
+use crate::sdmx::xml::located::{Located, Place};
+use crate::sdmx::xml::tag::Tag;
 
 /// What comes next in the document.
 enum Node {
@@ -83,7 +41,7 @@ struct Recording {
 }
 
 /// An XML document, read from front to back.
-pub(super) struct Source<'f, R> {
+pub(in crate::sdmx) struct Source<'f, R> {
     reader: Reader<Located<R>>,
     file: &'f str,
     buffer: Vec<u8>,
@@ -91,6 +49,8 @@ pub(super) struct Source<'f, R> {
     bindings: Vec<Binding>,
     /// The start tag that was read last, and whether its element is empty and still to be ended.
     last_start: String,
+    /// The length of the name in it, prefix included.
+    name_len: usize,
     is_empty: bool,
     at: Place,
     text: Option<String>,
@@ -98,8 +58,9 @@ pub(super) struct Source<'f, R> {
 }
 
 impl<'f, R: BufRead> Source<'f, R> {
-    pub(super) fn new(input: R, file: &'f str) -> Result<Self> {
-        let mut input = Located::new(input);
+    /// A document of at most so many bytes; `file` names it in errors.
+    pub(in crate::sdmx) fn new(input: R, file: &'f str, bytes_max: u64) -> Result<Self> {
+        let mut input = Located::new(input, bytes_max);
         let first = input.fill_buf().map_err(|error| Error::io("read", file, error))?;
         if matches!(first, [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0, b'<', ..] | [b'<', 0, ..]) {
             let reason = "the file is UTF-16; convert it to UTF-8";
@@ -112,6 +73,7 @@ impl<'f, R: BufRead> Source<'f, R> {
             depth: 0,
             bindings: Vec::new(),
             last_start: String::new(),
+            name_len: 0,
             is_empty: false,
             at: Place::START,
             text: None,
@@ -120,7 +82,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     /// The root element.
-    pub(super) fn root(&mut self) -> Result<Tag> {
+    pub(in crate::sdmx) fn root(&mut self) -> Result<Tag> {
         loop {
             match self.next()? {
                 Node::Start(tag) => return Ok(tag),
@@ -133,7 +95,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     /// The next element within the current one; absent at the end of the current one.
-    pub(super) fn child(&mut self) -> Result<Option<Tag>> {
+    pub(in crate::sdmx) fn child(&mut self) -> Result<Option<Tag>> {
         loop {
             match self.next()? {
                 Node::Start(tag) => return Ok(Some(tag)),
@@ -146,21 +108,25 @@ impl<'f, R: BufRead> Source<'f, R> {
 
     /// The text of the current element, with that of elements in it, up to its end. White space at
     /// both ends is a matter of layout and left out.
-    pub(super) fn text(&mut self) -> Result<String> {
-        let at = self.at;
-        self.text = Some(String::new());
+    pub(in crate::sdmx) fn text(&mut self) -> Result<String> {
+        self.begin_text();
         self.skip()?;
+        Ok(self.end_text())
+    }
+
+    /// Begins to gather text, whose elements are read meanwhile; see [`Source::end_text`].
+    pub(in crate::sdmx) fn begin_text(&mut self) {
+        self.text = Some(String::new());
+    }
+
+    /// The text since [`Source::begin_text`]; empty if another text was read meanwhile.
+    pub(in crate::sdmx) fn end_text(&mut self) -> String {
         let text = self.text.take().unwrap_or_default();
-        if text.len() > TEXT_BYTES_MAX {
-            let reason =
-                format!("the text has {} bytes; the limit is {TEXT_BYTES_MAX}", text.len());
-            return Err(self.error(at, reason));
-        }
-        Ok(text.trim().to_owned())
+        text.trim().to_owned()
     }
 
     /// Goes to the end of the current element.
-    pub(super) fn skip(&mut self) -> Result<()> {
+    pub(in crate::sdmx) fn skip(&mut self) -> Result<()> {
         let depth = self.depth;
         while self.depth >= depth {
             if matches!(self.next()?, Node::Eof) {
@@ -171,7 +137,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     /// Goes to the end of the document, behind the root.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    pub(in crate::sdmx) fn finish(&mut self) -> Result<()> {
         while !matches!(self.next()?, Node::Eof) {
             if self.depth > 0 {
                 return Err(self.error(self.at, "a second root element"));
@@ -180,8 +146,94 @@ impl<'f, R: BufRead> Source<'f, R> {
         Ok(())
     }
 
+    /// Goes to the next element within the current one, as [`Source::child`], but builds nothing and
+    /// does not look at namespaces; false at the end of the current element.
+    #[inline]
+    pub(in crate::sdmx) fn enter(&mut self) -> Result<bool> {
+        loop {
+            if mem::take(&mut self.is_empty) {
+                self.close();
+                return Ok(false);
+            }
+            self.buffer.clear();
+            self.at = self.reader.get_mut().begin();
+            let (start, is_empty) = match self.reader.read_event_into(&mut self.buffer) {
+                Ok(Event::Start(start)) => (start, false),
+                Ok(Event::Empty(start)) => (start, true),
+                Ok(Event::End(_)) => {
+                    self.close();
+                    return Ok(false);
+                }
+                // Nearly all text is white space between elements, which nobody gathers.
+                Ok(Event::Text(_)) if self.text.is_none() => continue,
+                Ok(event) => {
+                    let event = event.into_owned();
+                    self.pass_over(&event)?;
+                    continue;
+                }
+                Err(error) => return Err(self.xml_error(error)),
+            };
+            self.last_start.clear();
+            self.last_start.push_str(&start);
+            self.name_len = start.name().as_ref().len();
+            self.is_empty = is_empty;
+            self.depth += 1;
+            return if self.depth > XML_DEPTH_MAX { Err(self.too_deep()) } else { Ok(true) };
+        }
+    }
+
+    /// Takes an event that is no tag.
+    #[cold]
+    fn pass_over(&mut self, event: &Event<'_>) -> Result<()> {
+        match self.node(event)? {
+            Some(Node::Eof) => Err(self.cut()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Goes to the end of the element that was entered; the bound on the depth bounds the recursion.
+    pub(in crate::sdmx) fn leave(&mut self) -> Result<()> {
+        while self.enter()? {
+            self.leave()?;
+        }
+        Ok(())
+    }
+
+    /// The name of the element that was entered last, without prefix.
+    #[inline]
+    pub(in crate::sdmx) fn local(&self) -> &str {
+        let name = self.last_start.get(..self.name_len).unwrap_or_default();
+        name.split_once(':').map_or(name, |(_, local)| local)
+    }
+
+    /// Hands every attribute of the element that was entered last to `take`: its name with prefix,
+    /// and its value.
+    #[inline]
+    pub(in crate::sdmx) fn attributes(
+        &self,
+        mut take: impl FnMut(&str, &str) -> Result<()>,
+    ) -> Result<()> {
+        let mut attributes = Attributes::new(&self.last_start, self.name_len);
+        // Whether one comes twice is for the receiver to see: the check costs more than the rest.
+        for (index, attribute) in attributes.with_checks(false).enumerate() {
+            let attribute = attribute.map_err(|error| self.xml_error(error.into()))?;
+            if index >= XML_ATTRIBUTES_MAX {
+                return Err(self.too_many_attributes());
+            }
+            let value = attribute.normalized_value(XmlVersion::Implicit1_0);
+            let value = value.map_err(|error| self.xml_error(error))?;
+            take(attribute.key.as_ref(), &value)?;
+        }
+        Ok(())
+    }
+
+    /// The place of the tag or text that was read last.
+    pub(in crate::sdmx) fn at(&self) -> Place {
+        self.at
+    }
+
     /// Keeps the element whose start tag was just read; see [`Source::recorded`].
-    pub(super) fn record(&mut self) {
+    pub(in crate::sdmx) fn record(&mut self) {
         let own = self.bindings.iter().filter(|binding| binding.depth == self.depth);
         self.recording = Some(Recording {
             root: self.last_start.clone(),
@@ -192,7 +244,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     /// The element kept, once it is read to its end, with the namespaces that it uses.
-    pub(super) fn recorded(&mut self) -> String {
+    pub(in crate::sdmx) fn recorded(&mut self) -> String {
         let Some(Recording { root, is_empty, mut declared, body }) = self.recording.take() else {
             return String::new();
         };
@@ -222,8 +274,13 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     /// An error at a place of the file.
-    pub(super) fn error(&self, at: Place, reason: impl Into<String>) -> Error {
-        Error::syntax(format!("{}:{}:{}", self.file, at.line, at.column), reason)
+    pub(in crate::sdmx) fn error(&self, at: Place, reason: impl Into<String>) -> Error {
+        Error::syntax(self.place(at), reason)
+    }
+
+    /// A place of the file, for a person.
+    pub(in crate::sdmx) fn place(&self, at: Place) -> String {
+        format!("{}:{}:{}", self.file, at.line, at.column)
     }
 
     #[cold]
@@ -340,8 +397,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     fn start(&mut self, start: &BytesStart<'_>) -> Result<Tag> {
         self.depth += 1;
         if self.depth > XML_DEPTH_MAX {
-            let reason = format!("elements are nested deeper than {XML_DEPTH_MAX}");
-            return Err(self.error(self.at, reason));
+            return Err(self.too_deep());
         }
         self.last_start.clear();
         self.last_start.push_str(start);
@@ -349,8 +405,7 @@ impl<'f, R: BufRead> Source<'f, R> {
         for attribute in start.attributes() {
             let attribute = attribute.map_err(|error| self.xml_error(error.into()))?;
             if attributes.len() >= XML_ATTRIBUTES_MAX {
-                let reason = format!("the element has more than {XML_ATTRIBUTES_MAX} attributes");
-                return Err(self.error(self.at, reason));
+                return Err(self.too_many_attributes());
             }
             let value = attribute.normalized_value(XmlVersion::Implicit1_0);
             let value = value.map_err(|error| self.xml_error(error))?.into_owned();
@@ -371,7 +426,7 @@ impl<'f, R: BufRead> Source<'f, R> {
             return Err(self.error(self.at, reason));
         }
         let namespace = namespace.filter(|namespace| !namespace.is_empty());
-        Ok(Tag { local, namespace, attributes, at: self.at })
+        Ok(Tag::new(local, namespace, attributes, self.at))
     }
 
     fn bind(&mut self, prefix: &str, namespace: &str) -> Result<()> {
@@ -387,6 +442,17 @@ impl<'f, R: BufRead> Source<'f, R> {
     fn close(&mut self) {
         while self.bindings.pop_if(|binding| binding.depth >= self.depth).is_some() {}
         self.depth = self.depth.saturating_sub(1);
+    }
+
+    #[cold]
+    fn too_many_attributes(&self) -> Error {
+        let reason = format!("the element has more than {XML_ATTRIBUTES_MAX} attributes");
+        self.error(self.at, reason)
+    }
+
+    #[cold]
+    fn too_deep(&self) -> Error {
+        self.error(self.at, format!("elements are nested deeper than {XML_DEPTH_MAX}"))
     }
 
     #[cold]

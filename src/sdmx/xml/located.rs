@@ -3,42 +3,44 @@
 
 use std::io::{self, BufRead, Read};
 
-use crate::limits::{STRUCTURE_BYTES_MAX, XML_EVENT_BYTES_MAX};
+use crate::limits::XML_EVENT_BYTES_MAX;
 
 /// A line and a column, both from 1; columns count characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) line: u64,
-    pub(super) column: u64,
+pub(in crate::sdmx) struct Place {
+    pub(in crate::sdmx) line: u64,
+    pub(in crate::sdmx) column: u64,
 }
 
 impl Place {
-    pub(super) const START: Self = Self { line: 1, column: 1 };
+    pub(in crate::sdmx) const START: Self = Self { line: 1, column: 1 };
 }
 
 /// Counts lines and columns of what is read through it, and stops what is too long.
-pub(super) struct Located<R> {
+pub(in crate::sdmx) struct Located<R> {
     input: R,
     place: Place,
     read: u64,
     begun_at: u64,
+    bytes_max: u64,
     /// Why reading was stopped.
-    over: Option<&'static str>,
+    over: Option<String>,
 }
 
 impl<R> Located<R> {
-    pub(super) fn new(input: R) -> Self {
-        Self { input, place: Place::START, read: 0, begun_at: 0, over: None }
+    /// Reads at most so many bytes.
+    pub(in crate::sdmx) fn new(input: R, bytes_max: u64) -> Self {
+        Self { input, place: Place::START, read: 0, begun_at: 0, bytes_max, over: None }
     }
 
     /// Begins a tag or a text; returns its place.
-    pub(super) fn begin(&mut self) -> Place {
+    pub(in crate::sdmx) fn begin(&mut self) -> Place {
         self.begun_at = self.read;
         self.place
     }
 
-    pub(super) fn over(&self) -> Option<&'static str> {
-        self.over
+    pub(in crate::sdmx) fn over(&self) -> Option<&str> {
+        self.over.as_deref()
     }
 }
 
@@ -52,13 +54,14 @@ impl<R: BufRead> Read for Located<R> {
 
 impl<R: BufRead> BufRead for Located<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.read > STRUCTURE_BYTES_MAX {
-            self.over = Some("the structure message is longer than 1 GiB");
+        if self.read > self.bytes_max {
+            self.over = Some(format!("the message is longer than {} MiB", self.bytes_max >> 20));
         } else if self.read - self.begun_at > XML_EVENT_BYTES_MAX {
-            self.over = Some("a tag or text is longer than 16 MiB; is a quote not closed?");
+            let reason = "a tag or text is longer than 16 MiB; is a quote not closed?";
+            self.over = Some(reason.to_owned());
         }
-        match self.over {
-            Some(reason) => Err(io::Error::other(reason)),
+        match &self.over {
+            Some(reason) => Err(io::Error::other(reason.clone())),
             None => self.input.fill_buf(),
         }
     }
