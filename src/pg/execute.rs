@@ -65,6 +65,7 @@ impl Session {
         let query = match &command {
             Command::Query(statement) => Some(statement.as_ref().clone()),
             Command::Copy(copy) => Some(copy.query.as_ref().clone()),
+            Command::Declare(declare) => Some(declare.query.as_ref().clone()),
             _ => None,
         };
         let plan = match query {
@@ -170,7 +171,7 @@ impl Session {
                 }
             },
             Command::Declare(declare) => {
-                self.declare(wire, running, &body.part, declare, values).await?;
+                self.declare(wire, running, body, declare, values).await?;
                 done("DECLARE CURSOR")
             }
             Command::Fetch(fetch) => self.fetch(wire, running, fetch).await,
@@ -331,7 +332,7 @@ impl Session {
         &mut self,
         wire: &mut Wire,
         running: &mut Running,
-        part: &Part,
+        body: &Body,
         declare: &Declare,
         values: Vec<ScalarValue>,
     ) -> Result<(), Stop> {
@@ -344,11 +345,13 @@ impl Session {
         } else {
             return Err(Fault::unsupported("a cursor over a statement that is no query").into());
         }
-        let plan = self.plan(wire, running, "", part, query.as_ref().clone(), &[]).await?;
+        let Some(plan) = &body.plan else {
+            return Err(Fault::new("XX000", "internal error: a cursor without a plan").into());
+        };
         if !plan.parameters.is_empty() && values.len() != plan.parameters.len() {
             return Err(Fault::new("42P02", "there is no parameter $1").into());
         }
-        let rows = self.start_plan(wire, running, &plan, values).await?;
+        let rows = self.start_plan(wire, running, plan, values).await?;
         let fields = self.describe(&rows.schema, &rows.origins);
         let scroll = Scroll::new(rows.batches, *may_scroll, &self.server.cursor_memory);
         let cursor = Cursor {
@@ -357,6 +360,7 @@ impl Session {
             fields,
             is_binary: *is_binary,
             is_held: *is_held,
+            is_committed: !self.transaction.is_block(),
             depth: self.transaction.depth(),
             token: running.token.clone(),
         };

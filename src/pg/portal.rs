@@ -128,6 +128,8 @@ pub(super) struct Cursor {
     pub(super) is_binary: bool,
     /// Whether it outlives its transaction.
     pub(super) is_held: bool,
+    /// Whether the transaction that declared it has been committed.
+    pub(super) is_committed: bool,
     /// Savepoints that were open when it was declared.
     pub(super) depth: usize,
     pub(super) token: CancelToken,

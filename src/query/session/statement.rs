@@ -345,6 +345,7 @@ impl Session {
             if let Some(configure) = &state.configure {
                 let config = configure(session.config().clone());
                 *session.config_mut() = config;
+                follow_configuration(&mut session).map_err(|error| from_datafusion(&error))?;
             }
             for function in functions::all(&names.labels, &settings.language) {
                 let added = register(&mut session, function);
@@ -422,6 +423,15 @@ impl Session {
 
 fn register(session: &mut SessionState, function: Arc<ScalarUDF>) -> DataFusionResult<()> {
     session.register_udf(function).map(|_| ())
+}
+
+/// Registers again what depends on the configuration, such as the time zone of `now()`.
+fn follow_configuration(session: &mut SessionState) -> DataFusionResult<()> {
+    let options = session.config_options();
+    let changed = session.scalar_functions().values();
+    let changed = changed.filter_map(|function| function.inner().with_updated_config(options));
+    let changed: Vec<ScalarUDF> = changed.collect();
+    changed.into_iter().try_for_each(|function| register(session, Arc::new(function)))
 }
 
 /// Whether a plan calls a function whose value is fixed when the statement begins, as `now()`. A
