@@ -97,6 +97,9 @@ impl Selected {
         if !time.is_empty() {
             selected.restrict(&time)?;
         }
+        if selected.periods != PeriodFilter::All || !selected.measures.is_empty() {
+            selected.keep_likely()?;
+        }
         Ok(selected)
     }
 
@@ -124,19 +127,20 @@ impl Selected {
         }
         self.time = Some(TimeCheck { tests, forms });
         self.periods = periods;
-        if self.periods != PeriodFilter::All {
-            self.keep_spanned()?;
-        }
         Ok(())
     }
 
-    /// Drops series of which no slot can be wanted.
-    fn keep_spanned(&mut self) -> Result<()> {
+    /// Drops series of which the spans and totals say that no observation can be wanted.
+    fn keep_likely(&mut self) -> Result<()> {
         for (part, selection) in self.cube.parts().iter().zip(&mut self.series.0) {
             let mut kept = Vec::new();
             for ordinal in selection.iter() {
                 for chunk in part.live_chunks(ordinal)? {
-                    if self.periods.observations(&part.span(chunk)?).end > 0 {
+                    let mut is_likely = self.periods.observations(&part.span(chunk)?).end > 0;
+                    for (measure, condition) in &self.measures {
+                        is_likely = is_likely && condition.may_pass(&part.total(*measure, chunk)?);
+                    }
+                    if is_likely {
                         kept.push(ordinal);
                         break;
                     }
