@@ -193,6 +193,10 @@ impl Selected {
 
     /// Whether slots alone decide on every observation.
     pub(super) fn is_by_slots(&self) -> Result<bool> {
+        // Which forms occur takes a look at every chunk, the first time.
+        if self.time.is_none() {
+            return Ok(!self.has_values());
+        }
         let mut forms = self.cube.forms()?.iter().map(|(form, _)| *form);
         let has_other = self.cube.has_other_periods()?;
         let is_other_decided = !has_other || self.is_decided_by_slots(PeriodForm::Other);
