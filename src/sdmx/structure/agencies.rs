@@ -2,6 +2,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 use crate::error::Result;
+use crate::limits::STRUCTURE_BYTES_MAX;
 use crate::model::Names;
 use crate::sdmx::structure::named::Named;
 use crate::sdmx::structure::reference::required;
@@ -28,7 +29,7 @@ pub(super) fn agencies(xml: &str) -> Vec<Agency> {
 }
 
 fn read(xml: &str, found: &mut Vec<Agency>) -> Result<()> {
-    let mut source = Source::new(xml.as_bytes(), AGENCY_SCHEME)?;
+    let mut source = Source::new(xml.as_bytes(), AGENCY_SCHEME, STRUCTURE_BYTES_MAX)?;
     source.root()?;
     while let Some(tag) = source.child()? {
         if tag.name() != "Agency" {
