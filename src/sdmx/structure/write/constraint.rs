@@ -17,8 +17,8 @@ use crate::sdmx::MessageHeader;
 use crate::sdmx::structure::classes::urn;
 use crate::sdmx::structure::select::{Form, Selected};
 use crate::sdmx::structure::write::json_message::JsonMessage;
-use crate::sdmx::structure::write::message::StructureFormat;
-use crate::sdmx::structure::write::xml_message::XmlMessage;
+use crate::sdmx::structure::write::message::{StructureFormat, order};
+use crate::sdmx::structure::write::xml_message::{Extra, XmlMessage};
 
 /// Writes an availability as a structure message, with what comes along.
 ///
@@ -38,18 +38,18 @@ pub fn write_availability(
         StructureFormat::Xml21 | StructureFormat::Xml30 | StructureFormat::Xml31 => {
             let mut message = XmlMessage::new(out, format, &[], references);
             message.begin(header);
-            let (container, write): (_, &mut dyn FnMut(&mut XmlMessage<'_>)) = match format {
-                StructureFormat::Xml31 => {
-                    ("AvailabilityConstraints", &mut |message: &mut XmlMessage<'_>| {
-                        found.xml_31(message)
-                    })
-                }
-                StructureFormat::Xml30 => {
-                    ("DataConstraints", &mut |message: &mut XmlMessage<'_>| found.xml_30(message))
-                }
-                _ => ("Constraints", &mut |message: &mut XmlMessage<'_>| found.xml_21(message)),
+            let (element, container) = match format {
+                StructureFormat::Xml31 => ("AvailabilityConstraint", "AvailabilityConstraints"),
+                StructureFormat::Xml30 => ("DataConstraint", "DataConstraints"),
+                _ => ("ContentConstraint", "Constraints"),
             };
-            message.structures(references, Some((container, write)));
+            let write = |message: &mut XmlMessage<'_>| match format {
+                StructureFormat::Xml31 => found.xml_31(message),
+                StructureFormat::Xml30 => found.xml_30(message),
+                _ => found.xml_21(message),
+            };
+            let extra = Extra { order: order(element), container, write: &write };
+            message.structures(references, Some(extra));
             message.finish()
         }
         StructureFormat::Json10 | StructureFormat::Json20 | StructureFormat::Json21 => {
@@ -150,7 +150,9 @@ impl Found<'_> {
             message.xml.start(&format!("{prefix}:KeyValue"));
             message.xml.attribute("id", &listed.dimension);
             let element = format!("{prefix}:Value");
-            listed.codes.iter().for_each(|code| message.xml.leaf(&element, code));
+            for code in &listed.codes {
+                message.xml.leaf(&element, code);
+            }
             message.xml.end();
         }
         if let Some((first, last)) = self.days() {

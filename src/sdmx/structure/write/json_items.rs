@@ -31,7 +31,9 @@ impl JsonMessage<'_> {
         }
         if !list.extensions.is_empty() && !self.is_10() {
             self.json.member_array("codelistExtensions");
-            list.extensions.iter().for_each(|extension| self.extension(extension));
+            for extension in &list.extensions {
+                self.extension(extension);
+            }
             self.json.end();
         }
         self.json.end();
@@ -78,7 +80,9 @@ impl JsonMessage<'_> {
             }
             if !wild.is_empty() {
                 self.json.member_array("wildcardedMemberValues");
-                wild.into_iter().for_each(|member| self.json.element(&member.value));
+                for member in wild {
+                    self.json.element(&member.value);
+                }
                 self.json.end();
             }
             self.json.end();
@@ -211,6 +215,8 @@ impl JsonMessage<'_> {
                 self.json.end();
             }
         }
-        levels.iter().for_each(|_| self.json.end());
+        for _ in &levels {
+            self.json.end();
+        }
     }
 }

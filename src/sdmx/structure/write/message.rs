@@ -10,7 +10,7 @@ use crate::model::{
 use crate::model::{HierarchicalCodelist, Hierarchy, Identity, Measure, Names};
 use crate::sdmx::MessageHeader;
 use crate::sdmx::structure::agencies::AGENCY_SCHEME;
-use crate::sdmx::structure::classes::{element, naming_of};
+use crate::sdmx::structure::classes::{NAMINGS, element, naming_of};
 use crate::sdmx::structure::select::{Form, Selected, SelectedArtefact};
 use crate::sdmx::structure::write::json_message::JsonMessage;
 use crate::sdmx::structure::write::xml_message::XmlMessage;
@@ -78,8 +78,36 @@ pub fn left_out<'s, 'a>(
     selected.artefacts.iter().filter(is_out).collect()
 }
 
+/// An artefact where a format has it.
+pub(super) struct Placed<'s, 'a> {
+    /// Its class, by its place among all.
+    pub(super) order: usize,
+    pub(super) element: &'s str,
+    pub(super) container: &'static str,
+    pub(super) shown: &'s SelectedArtefact<'a>,
+}
+
+/// The artefacts that a format has, class by class in the order of SDMX-ML 2.1.
+pub(super) fn placed<'s, 'a>(
+    format: StructureFormat,
+    selected: &'s Selected<'a>,
+) -> Vec<Placed<'s, 'a>> {
+    let placed = selected.artefacts.iter().filter_map(|shown| {
+        let (element, container) = place(format, shown)?;
+        Some(Placed { order: order(element), element, container, shown })
+    });
+    let mut placed: Vec<Placed<'_, '_>> = placed.collect();
+    placed.sort_by_key(|placed| placed.order);
+    placed
+}
+
+/// The place of a class among all; those without a name of their own come last.
+pub(super) fn order(element: &str) -> usize {
+    NAMINGS.iter().position(|naming| naming.element == element).unwrap_or(NAMINGS.len())
+}
+
 /// The element and the container that an artefact has in a format; absent if it has none.
-pub(super) fn place<'s>(
+fn place<'s>(
     format: StructureFormat,
     shown: &'s SelectedArtefact<'_>,
 ) -> Option<(&'s str, &'static str)> {

@@ -40,7 +40,7 @@ fn everything() -> StructureQuery {
 }
 
 fn of_class(word: &str) -> StructureQuery {
-    let classes = crate::model::classes_of_resource(word).unwrap();
+    let classes = classes_of_resource(word).unwrap();
     StructureQuery { classes, ..StructureQuery::default() }
 }
 

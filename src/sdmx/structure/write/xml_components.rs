@@ -57,7 +57,9 @@ impl XmlMessage<'_> {
         let id = &structure.identity.id;
         if !structure.attributes.is_empty() {
             self.list("AttributeList", "AttributeDescriptor", id);
-            structure.attributes.iter().for_each(|attribute| self.attribute(id, attribute));
+            for attribute in &structure.attributes {
+                self.attribute(id, attribute);
+            }
             self.xml.end();
         }
         if !structure.measures.is_empty() {
@@ -84,8 +86,12 @@ impl XmlMessage<'_> {
         let (primary, others) = split_measures(structure);
         if !structure.attributes.is_empty() || !others.is_empty() {
             self.list("AttributeList", "AttributeDescriptor", id);
-            structure.attributes.iter().for_each(|attribute| self.attribute(id, attribute));
-            others.iter().for_each(|attribute| self.attribute(id, attribute));
+            for attribute in &structure.attributes {
+                self.attribute(id, attribute);
+            }
+            for attribute in &others {
+                self.attribute(id, attribute);
+            }
             self.xml.end();
         }
         self.list("MeasureList", "MeasureDescriptor", id);
@@ -170,7 +176,9 @@ impl XmlMessage<'_> {
         self.attachment(attribute);
         if !self.is_21() && !attribute.measures.is_empty() {
             self.xml.start("str:MeasureRelationship");
-            attribute.measures.iter().for_each(|measure| self.xml.leaf("str:Measure", measure));
+            for measure in &attribute.measures {
+                self.xml.leaf("str:Measure", measure);
+            }
             self.xml.end();
         }
         self.xml.end();
@@ -208,7 +216,9 @@ impl XmlMessage<'_> {
     }
 
     fn roles(&mut self, roles: &[ConceptRef]) {
-        roles.iter().for_each(|role| self.concept_reference("str:ConceptRole", role));
+        for role in &roles {
+            self.concept_reference("str:ConceptRole", role);
+        }
     }
 
     fn concept_reference(&mut self, element: &str, concept: &ConceptRef) {

@@ -25,7 +25,9 @@ impl XmlMessage<'_> {
             self.code(&list.identity.id, code, element == "ValueList");
         }
         if !self.is_21() {
-            list.extensions.iter().for_each(|extension| self.extension(extension));
+            for extension in &list.extensions {
+                self.extension(extension);
+            }
         }
         self.xml.end();
     }
@@ -206,7 +208,9 @@ impl XmlMessage<'_> {
                 self.xml.end();
             }
         }
-        levels.iter().for_each(|_| self.xml.end());
+        for _ in &levels {
+            self.xml.end();
+        }
     }
 }
 
