@@ -24,6 +24,8 @@ pub(super) enum Severity {
     Fatal,
     /// It went on, but the user should know.
     Warning,
+    /// It went on.
+    Notice,
 }
 
 impl Severity {
@@ -32,6 +34,7 @@ impl Severity {
             Self::Error => "ERROR",
             Self::Fatal => "FATAL",
             Self::Warning => "WARNING",
+            Self::Notice => "NOTICE",
         }
     }
 }
@@ -63,6 +66,10 @@ impl Fault {
 
     pub(super) fn warning(code: &'static str, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::new(code, message) }
+    }
+
+    pub(super) fn notice(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Notice, ..Self::new("00000", message) }
     }
 
     pub(super) fn protocol(message: impl Into<String>) -> Self {
@@ -130,7 +137,7 @@ impl Fault {
             Severity::Error | Severity::Fatal => {
                 PgWireBackendMessage::ErrorResponse(ErrorResponse::new(fields))
             }
-            Severity::Warning => PgWireBackendMessage::NoticeResponse(NoticeResponse::new(fields)),
+            Severity::Warning | Severity::Notice => PgWireBackendMessage::NoticeResponse(NoticeResponse::new(fields)),
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::pg::cursor::{self, Scroll};
 use crate::pg::errors::{self, Fault};
-use crate::pg::flow::Batches;
+use crate::pg::flow::{Batches, Notes};
 use crate::pg::plan::Plan;
 use crate::pg::portal::{self, Body, Cursor, Portal, Statement};
 use crate::pg::session::Session;
@@ -42,6 +42,7 @@ pub(super) struct Rows {
     pub(super) schema: SchemaRef,
     pub(super) origins: Vec<Option<(String, String)>>,
     pub(super) batches: Batches,
+    pub(super) notes: Notes,
     /// What the tag begins with; the number of rows follows where PostgreSQL counts.
     pub(super) word: &'static str,
     /// Whether they are sent in binary unless something else is asked for.
@@ -211,9 +212,9 @@ impl Session {
         let (planner, token) = (self.planner(), running.token.clone());
         let started = Arc::clone(plan);
         let batches = async move { planner.execute(&started, values, &token).await };
-        let batches = self.away(wire, running, batches).await?;
+        let (batches, notes) = self.away(wire, running, batches).await?;
         let (schema, origins) = (Arc::clone(&plan.schema), plan.origins());
-        Ok(Rows { schema, origins, batches, word: plan.word, is_binary: false })
+        Ok(Rows { schema, origins, batches, notes, word: plan.word, is_binary: false })
     }
 
     fn apply_set(&mut self, set: &Set) -> Result<(), Fault> {
@@ -254,7 +255,8 @@ impl Session {
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns);
         let batch = batch.map_err(|error| Fault::from(from_datafusion(&error.into())))?;
         let batches: Batches = Box::pin(stream::iter([Ok(batch)]));
-        Ok(Rows { schema, origins: Vec::new(), batches, word: "SHOW", is_binary: false })
+        let (origins, notes) = (Vec::new(), Notes::default());
+        Ok(Rows { schema, origins, batches, notes, word: "SHOW", is_binary: false })
     }
 
     fn discard(&mut self, what: Discard) -> Result<(), Fault> {
@@ -390,8 +392,9 @@ impl Session {
         let batches = async move { cursor::fetch(&scroll, direction).await };
         let mut batches = self.away(wire, running, batches).await?;
         if !is_move {
-            let origins = Vec::new();
-            return Ok(Outcome::Rows(Rows { schema, origins, batches, word: "FETCH", is_binary }));
+            let (origins, notes, word) = (Vec::new(), Notes::default(), "FETCH");
+            let rows = Rows { schema, origins, batches, notes, word, is_binary };
+            return Ok(Outcome::Rows(rows));
         }
         let count = async move {
             let mut count = 0;

@@ -6,6 +6,7 @@
 
 use std::mem;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
 use bytes::{BufMut, BytesMut};
@@ -24,6 +25,9 @@ use crate::query::cancel::{CancelReason, CancelToken};
 
 /// Rows as they are calculated.
 pub(super) type Batches = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
+
+/// What a client should know of an answer once it has ended: why it is empty.
+pub(super) type Notes = Arc<Mutex<Vec<String>>>;
 
 /// Rows of the first piece, before their size is known.
 const FIRST_PIECE_ROWS: usize = 256;
@@ -71,7 +75,7 @@ impl Flow {
     /// Asks for so many rows; [`Flow::next`] gives them and then a pause, or the end.
     pub(super) async fn grant(&self, rows: usize) {
         // A producer that has ended says so when it is asked for a piece.
-        drop(self.grants.send(rows).await);
+        self.grants.send(rows).await.unwrap_or_default();
     }
 
     pub(super) async fn next(&mut self) -> Piece {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::iter::repeat;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -13,12 +13,12 @@ use futures::stream;
 
 use crate::pg::catalog::{CatalogPlan, PgCatalog, SessionInfo};
 use crate::pg::errors::Fault;
-use crate::pg::flow::Batches;
+use crate::pg::flow::{Batches, Notes};
 use crate::pg::sql::{adapt, columns, literals, parameters};
 use crate::pg::{explain, functions, types};
 use crate::query::cancel::CancelToken;
 use crate::query::error::from_datafusion;
-use crate::query::{Prepared, Session, guard};
+use crate::query::{Answer, Prepared, Session, guard};
 
 /// What `$1` or another parameter takes.
 #[derive(Clone, Debug)]
@@ -153,17 +153,39 @@ impl Planner {
         plan: &Plan,
         values: Vec<ScalarValue>,
         token: &CancelToken,
-    ) -> Result<Batches, Fault> {
+    ) -> Result<(Batches, Notes), Fault> {
         let answer = |prepared| self.session.execute_with(prepared, values.clone(), token);
-        Ok(match &plan.source {
-            Source::Engine(prepared) => Box::pin(answer(prepared).await?),
+        let notes = Notes::default();
+        let batches: Batches = match &plan.source {
+            Source::Engine(prepared) => explained(answer(prepared).await?, Arc::clone(&notes)),
             Source::Explain(prepared) => explain::lines(answer(prepared).await?),
             Source::Catalog(plan) => {
                 let batch = plan.answer(&values, &self.told)?;
                 Box::pin(stream::iter([Ok(batch)]))
             }
-        })
+        };
+        Ok((batches, notes))
     }
+}
+
+/// The rows of an answer; if there are none, the notes say why.
+fn explained(answer: Answer, notes: Notes) -> Batches {
+    let next = |(mut answer, mut is_empty, notes): (Answer, bool, Notes)| async move {
+        match answer.next().await {
+            Some(batch) => {
+                is_empty &= batch.as_ref().is_ok_and(|batch| batch.num_rows() == 0);
+                Some((batch, (answer, is_empty, notes)))
+            }
+            None => {
+                if is_empty {
+                    let why = answer.why_empty().unwrap_or_default();
+                    notes.lock().unwrap_or_else(PoisonError::into_inner).extend(why);
+                }
+                None
+            }
+        }
+    };
+    Box::pin(stream::unfold((answer, true, notes), next))
 }
 
 /// The type that a client gives; zero and `unknown` leave it to us.

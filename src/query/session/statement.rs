@@ -86,9 +86,14 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
-    /// The columns of its answers.
+    /// The columns of its answers. Their types are those after the analysis, which gives a sum of
+    /// whole numbers more room; a plan that is open for a type keeps its own.
     pub fn schema(&self) -> SchemaRef {
-        headers::named(&self.plan, self.plan.schema().inner())
+        let session = &self.ready.session;
+        let options = session.config_options();
+        let analysed = session.analyzer().execute_and_check(self.plan.clone(), options, |_, _| {});
+        let plan = analysed.as_ref().unwrap_or(&self.plan);
+        headers::named(&self.plan, plan.schema().inner())
     }
 
     /// The plan, with `$1`, `$2` and so on in it.
