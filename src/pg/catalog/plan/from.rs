@@ -23,8 +23,6 @@ use crate::pg::catalog::plan::{Comparison, Expr, Planner, Source, Step, Typed};
 use crate::pg::catalog::relation::Column;
 use crate::pg::catalog::types::{INT8, Type};
 
-/// What an outer join is taken to cost: it goes after whatever is looked up by value.
-const OUTER_COST: usize = 8;
 /// What a value is taken to be found in, of rows whose number is not known.
 const QUERY_COST: usize = 4;
 /// What rows of unknown number are taken to be.
@@ -124,18 +122,20 @@ impl Walk {
         ready.into_iter().map(|condition| condition.expr).collect()
     }
 
-    fn cost(&self, part: &Part, bound: u128) -> usize {
-        let What::Table { slot, source } = &part.what else { return OUTER_COST };
-        let columns =
-            self.conditions.iter().filter_map(|c| looked_up(&c.expr, *slot, bound, c.needs));
-        let columns = columns.map(|(column, _)| column);
-        match source {
-            Source::Relation(relation) => {
-                let found = columns.map(|column| relation.fan_out(column)).min();
-                found.unwrap_or(relation.len())
-            }
-            _ if columns.count() > 0 => QUERY_COST,
-            _ => UNKNOWN_ROWS,
+    /// How many rows a part is taken to have for each that leads to it. What is looked up by value
+    /// goes before what need not be there, and both before what is joined with every row.
+    fn cost(&self, part: &Part, bound: u128) -> (u8, usize) {
+        let What::Table { slot, source } = &part.what else { return (1, 0) };
+        let conditions = self.conditions.iter();
+        let looked_up = conditions.filter_map(|c| looked_up(&c.expr, *slot, bound, c.needs));
+        let fan_out = |column: usize| match source {
+            Source::Relation(relation) => relation.fan_out(column),
+            _ => QUERY_COST,
+        };
+        match (looked_up.map(|(column, _)| fan_out(column)).min(), source) {
+            (Some(rows), _) => (0, rows),
+            (None, Source::Relation(relation)) => (2, relation.len()),
+            (None, _) => (2, UNKNOWN_ROWS),
         }
     }
 
@@ -176,17 +176,14 @@ fn looked_up(expr: &Expr, slot: usize, bound: u128, needs: u128) -> Option<(usiz
     None
 }
 
-/// Whether an expression names the row of a slot. Of what is not plain, it is taken to.
+/// Whether an expression names the row of a slot. A query that names anything around it is taken to.
 fn mentions(expr: &Expr, slot: usize) -> bool {
     match expr {
-        Expr::Constant(_) | Expr::Parameter(_) => false,
-        Expr::Column { level, slot: found, .. } => *level == 0 && *found == slot,
-        Expr::Cast { expr, .. } | Expr::Field(expr, _) | Expr::Negate(expr) => mentions(expr, slot),
-        Expr::Element { array, index, .. } => mentions(array, slot) || mentions(index, slot),
-        Expr::Calculate(_, left, right) => mentions(left, slot) || mentions(right, slot),
-        Expr::Call(call) => call.arguments.iter().any(|argument| mentions(argument, slot)),
-        Expr::Subquery { query, .. } => query.is_correlated,
-        _ => true,
+        Expr::Column { level, slot: found, .. }
+        | Expr::WholeRow { level, slot: found }
+        | Expr::RelationOf { level, slot: found } => *level == 0 && *found == slot,
+        Expr::Subquery { query, .. } if query.is_correlated => true,
+        other => other.parts().into_iter().any(|part| mentions(part, slot)),
     }
 }
 
