@@ -19,9 +19,12 @@ use crate::pg::catalog::plan::expression::unsupported;
 use crate::pg::catalog::plan::name::{parts, plain};
 use crate::pg::catalog::plan::query::{Common, rename};
 use crate::pg::catalog::plan::scope::{SLOTS_MAX, Slot};
-use crate::pg::catalog::plan::{Comparison, Expr, Planner, Source, Step, Typed};
+use crate::pg::catalog::plan::{Body, Comparison, Expr, Planner, Query, Source, Step, Typed};
 use crate::pg::catalog::relation::Column;
+use crate::pg::catalog::statics::statics;
 use crate::pg::catalog::types::{INT8, Type};
+use crate::pg::catalog::value::Value;
+use crate::pg::catalog::views;
 
 /// What a value is taken to be found in, of rows whose number is not known.
 const QUERY_COST: usize = 4;
@@ -353,12 +356,57 @@ impl Planner<'_> {
             return self.bind(name, None, columns, source, 0);
         }
         let schema = schema.unwrap_or("pg_catalog");
+        if let Some(query) = self.narrowed_view(schema, table, alias)? {
+            let mut columns = query.columns.clone();
+            let name = named(alias, &mut columns).unwrap_or_else(|| table.clone());
+            let schema = alias.is_none().then(|| schema.to_owned());
+            let source = Source::Query { query: Arc::new(query), level: 0 };
+            return self.bind(name, schema, columns, source, 0);
+        }
         let relation = self.world().relation(schema, table, self.session)?;
         let relation = relation.ok_or_else(|| Error::not_found("table", name.join(".")))?;
         let mut columns = relation.columns().to_vec();
         let name = named(alias, &mut columns).unwrap_or_else(|| table.clone());
         let schema = alias.is_none().then(|| schema.to_owned());
         self.bind(name, schema, columns, Source::Relation(relation), 0)
+    }
+
+    /// A view of which a few rows are asked for by value: those alone are made. Absent if it is no
+    /// view, or all of it is asked for.
+    fn narrowed_view(
+        &mut self,
+        schema: &str,
+        name: &str,
+        alias: Option<&TableAlias>,
+    ) -> Result<Option<Query>> {
+        let Some(shape) = statics().shape(schema, name) else { return Ok(None) };
+        let called = alias.map_or_else(|| name.to_owned(), |alias| plain(&alias.name));
+        let meant =
+            self.equal.iter().filter(|(table, ..)| table.as_ref().is_none_or(|t| *t == called));
+        let equal: Vec<(String, ast::Expr)> =
+            meant.map(|(_, column, value)| (column.clone(), value.clone())).collect();
+        let Some(definition) = views::narrowed(schema, name, &equal) else { return Ok(None) };
+        // The definition knows none of the tables around it.
+        let around = take(&mut self.scopes.0);
+        let query = self.query(&definition);
+        self.scopes.0 = around;
+        let mut query = query?;
+        let mut outputs = Vec::with_capacity(shape.columns.len());
+        for column in &shape.columns {
+            let place = query.columns.iter().position(|made| made.name == column.name);
+            if let Some(place) = place {
+                self.retype(&mut query, place, &column.ty)?;
+            }
+            outputs.push(match (&query.body, place) {
+                (Body::Select(select), Some(place)) => select.outputs.get(place).cloned(),
+                _ => None,
+            });
+        }
+        let Body::Select(select) = &mut query.body else { return Ok(None) };
+        let nothing = || Expr::Constant(Value::Null);
+        select.outputs = outputs.into_iter().map(|output| output.unwrap_or_else(nothing)).collect();
+        query.columns = shape.columns.clone();
+        Ok(Some(query))
     }
 
     /// A function in a FROM clause.
