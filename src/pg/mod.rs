@@ -2,4 +2,5 @@
 
 pub mod copy;
 pub mod encode;
+pub mod parameters;
 pub mod types;
