@@ -201,7 +201,7 @@ impl JsonMessage<'_> {
 
     fn ids(&mut self, name: &str, ids: &[String]) {
         self.json.member_array(name);
-        for id in &ids {
+        for id in ids {
             self.json.element(id);
         }
         self.json.end();
@@ -218,7 +218,7 @@ impl JsonMessage<'_> {
             return;
         }
         self.json.member_array("conceptRoles");
-        for role in &roles {
+        for role in roles {
             self.json.element(&concept_urn(role));
         }
         self.json.end();

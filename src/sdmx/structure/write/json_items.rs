@@ -215,7 +215,7 @@ impl JsonMessage<'_> {
                 self.json.end();
             }
         }
-        for _ in &levels {
+        for _ in levels {
             self.json.end();
         }
     }

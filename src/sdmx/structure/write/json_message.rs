@@ -60,7 +60,7 @@ impl<'a> JsonMessage<'a> {
         self.json.member("prepared", &header.prepared);
         if !self.languages.is_empty() {
             self.json.member_array("contentLanguages");
-            for language in &self.languages {
+            for language in self.languages {
                 self.json.element(language);
             }
             self.json.end();

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::model::{
     Artefact, ArtefactClass, ArtefactId, Artefacts, Attribute, Availability, AvailableCodes,
     Detail, Flow, Measure, Names, References, StructureQuery, TextType, TimeCoverage,
-    VersionPattern,
+    VersionPattern, classes_of_resource,
 };
 use crate::sdmx::MessageHeader;
 use crate::sdmx::structure::{

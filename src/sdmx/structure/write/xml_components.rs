@@ -216,7 +216,7 @@ impl XmlMessage<'_> {
     }
 
     fn roles(&mut self, roles: &[ConceptRef]) {
-        for role in &roles {
+        for role in roles {
             self.concept_reference("str:ConceptRole", role);
         }
     }

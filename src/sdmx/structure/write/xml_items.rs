@@ -208,7 +208,7 @@ impl XmlMessage<'_> {
                 self.xml.end();
             }
         }
-        for _ in &levels {
+        for _ in levels {
             self.xml.end();
         }
     }
