@@ -44,6 +44,8 @@ pub(crate) fn build(description: &Description, database: &str) -> Built {
     for table in &description.tables {
         let oid = builder.numbers.give("class", &table.schema, &table.name);
         builder.tables.insert((table.schema.clone(), table.name.clone()), oid);
+        let others = table.references.iter();
+        builder.referenced.extend(others.map(|other| (other.schema.clone(), other.table.clone())));
     }
     for table in &description.tables {
         builder.table(table, namespace(table));
@@ -84,6 +86,8 @@ struct Builder {
     rows: Rows,
     tables: HashMap<(String, String), u32>,
     indexes: HashMap<(String, String), u32>,
+    /// Tables that a foreign key leads to.
+    referenced: HashSet<(String, String)>,
 }
 
 impl Builder {
@@ -135,7 +139,8 @@ impl Builder {
             columns: table.columns.len(),
             rows: table.rows,
             has_index: !table.primary_key.is_empty(),
-            has_triggers: !table.references.is_empty(),
+            // PostgreSQL keeps a foreign key by triggers on both sides.
+            has_triggers: !table.references.is_empty() || self.referenced.contains(&key),
         };
         self.rows.class(&class);
         self.rows.row_type(&class);

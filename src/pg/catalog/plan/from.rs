@@ -405,7 +405,7 @@ impl Planner<'_> {
         let Body::Select(select) = &mut query.body else { return Ok(None) };
         let nothing = || Expr::Constant(Value::Null);
         select.outputs = outputs.into_iter().map(|output| output.unwrap_or_else(nothing)).collect();
-        query.columns = shape.columns.clone();
+        query.columns.clone_from(&shape.columns);
         Ok(Some(query))
     }
 

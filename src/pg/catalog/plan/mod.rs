@@ -217,6 +217,10 @@ impl Expr {
             | Self::Aggregate(_)
             | Self::Window(_)
             | Self::Set(_) => Vec::new(),
+            Self::Subquery { asked, .. } => match asked {
+                Asked::Compared { left, .. } => vec![left],
+                Asked::Value | Asked::Exists | Asked::Array => Vec::new(),
+            },
             Self::And(all)
             | Self::Or(all)
             | Self::Coalesce(all)
@@ -247,8 +251,6 @@ impl Expr {
                 .map(AsRef::as_ref)
                 .collect(),
             Self::Call(call) => call.arguments.iter().collect(),
-            Self::Subquery { asked: Asked::Compared { left, .. }, .. } => vec![left],
-            Self::Subquery { .. } => Vec::new(),
         }
     }
 }

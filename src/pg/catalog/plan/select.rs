@@ -251,7 +251,7 @@ fn equalities(condition: Option<&AstExpr>) -> Vec<(Option<String>, String, AstEx
         match next {
             AstExpr::Nested(inner) => open.push(inner),
             AstExpr::BinaryOp { left, op: BinaryOperator::And, right } => {
-                open.extend([left, right].map(AsRef::as_ref))
+                open.extend([left, right].map(AsRef::as_ref));
             }
             AstExpr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
                 for (column, value) in [(left, right), (right, left)] {
