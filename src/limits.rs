@@ -109,6 +109,9 @@ pub const SORTED_SERIES_MAX: u64 = 1 << 16;
 /// Slots that are decoded ahead when series are read in key order, so that blocks are read once:
 /// two megabytes a measure.
 pub const ORDERED_SLOTS_MAX: usize = 1 << 18;
+/// Chunks that are decoded to count the observations of a selection that cuts through them, in a
+/// fraction of a second; of more the count is not given.
+pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;
 /// Memory of one data message for what must be brought together before it is written: the
 /// observations of a group of a cross-section.
 pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;

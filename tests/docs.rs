@@ -31,7 +31,7 @@ fn read(path: &Path) -> String {
 #[test]
 fn every_example_answers_on_the_sample() {
     let folder = tempfile::tempdir().expect("a folder");
-    run(folder.path(), &["demo", "db"]).ok();
+    run(folder.path(), &["demo", "db", "--no-serve"]).ok();
     let examples = examples();
     assert!(examples.len() >= 6, "the examples are where they are looked for");
     for example in examples {

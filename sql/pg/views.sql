@@ -84,13 +84,16 @@ SELECT current_database() AS table_catalog, n.nspname AS table_schema, c.relname
         ELSE 'USER-DEFINED' END AS data_type,
     CASE WHEN b.oid IN (1042, 1043) AND coalesce(nullif(a.atttypmod, -1), t.typtypmod) > 4
         THEN coalesce(nullif(a.atttypmod, -1), t.typtypmod) - 4 END AS character_maximum_length,
-    CASE WHEN b.typcategory = 'S' AND b.oid <> 19 THEN 1073741824 END AS character_octet_length,
+    CASE WHEN b.oid IN (1042, 1043) AND coalesce(nullif(a.atttypmod, -1), t.typtypmod) > 4
+        THEN (coalesce(nullif(a.atttypmod, -1), t.typtypmod) - 4) * 4
+        WHEN b.typcategory = 'S' AND b.oid <> 19 THEN 1073741824 END AS character_octet_length,
     CASE b.oid WHEN 21 THEN 16 WHEN 23 THEN 32 WHEN 20 THEN 64 WHEN 700 THEN 24 WHEN 701 THEN 53
         END AS numeric_precision,
     CASE WHEN b.oid IN (20, 21, 23, 700, 701) THEN 2 WHEN b.oid = 1700 THEN 10 END
         AS numeric_precision_radix,
     CASE WHEN b.oid IN (20, 21, 23) THEN 0 END AS numeric_scale,
-    CASE WHEN b.oid = 1082 THEN 0 WHEN b.oid IN (1083, 1114, 1184, 1266) THEN 6 END
+    CASE WHEN b.oid = 1082 THEN 0 WHEN b.oid IN (1083, 1114, 1184, 1186, 1266)
+        THEN coalesce(nullif(t.typtypmod, -1), 6) END
         AS datetime_precision,
     CASE WHEN t.typtype = 'd' THEN current_database() END AS domain_catalog,
     CASE WHEN t.typtype = 'd' THEN tn.nspname END AS domain_schema,
@@ -190,7 +193,8 @@ SELECT current_database() AS specific_catalog, n.nspname AS specific_schema,
     p.proname || '_' || p.oid::text AS specific_name, current_database() AS routine_catalog,
     n.nspname AS routine_schema, p.proname AS routine_name,
     CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END AS routine_type,
-    format_type(p.prorettype, NULL) AS data_type, t.typname AS type_udt_name,
+    CASE WHEN t.typcategory = 'A' AND t.typlen = -1 THEN 'ARRAY'
+        ELSE format_type(p.prorettype, NULL) END AS data_type, t.typname AS type_udt_name,
     'EXTERNAL' AS routine_body, upper(l.lanname) AS external_language,
     CASE WHEN p.provolatile = 'i' THEN 'YES' ELSE 'NO' END AS is_deterministic,
     'MODIFIES' AS sql_data_access, 'INVOKER' AS security_type

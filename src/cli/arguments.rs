@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+/// Where clients of PostgreSQL connect, unless the operator says otherwise.
+pub(super) const PG_ADDRESS: &str = "127.0.0.1:5433";
+/// Where SDMX REST answers.
+pub(super) const HTTP_ADDRESS: &str = "127.0.0.1:8080";
+
 /// An embedded analytical database for official statistics: SDMX cubes with SQL.
 #[derive(Debug, Parser)]
 #[command(
@@ -14,9 +19,10 @@ use clap::{Args, Parser, Subcommand};
     arg_required_else_help = true,
     after_help = "\
 Examples:
-  sdmxdb demo                                      load real statistics and show some queries
+  sdmxdb demo                                      load real statistics, query and serve them
   sdmxdb load stats structure.xml data.csv.gz      load a structure and its data
   sdmxdb stats                                     ask at a prompt
+  sdmxdb serve stats                               serve it as PostgreSQL and as SDMX REST
   sdmxdb sql stats -c 'SELECT * FROM ecb.exr LIMIT 5'
 Exit codes: 2 correct the input, 3 no such thing, 4 too much or not supported, 5 disk or damage."
 )]
@@ -29,7 +35,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Load the sample of real statistics that ships with the program, and answer six queries
+    /// Load the sample of real statistics that ships with the program, answer six queries, serve it
     Demo(Demo),
     /// Load structures and data into a database, as one commit
     Load(Load),
@@ -47,6 +53,7 @@ pub(super) enum Command {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
+Both servers then run until Ctrl-C: see `sdmxdb serve --help`.
 Example:
   sdmxdb demo
   sdmxdb sql sdmxdb-demo -c 'SELECT * FROM sdmx_catalog.dataflows'")]
@@ -54,12 +61,22 @@ pub(super) struct Demo {
     /// The folder of the database
     #[arg(default_value = "sdmxdb-demo")]
     pub(super) database: PathBuf,
+    /// End after the queries, without servers
+    #[arg(long)]
+    pub(super) no_serve: bool,
+    /// Where clients of PostgreSQL connect; any free port if the usual one is taken
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) pg: Option<String>,
+    /// Where SDMX REST answers; likewise
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) http: Option<String>,
 }
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Structures are SDMX-ML 2.1, 3.0 or 3.1; data are SDMX-CSV 1.0, 2.0 or 2.1, or SDMX-ML, generic (2.1)
-or structure-specific; plain, .gz, .zst or .zip; `-` is standard input. All files together are one commit: all of it becomes visible, or nothing.
+or structure-specific; plain, .gz, .zst or .zip; `-` is standard input. All files together are one
+commit: all of it becomes visible, or nothing.
 Examples:
   sdmxdb load stats structure.xml data.csv.gz
   zcat data.csv.gz | sdmxdb load stats -
@@ -173,17 +190,22 @@ pub(super) struct Export {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Prints a line that begins with `ready` once it listens; Ctrl-C ends it. There are no users yet, so
-only this machine may connect, and nothing can be changed.
+Prints one line `ready` when both listen. Nobody can write: there are no users yet, so the servers
+read, and listen on this machine only. Data may be loaded beside them; the next statement sees it.
+Ctrl-C stops them once running answers are done.
 Example:
   sdmxdb serve stats
-  psql 'host=127.0.0.1 port=5433 dbname=sdmxdb user=me'")]
+  psql -h 127.0.0.1 -p 5433 sdmxdb -c 'SELECT * FROM sdmx_catalog.dataflows'
+  curl http://127.0.0.1:8080/sdmx/v2/structure/dataflow")]
 pub(super) struct Serve {
     /// The folder of the database
     pub(super) database: PathBuf,
     /// Where clients of PostgreSQL connect
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5433")]
+    #[arg(long, value_name = "ADDRESS", default_value = PG_ADDRESS)]
     pub(super) pg: String,
+    /// Where SDMX REST answers
+    #[arg(long, value_name = "ADDRESS", default_value = HTTP_ADDRESS)]
+    pub(super) http: String,
     /// Threads of one query; all processors without it
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,

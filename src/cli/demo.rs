@@ -1,13 +1,16 @@
-//! `sdmxdb demo`: real statistics, loaded and asked.
+//! `sdmxdb demo`: real statistics, loaded, asked and served.
 
 use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cli::arguments::{HTTP_ADDRESS, PG_ADDRESS};
 use crate::cli::info::{folder_bytes, write_flows};
 use crate::cli::load::write_report;
+use crate::cli::serve::{Servers, Wanted, address};
 use crate::cli::sql::connect;
 use crate::cli::{arguments, now, user, words};
 use crate::error::{Error, Result};
@@ -54,12 +57,71 @@ pub(super) fn run(arguments: &arguments::Demo) -> Result<ExitCode> {
         show(&connection, query, &mut out)?;
     }
     let folder = folder.display();
-    writeln!(out, "\nAsk on:  sdmxdb sql {folder} -c 'SELECT * FROM sdmx_catalog.dataflows'")
+    writeln!(out, "\nAsk on:  sdmxdb {folder}")
         .and_then(|()| writeln!(out, "Sources: European Central Bank (euro reference rates);"))
         .and_then(|()| writeln!(out, "         Statbel, through LArray (population of Belgium);"))
         .and_then(|()| writeln!(out, "         averages computed by this project from the rates"))
         .map_err(refused)?;
+    if arguments.no_serve {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let servers = start(&database, arguments)?;
+    write_ways_in(&servers, &mut out).and_then(|()| out.flush()).map_err(refused)?;
+    servers.wait()?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Starts both servers where they were asked for, else at the usual addresses, else at free ones.
+fn start(database: &Database, arguments: &arguments::Demo) -> Result<Servers> {
+    let choose = |option, asked: &Option<String>, usual: &str| match asked {
+        Some(text) => address(option, text),
+        None => address(option, usual).map(free_port),
+    };
+    let pg = choose("--pg", &arguments.pg, PG_ADDRESS)?;
+    let http = choose("--http", &arguments.http, HTTP_ADDRESS)?;
+    Servers::start(database.clone(), &Wanted { pg, http, threads: None })
+}
+
+/// The address itself, or one with any free port if somebody listens there.
+fn free_port(address: SocketAddr) -> SocketAddr {
+    match TcpListener::bind(address) {
+        Ok(_) => address,
+        Err(_) => SocketAddr::new(address.ip(), 0),
+    }
+}
+
+/// Says how to connect.
+fn write_ways_in(servers: &Servers, out: &mut impl Write) -> io::Result<()> {
+    let Servers { pg, http, .. } = servers;
+    let (host, port) = (pg.ip(), pg.port());
+    let query = "SELECT time_period, obs_value FROM ecb.exr WHERE currency = 'USD' \
+                 ORDER BY time_period DESC LIMIT 3";
+    let odbc = format!(
+        "Driver={{PostgreSQL Unicode}};Server={host};Port={port};Database=sdmxdb;Uid=reader"
+    );
+    writeln!(
+        out,
+        "\nThe servers run; Ctrl-C stops them.
+
+psql     psql -h {host} -p {port} sdmxdb -c \"{query}\"
+
+Python   pip install pandas sqlalchemy 'psycopg[binary]'
+         import pandas as pd
+         pd.read_sql(\"{query}\",
+                     \"postgresql+psycopg://reader@{host}:{port}/sdmxdb\")
+
+R        install.packages(\"RPostgres\")
+         db <- DBI::dbConnect(RPostgres::Postgres(), host = \"{host}\", port = {port},
+                              dbname = \"sdmxdb\", user = \"reader\")
+         DBI::dbGetQuery(db, \"{query}\")
+
+Excel    Data > Get Data > From Other Sources > From ODBC, with the driver psqlODBC:
+         {odbc}
+
+curl     curl 'http://{http}/sdmx/v2/data/dataflow/ECB/EXR/1.0/D.USD.EUR.SP00.A?lastNObservations=3&format=csvdata'
+"
+    )?;
+    writeln!(out, "ready: postgres://{pg}/sdmxdb http://{http}/sdmx")
 }
 
 /// Loads the sample. Loading it again changes nothing.

@@ -1,6 +1,7 @@
-//! `sdmxdb serve`.
+//! `sdmxdb serve`: the Postgres wire and SDMX REST on one database.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,43 +10,152 @@ use std::thread;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::cli::{arguments, now, open};
 use crate::error::{Error, Result};
+use crate::limits::Budget;
 use crate::pg::{self, PgOptions};
 use crate::query::EngineOptions;
+use crate::rest::{self, RestOptions};
+use crate::store::Database;
 
 /// Threads of the network: each does a little for many connections.
 const NETWORK_THREADS: usize = 2;
 
 pub(super) fn run(arguments: &arguments::Serve) -> Result<ExitCode> {
     let database = open(&arguments.database)?;
-    let all = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let threads = arguments.threads.and_then(NonZeroUsize::new).unwrap_or(all);
-    // Twice the threads that a query uses, so that two of them share the processors fairly.
-    let queries = runtime("sdmxdb-query", threads.get() * 2)?;
-    let network = runtime("sdmxdb-network", NETWORK_THREADS)?;
-    let engine = pg::engine(database, EngineOptions::new(threads))?;
-    let handle = queries.handle().clone();
-    let served = network.block_on(async {
-        let address = &arguments.pg;
-        let listener = TcpListener::bind(address.as_str()).await;
-        let listener = listener.map_err(|error| Error::io("listen at", address, error))?;
+    let pg = address("--pg", &arguments.pg)?;
+    let http = address("--http", &arguments.http)?;
+    let servers = Servers::start(database, &Wanted { pg, http, threads: arguments.threads })?;
+    let Servers { pg, http, .. } = &servers;
+    say(&format!("ready: postgres://{pg}/sdmxdb http://{http}/sdmx"))?;
+    if io::stderr().is_terminal() {
+        drop(writeln!(io::stderr(), "Ctrl-C stops."));
+    }
+    servers.wait()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An address to listen at, on this machine.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] for a text that is no address, and for one that others could reach: there are
+/// no users yet who could be told apart.
+pub(super) fn address(option: &'static str, text: &str) -> Result<SocketAddr> {
+    let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
+    let reason = format!("{text:?} is no address; write 127.0.0.1:5433");
+    let found = found.ok_or_else(|| Error::invalid(option, reason))?;
+    if !found.ip().is_loopback() {
+        let reason = format!(
+            "{text} could be reached from other machines; without users the servers listen on \
+             this machine only: write 127.0.0.1:{}",
+            found.port()
+        );
+        return Err(Error::invalid(option, reason));
+    }
+    Ok(found)
+}
+
+/// What is asked of the servers.
+pub(super) struct Wanted {
+    pub(super) pg: SocketAddr,
+    pub(super) http: SocketAddr,
+    /// Threads of one query; all processors without it.
+    pub(super) threads: Option<usize>,
+}
+
+/// Two servers that run.
+pub(super) struct Servers {
+    /// Where the Postgres wire listens.
+    pub(super) pg: SocketAddr,
+    /// Where SDMX REST listens.
+    pub(super) http: SocketAddr,
+    network: Runtime,
+    queries: Runtime,
+    stop: watch::Sender<bool>,
+    both: [JoinHandle<Result<()>>; 2],
+}
+
+impl Servers {
+    /// Starts both servers; they listen when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] for an address that is taken, and without threads.
+    pub(super) fn start(database: Database, wanted: &Wanted) -> Result<Self> {
+        let all = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let threads = wanted.threads.and_then(NonZeroUsize::new).unwrap_or(all);
+        // Twice the threads that a query uses, so that two of them share the processors fairly.
+        let queries = runtime("sdmxdb-query", threads.get() * 2)?;
+        let network = runtime("sdmxdb-network", NETWORK_THREADS)?;
+        let engine_options = EngineOptions::new(threads);
+        let memory = engine_options.memory.clone();
+        let engine = pg::engine(database.clone(), engine_options)?;
         let (stop, stopped) = watch::channel(false);
-        tokio::spawn(async move {
-            interrupted().await;
-            // The server may have ended by itself.
-            drop(stop.send(true));
+        let (pg_socket, pg) = network.block_on(listen(wanted.pg, "--pg"))?;
+        let (http_socket, http) = network.block_on(listen(wanted.http, "--http"))?;
+        let handle = queries.handle().clone();
+        let wire =
+            pg::serve(pg_socket, Arc::clone(&engine), handle, PgOptions::new(now), stopped.clone());
+        let web = rest::serve(http_socket, database, rest_options(memory), stopped);
+        let both = [network.spawn(wire), network.spawn(web)];
+        Ok(Self { pg, http, network, queries, stop, both })
+    }
+
+    /// Serves until Ctrl-C or until the process is told to end, then lets running answers finish
+    /// for a while.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if a listener failed.
+    pub(super) fn wait(self) -> Result<()> {
+        let Self { network, queries, stop, both, .. } = self;
+        let [mut wire, mut web] = both;
+        let ended = network.block_on(async {
+            tokio::select! {
+                () = interrupted() => {}
+                ended = &mut wire => return flat(ended),
+                ended = &mut web => return flat(ended),
+            }
+            stop.send_replace(true);
+            let (wire, web) = tokio::join!(wire, web);
+            flat(wire).and(flat(web))
         });
-        let shown = listener.local_addr().map_err(|e| Error::io("listen at", address, e))?;
-        let said = writeln!(io::stdout(), "ready: postgres://{shown}/sdmxdb")
-            .and_then(|()| io::stdout().flush());
-        said.map_err(|error| Error::io("write", "standard output", error))?;
-        pg::serve(listener, Arc::clone(&engine), handle, PgOptions::new(now), stopped).await
-    });
-    network.shutdown_background();
-    queries.shutdown_background();
-    served.map(|()| ExitCode::SUCCESS)
+        network.shutdown_background();
+        queries.shutdown_background();
+        ended
+    }
+}
+
+fn flat(ended: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    ended.unwrap_or_else(|error| Err(Error::bug(format!("a server broke off: {error}"))))
+}
+
+fn rest_options(memory: Budget) -> RestOptions {
+    let report = |text: &str| drop(writeln!(io::stderr(), "sdmxdb: {text}"));
+    RestOptions { report, memory: Some(memory), ..RestOptions::new(now) }
+}
+
+async fn listen(address: SocketAddr, option: &str) -> Result<(TcpListener, SocketAddr)> {
+    let failed = |error: io::Error| {
+        let advice = if error.kind() == io::ErrorKind::AddrInUse {
+            format!("{address} (choose another address with {option})")
+        } else {
+            address.to_string()
+        };
+        Error::io("listen at", advice, error)
+    };
+    let socket = TcpListener::bind(address).await.map_err(failed)?;
+    let address = socket.local_addr().map_err(failed)?;
+    Ok((socket, address))
+}
+
+fn say(text: &str) -> Result<()> {
+    let mut out = io::stdout();
+    let said = writeln!(out, "{text}").and_then(|()| out.flush());
+    said.map_err(|error| Error::io("write", "standard output", error))
 }
 
 fn runtime(name: &str, threads: usize) -> Result<Runtime> {

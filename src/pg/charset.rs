@@ -4,6 +4,7 @@
 //! for, are translated at the rim; a character that they do not have is refused by name.
 
 use std::borrow::Cow;
+use std::str;
 
 use bytes::{BufMut, BytesMut};
 
@@ -82,7 +83,7 @@ impl Charset {
             Fault::new("22021", text)
         };
         match self {
-            Self::Utf8 => match std::str::from_utf8(bytes) {
+            Self::Utf8 => match str::from_utf8(bytes) {
                 Ok(text) => Ok(text.to_owned()),
                 Err(error) => Err(broken(bytes.get(error.valid_up_to()).copied().unwrap_or(0))),
             },
@@ -150,7 +151,7 @@ impl Charset {
                 };
                 let (field, tail) = tail.split_at(bytes.min(tail.len()));
                 fields = tail;
-                let field = match std::str::from_utf8(field) {
+                let field = match str::from_utf8(field) {
                     Ok(text) if *is_text => self.encode(text)?,
                     _ => Cow::Borrowed(field),
                 };

@@ -1,24 +1,30 @@
 //! One session from its first message to its last.
 
-use std::sync::Arc;
+use std::future;
+use std::mem;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::copy::{CopyDone, CopyOutResponse};
-use pgwire::messages::data::{FieldDescription, RowDescription};
+use pgwire::messages::data::RowDescription;
 use pgwire::messages::response::{CommandComplete, EmptyQueryResponse, ReadyForQuery};
+
+use tokio::time::sleep;
 
 use crate::pg::charset::Charset;
 use crate::pg::copy::CopyEncoder;
+use crate::pg::describe::Described;
 use crate::pg::encode::RowEncoder;
-use crate::pg::errors::Fault;
+use crate::pg::errors::{Fault, Severity};
 use crate::pg::execute::{Outcome, Rows};
-use crate::pg::flow::{Encoder, Flow, Piece};
+use crate::pg::flow::{Encoder, Flow, Notes, Piece};
 use crate::pg::frontend::Message;
 use crate::pg::portal::Sending;
 use crate::pg::session::Session;
 use crate::pg::sql::copy::Options;
-use crate::pg::sql::text;
+use crate::pg::sql::{command, text};
 use crate::pg::style;
 use crate::pg::types::Format;
 use crate::pg::wire::{Running, Stop, Wire};
@@ -130,8 +136,16 @@ impl Connection {
 
     /// Says what has changed and what should be known.
     pub(super) fn tell(&mut self) -> Result<(), Stop> {
-        for notice in std::mem::take(&mut self.session.notices) {
-            self.wire.put(&notice.message())?;
+        let notices = mem::take(&mut self.session.notices);
+        let least = self.session.settings().get("client_min_messages").unwrap_or_default();
+        for notice in notices {
+            let is_wanted = match notice.severity {
+                Severity::Notice => !matches!(least.as_str(), "warning" | "error"),
+                _ => least != "error",
+            };
+            if is_wanted {
+                self.wire.put(&notice.message())?;
+            }
         }
         self.session.settle(&mut self.wire)
     }
@@ -149,10 +163,10 @@ impl Connection {
         async move {
             match limit {
                 Some(limit) => {
-                    tokio::time::sleep(std::time::Duration::from_millis(limit)).await;
+                    sleep(Duration::from_millis(limit)).await;
                     Fault::fatal(code, text)
                 }
-                None => std::future::pending().await,
+                None => future::pending().await,
             }
         }
     }
@@ -166,7 +180,7 @@ impl Connection {
         }
         // A text that does not parse does nothing at all.
         for part in &parts {
-            crate::pg::sql::command::parse(sql, part)?;
+            command::parse(sql, part)?;
         }
         let is_block = parts.len() > 1;
         for part in parts {
@@ -222,7 +236,7 @@ impl Connection {
         let queries = &self.session.server.queries;
         let token = running.token.clone();
         let flow = Flow::start(queries, rows.batches, Encoder::Rows(encoder), token);
-        Ok(Sending { flow, word: rows.word, text_columns })
+        Ok(Sending { flow, word: rows.word, notes: rows.notes, text_columns })
     }
 
     /// Sends so many rows at most. Says whether there may be more; the answer is completed if not.
@@ -251,6 +265,8 @@ impl Connection {
                 }
                 Piece::Pause => return Ok(true),
                 Piece::End => {
+                    let notes = mem::take(&mut *lock(&sending.notes));
+                    self.session.notices.extend(notes.into_iter().map(Fault::notice));
                     let tag = match sending.word {
                         "SELECT" | "FETCH" => format!("{} {sent}", sending.word),
                         word => word.to_owned(),
@@ -310,21 +326,22 @@ impl Connection {
     /// Tells of columns and the format that they come in.
     pub(super) fn put_fields(
         &mut self,
-        mut fields: Vec<FieldDescription>,
+        fields: Vec<Described>,
         formats: &[Format],
     ) -> Result<(), Stop> {
-        for (field, format) in fields.iter_mut().zip(formats) {
-            field.format_code = format.code();
-        }
-        if self.wire.charset != Charset::Utf8 {
-            // Names beyond the client's encoding are shown as far as it goes.
-            for field in &mut fields {
-                field.name =
-                    field.name.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
-            }
-        }
-        self.wire.put(&PgWireBackendMessage::RowDescription(RowDescription::new(fields)))
+        let is_utf8 = self.wire.charset == Charset::Utf8;
+        let fields = fields.into_iter().zip(formats);
+        let fields = fields.map(|(field, format)| match is_utf8 {
+            true => field.field(*format),
+            false => field.in_ascii().field(*format),
+        });
+        let description = RowDescription::new(fields.collect());
+        self.wire.put(&PgWireBackendMessage::RowDescription(description))
     }
+}
+
+fn lock(notes: &Notes) -> MutexGuard<'_, Vec<String>> {
+    notes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The fault of a statement: that it was cancelled, if it was.
@@ -339,7 +356,6 @@ fn stopped(running: &Running, fault: Fault) -> Stop {
 
 /// Which columns are sent as text.
 fn text_columns(schema: &Schema, formats: &[Format]) -> Arc<[bool]> {
-    use arrow::datatypes::DataType;
     let is_text = |data_type: &DataType| {
         matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
             || matches!(data_type, DataType::Dictionary(..) | DataType::List(_))

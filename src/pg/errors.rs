@@ -4,7 +4,16 @@ use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 
 use crate::error::Error;
+use crate::pg::sql::command;
+use crate::pg::types::WireError;
 use crate::query::cancel::CancelReason;
+
+/// States that code of this front names itself, in the place of an error.
+const STATES: &[&str] = &[
+    "08P01", "0A000", "22001", "22003", "22004", "22007", "22008", "22012", "22021", "22023",
+    "22025", "2202E", "22P02", "22P03", "22P04", "42601", "42703", "42704", "42804", "42883",
+    "42P02", "42P10", "42P18", "55P02", "22000", "42501", "42809", "21000", "54000", "42P01",
+];
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,9 +137,7 @@ impl Fault {
             Severity::Error | Severity::Fatal => {
                 PgWireBackendMessage::ErrorResponse(ErrorResponse::new(fields))
             }
-            Severity::Warning | Severity::Notice => {
-                PgWireBackendMessage::NoticeResponse(NoticeResponse::new(fields))
-            }
+            Severity::Warning | Severity::Notice => PgWireBackendMessage::NoticeResponse(NoticeResponse::new(fields)),
         }
     }
 }
@@ -143,6 +150,12 @@ fn plain(text: &str) -> String {
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         Self::from(&error)
+    }
+}
+
+impl From<WireError> for Fault {
+    fn from(error: WireError) -> Self {
+        Self::new(error.sqlstate, error.message)
     }
 }
 
@@ -188,7 +201,7 @@ fn not_found(kind: &str, id: &str) -> Fault {
             let shown = shown.strip_prefix("public.").unwrap_or(shown);
             Fault::new("42P01", format!("relation \"{shown}\" does not exist"))
         }
-        "schema" => Fault::new("3F000", format!("schema \"{plain}\" does not exist")),
+        "schema" => Fault::new("42P01", format!("schema \"{plain}\" does not exist")),
         "column" if plain.contains('.') => {
             Fault::new("42703", format!("column {plain} does not exist"))
         }
@@ -212,7 +225,8 @@ fn not_found(kind: &str, id: &str) -> Fault {
 /// What a statement asks for that is not done here.
 fn refused(what: &str) -> Fault {
     match what.split_once(" (reads only") {
-        Some((statement, _)) => read_only(statement),
+        Some((statement, _)) if command::changes(statement) => read_only(statement),
+        Some((clause, _)) => Fault::unsupported(clause),
         None => {
             if what.contains("Unsupported SQL type") || what.contains("data type") {
                 return Fault::new("42704", what);
@@ -231,6 +245,9 @@ pub(super) fn read_only(statement: &str) -> Fault {
 
 /// What the planner or an operator says in words. The words are those of DataFusion and Arrow.
 fn invalid(at: &str, reason: &str) -> Fault {
+    if let Some(code) = STATES.iter().find(|state| **state == at) {
+        return Fault::new(code, reason);
+    }
     let lower = reason.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     if at.starts_with("column ") && has(&["several tables"]) {

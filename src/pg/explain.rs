@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch, StringViewArray};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::StreamExt;
 
@@ -27,9 +28,9 @@ pub(super) fn lines(answer: Answer) -> Batches {
 fn to_lines(batch: &RecordBatch) -> Result<RecordBatch> {
     let mut lines = Vec::new();
     let texts = |column: usize| -> Vec<String> {
-        let cast = arrow::compute::cast(batch.column(column), &DataType::Utf8View);
-        let Ok(cast) = cast else { return Vec::new() };
-        let all = cast.as_string_view().iter();
+        let texts = cast(batch.column(column), &DataType::Utf8View);
+        let Ok(texts) = texts else { return Vec::new() };
+        let all = texts.as_string_view().iter();
         all.map(|text| text.unwrap_or_default().to_owned()).collect()
     };
     if batch.num_columns() == 2 {

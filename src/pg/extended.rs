@@ -1,21 +1,28 @@
 //! The extended protocol: statements that are prepared, bound to values, and answered in parts.
 
+use std::mem;
 use std::sync::Arc;
 
 use pgwire::messages::PgWireBackendMessage;
-use pgwire::messages::data::{FieldDescription, NoData, ParameterDescription};
+use pgwire::messages::data::{NoData, ParameterDescription};
 use pgwire::messages::extendedquery::{
     BindComplete, CloseComplete, ParseComplete, PortalSuspended,
 };
 use pgwire::messages::response::EmptyQueryResponse;
 
 use crate::pg::connection::Connection;
+use crate::pg::cursor::fetch;
+use crate::pg::describe::Described;
 use crate::pg::errors::Fault;
-use crate::pg::execute::Outcome;
+use crate::pg::execute::{Outcome, Rows};
+use crate::pg::flow::Notes;
 use crate::pg::frontend::{Bind, Message, Target};
 use crate::pg::portal::{Bound, Cursor, Portal, Progress, Sending, Statement, formats};
+use crate::pg::settings::Settings;
 use crate::pg::sql::command::Command;
+use crate::pg::sql::cursor::Direction;
 use crate::pg::sql::text;
+use crate::pg::style;
 use crate::pg::types::Format;
 use crate::pg::wire::{Running, Stop};
 
@@ -64,7 +71,9 @@ impl Connection {
         if !is_transact(&statement) {
             self.session.check_failed()?;
         }
-        let values = statement.values(&bind).map_err(|fault| statement.locate(fault))?;
+        let style = style::of(&self.session.settings());
+        let values = statement.values(&bind, &style);
+        let values = values.map_err(|fault| statement.locate(fault))?;
         let (_, columns) = self.fields(&statement);
         if let Some(columns) = columns {
             formats(&bind.result_formats, columns.len())?;
@@ -116,9 +125,8 @@ impl Connection {
 
     /// The columns of a statement's answer, absent if it has none; and whether they are in binary
     /// unless something else is asked for.
-    fn fields(&mut self, statement: &Statement) -> (bool, Option<Vec<FieldDescription>>) {
+    fn fields(&mut self, statement: &Statement) -> (bool, Option<Vec<Described>>) {
         let Some(body) = &statement.body else { return (false, None) };
-        let text = |name: &str| FieldDescription::new(name.to_owned(), 0, 0, 25, -1, -1, 0);
         match &body.command {
             Command::Query(_) => {
                 let plan = body.plan.as_ref();
@@ -126,10 +134,10 @@ impl Connection {
                 (false, fields)
             }
             Command::Show(Some(name)) => {
-                (false, Some(vec![text(&crate::pg::settings::Settings::shown(name))]))
+                (false, Some(vec![Described::text(&Settings::shown(name))]))
             }
             Command::Show(None) => {
-                (false, Some(["name", "setting", "description"].map(text).to_vec()))
+                (false, Some(["name", "setting", "description"].map(Described::text).to_vec()))
             }
             Command::Fetch(fetch) if !fetch.is_move => match self.session.portal(&fetch.cursor) {
                 Ok(Portal::Cursor(cursor)) => (cursor.is_binary, Some(cursor.fields.clone())),
@@ -177,7 +185,7 @@ impl Connection {
         bound: &mut Bound,
         rows_max: Option<usize>,
     ) -> Result<(), Stop> {
-        let mut sending = match std::mem::replace(&mut bound.progress, Progress::Done("SELECT")) {
+        let mut sending = match mem::replace(&mut bound.progress, Progress::Done("SELECT")) {
             Progress::New => match self.begin(running, bound).await? {
                 Some(sending) => sending,
                 None => return Ok(()),
@@ -245,9 +253,6 @@ impl Connection {
         cursor: &Cursor,
         rows_max: Option<usize>,
     ) -> Result<(), Stop> {
-        use crate::pg::cursor::fetch;
-        use crate::pg::execute::Rows;
-        use crate::pg::sql::cursor::Direction;
         let direction = match rows_max.and_then(|rows| i64::try_from(rows).ok()) {
             Some(rows) => Direction::Forward(rows),
             None => Direction::ForwardAll,
@@ -256,8 +261,8 @@ impl Connection {
         let batches = async move { fetch(&scroll, direction).await };
         let batches = self.session.away(&mut self.wire, running, batches).await?;
         let schema = Arc::clone(&cursor.schema);
-        let (origins, is_binary) = (Vec::new(), cursor.is_binary);
-        let rows = Rows { schema, origins, batches, word: "SELECT", is_binary };
+        let (origins, notes, is_binary) = (Vec::new(), Notes::default(), cursor.is_binary);
+        let rows = Rows { schema, origins, batches, notes, word: "SELECT", is_binary };
         let mut sending = self.begin_rows(running, rows, &cursor_formats(cursor))?;
         self.send_rows(running, &mut sending, usize::MAX).await?;
         Ok(())

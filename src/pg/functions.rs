@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use datafusion::logical_expr::{
 };
 
 use datafusion::sql::sqlparser::ast::{self, Expr};
+use tokio::time::sleep;
 
 use crate::error::Error;
 use crate::pg::errors::Fault;
@@ -131,8 +133,8 @@ impl PartialEq for Function {
 
 impl Eq for Function {}
 
-impl std::hash::Hash for Function {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+impl Hash for Function {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
     }
 }
@@ -247,7 +249,7 @@ impl AsyncScalarUDFImpl for Sleep {
         let seconds = seconds.as_primitive::<Float64Type>();
         for second in seconds.iter().flatten() {
             let second = second.clamp(0.0, SLEEP_SECONDS_MAX);
-            tokio::time::sleep(Duration::from_secs_f64(second)).await;
+            sleep(Duration::from_secs_f64(second)).await;
         }
         let blank = StringViewArray::from_iter_values((0..seconds.len()).map(|_| ""));
         Ok(ColumnarValue::Array(Arc::new(blank)))

@@ -9,8 +9,8 @@
 //! Read in this order: `options`, `engine` (what this front adds), `server` (accepting and ending),
 //! `registry` (who may be cancelled), `wire` and `frontend` (bytes and messages), `charset`,
 //! `startup`, `session` (what a connection keeps), `settings`, `transaction`, `sql` (what a text
-//! asks for), `plan` (a query and its parameters), `portal`, `execute` (doing it), `cursor`, `flow`
-//! (rows on their way), `connection` and `extended` (the two protocols), `errors`; then `encode`,
+//! asks for), `plan` (a query and its parameters), `portal`, `execute` (doing it), `cursor`, `describe`
+//! and `flow` (rows on their way), `connection` and `extended` (the two protocols), `errors`; then `encode`,
 //! `copy`, `parameters` and `types` (values as bytes), `catalog` (what clients ask about tables).
 //!
 //! **Invariant:** no number that a client sends decides how much memory is taken.
@@ -22,6 +22,7 @@ mod charset;
 mod connection;
 pub mod copy;
 mod cursor;
+mod describe;
 pub mod encode;
 mod engine;
 mod errors;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use datafusion::common::ScalarValue;
-use pgwire::messages::data::FieldDescription;
 use tokio::sync::Mutex;
 
 use crate::pg::cursor::Scroll;
+use crate::pg::describe::Described;
+use crate::pg::encode::RowStyle;
 use crate::pg::errors::Fault;
-use crate::pg::flow::Flow;
+use crate::pg::flow::{Flow, Notes};
 use crate::pg::frontend::Bind;
 use crate::pg::parameters;
 use crate::pg::plan::{Parameter, Plan};
 use crate::pg::sql::command::Command;
-use crate::pg::sql::text::Part;
+use crate::pg::sql::text::{self, Part};
 use crate::pg::types::Format;
 use crate::query::cancel::{CancelReason, CancelToken};
 
@@ -48,7 +49,7 @@ impl Statement {
     }
 
     /// Values for the parameters, from what was sent.
-    pub(super) fn values(&self, bind: &Bind) -> Result<Vec<ScalarValue>, Fault> {
+    pub(super) fn values(&self, bind: &Bind, style: &RowStyle) -> Result<Vec<ScalarValue>, Fault> {
         let expected = self.parameters();
         let (sent, formats) = (bind.parameters.len(), bind.parameter_formats.len());
         if sent != expected.len() {
@@ -71,7 +72,8 @@ impl Statement {
         };
         let parameters = expected.iter().zip(&bind.parameters).enumerate();
         let value = |(place, (parameter, bytes)): (usize, (&Parameter, &Option<Bytes>))| {
-            let value = parameters::decode(bytes.as_deref(), format(place), parameter.oid);
+            let bytes = bytes.as_deref();
+            let value = parameters::decode_in(bytes, format(place), parameter.oid, style);
             parameter.value(value.map_err(Fault::from)?)
         };
         parameters.map(value).collect()
@@ -80,7 +82,6 @@ impl Statement {
 
 /// The place of what a fault is about, in the text.
 pub(super) fn locate(sql: &str, part: &Part, fault: Fault) -> Fault {
-    use crate::pg::sql::text;
     let place = match &fault.named {
         Some(name) if fault.position.is_none() => text::find(sql, part, name),
         _ => None,
@@ -115,6 +116,7 @@ pub(super) enum Progress {
 pub(super) struct Sending {
     pub(super) flow: Flow,
     pub(super) word: &'static str,
+    pub(super) notes: Notes,
     /// Whether each row is of text, column by column: to be translated.
     pub(super) text_columns: Arc<[bool]>,
 }
@@ -123,10 +125,12 @@ pub(super) struct Sending {
 pub(super) struct Cursor {
     pub(super) scroll: Arc<Mutex<Scroll>>,
     pub(super) schema: SchemaRef,
-    pub(super) fields: Vec<FieldDescription>,
+    pub(super) fields: Vec<Described>,
     pub(super) is_binary: bool,
     /// Whether it outlives its transaction.
     pub(super) is_held: bool,
+    /// Whether the transaction that declared it has been committed.
+    pub(super) is_committed: bool,
     /// Savepoints that were open when it was declared.
     pub(super) depth: usize,
     pub(super) token: CancelToken,

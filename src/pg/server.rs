@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
@@ -68,7 +69,7 @@ pub async fn serve(
                     connections.spawn(connection(Arc::clone(&server), socket, peer, place));
                 }
                 // Too many open files, most likely: others end meanwhile.
-                Err(_) => sleep(std::time::Duration::from_millis(50)).await,
+                Err(_) => sleep(Duration::from_millis(50)).await,
             },
             Some(_) = connections.join_next() => {}
             changed = stop.changed() => {
@@ -91,7 +92,7 @@ async fn end(server: &Server, mut connections: JoinSet<()>) {
         server.registry.terminate_all();
         let all = async { while connections.join_next().await.is_some() {} };
         // Whoever does not even read that it is over is cut off.
-        drop(timeout(std::time::Duration::from_secs(2), all).await);
+        drop(timeout(Duration::from_secs(2), all).await);
         connections.shutdown().await;
     }
 }

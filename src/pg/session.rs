@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use arrow::datatypes::Schema;
 use pgwire::messages::PgWireBackendMessage;
-use pgwire::messages::data::FieldDescription;
 use pgwire::messages::startup::ParameterStatus;
+
+use tokio::task::JoinHandle;
 
 use crate::limits::PG_STATEMENTS_MAX;
 use crate::pg::catalog::{SessionExtension, SessionInfo};
+use crate::pg::describe::Described;
 use crate::pg::errors::Fault;
 use crate::pg::frontend::Target;
 use crate::pg::functions::Hooks;
@@ -20,9 +22,7 @@ use crate::pg::portal::{Portal, Statement};
 use crate::pg::registry::Entry;
 use crate::pg::server::Server;
 use crate::pg::settings::{Scope, Settings};
-use crate::pg::style;
 use crate::pg::transaction::Transaction;
-use crate::pg::types;
 use crate::pg::wire::{Running, Stop, Wire};
 use crate::query;
 use crate::query::cancel::CancelToken;
@@ -95,6 +95,15 @@ impl Session {
             return Err(Fault::new("42501", "permission denied to set session authorization"));
         }
         self.settings().set(name, value, scope)
+    }
+
+    /// Notes that what declared the open cursors is committed.
+    pub(super) fn keep_cursors(&mut self) {
+        for portal in self.portals.values_mut() {
+            if let Portal::Cursor(cursor) = portal {
+                cursor.is_committed = true;
+            }
+        }
     }
 
     /// Tells everybody who has a copy of the settings that they have changed: the functions of the
@@ -266,26 +275,16 @@ impl Session {
         self.portals.retain(|_, portal| keep(portal));
     }
 
-    /// How rows are written for this client.
-    pub(super) fn row_style(&self) -> crate::pg::encode::RowStyle {
-        style::of(&self.settings())
-    }
-
     /// What the client is told of the columns of an answer; `origins` are the tables they are of.
     pub(super) fn describe(
         &self,
         schema: &Schema,
         origins: &[Option<(String, String)>],
-    ) -> Vec<FieldDescription> {
-        let describe = |(place, field): (usize, &Arc<arrow::datatypes::Field>)| {
-            let wire = types::wire_type(field);
+    ) -> Vec<Described> {
+        Described::all(schema, |place| {
             let origin = origins.get(place).and_then(Option::as_ref);
-            let (table, column) = origin.and_then(|origin| self.numbers(origin)).unwrap_or((0, 0));
-            let name = field.name().clone();
-            let (oid, length, modifier) = (wire.oid, wire.length, wire.modifier);
-            FieldDescription::new(name, table, column, oid, length, modifier, 0)
-        };
-        schema.fields().iter().enumerate().map(describe).collect()
+            origin.and_then(|origin| self.numbers(origin))
+        })
     }
 
     /// The numbers of a table and of one of its columns, as the catalogue has them.
@@ -306,7 +305,7 @@ impl Drop for Session {
 }
 
 /// A task that ends with the one who waits for it.
-struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+struct AbortOnDrop<T>(JoinHandle<T>);
 
 impl<T> Drop for AbortOnDrop<T> {
     fn drop(&mut self) {

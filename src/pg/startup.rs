@@ -11,7 +11,7 @@ use pgwire::messages::startup::{
 };
 
 use crate::pg::connection::Connection;
-use crate::pg::errors::Fault;
+use crate::pg::errors::{Fault, Severity};
 use crate::pg::frontend::Opening;
 use crate::pg::server::Server;
 use crate::pg::session::Session;
@@ -41,7 +41,7 @@ pub(super) async fn begin(
         Err(stop) => stop,
     };
     if let Stop::Fault(fault) = refused {
-        let fault = Fault { severity: crate::pg::errors::Severity::Fatal, ..*fault };
+        let fault = Fault { severity: Severity::Fatal, ..*fault };
         // The client may have gone before it is told.
         drop(wire.put(&fault.message()));
         wire.close().await;

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Sleep, sleep};
 
+use crate::error::Error;
 use crate::limits::{
     PG_MESSAGE_BYTES_MAX, PG_PIECE_BYTES, PG_READ_AHEAD_BYTES, PG_STARTUP_BYTES_MAX,
 };
@@ -32,6 +33,12 @@ pub(super) enum Stop {
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
         Self::Fault(Box::new(fault))
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Fault::from(error).into()
     }
 }
 

@@ -22,7 +22,7 @@ mod walk;
 
 pub use crate::catalog::{CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames};
 pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
-pub use answer::{DataAnswer, ScopeParts, Written};
+pub use answer::{DataAnswer, ScopeParts, Written, availability};
 pub use check::CheckReport;
 pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};

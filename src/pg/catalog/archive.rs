@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
+use zstd::bulk::decompress;
 
 const PACKED: &[u8] = include_bytes!("../../../sql/pg/catalogue.copy.zst");
 /// The rows are four times a megabyte at most; a larger text is not what was exported.
@@ -24,7 +25,7 @@ impl Archive {
 pub(crate) fn archive() -> &'static Archive {
     static ARCHIVE: OnceLock<Archive> = OnceLock::new();
     ARCHIVE.get_or_init(|| {
-        let text = zstd::bulk::decompress(PACKED, UNPACKED_BYTES_MAX).unwrap_or_default();
+        let text = decompress(PACKED, UNPACKED_BYTES_MAX).unwrap_or_default();
         parse(&String::from_utf8(text).unwrap_or_default())
     })
 }

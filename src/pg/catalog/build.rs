@@ -1,6 +1,7 @@
 //! From the description of a database to the rows of PostgreSQL's catalogue.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use crate::pg::catalog::describe::{ColumnDescription, Description, TableDescription, TableKind};
 use crate::pg::catalog::rows::{Class, Constraint, Rows};
@@ -19,14 +20,16 @@ const BTREE: u32 = 403;
 
 /// The rows that follow from a database, by relation of `pg_catalog`.
 pub(crate) struct Built {
-    rows: HashMap<&'static str, Vec<Vec<Value>>>,
+    rows: Mutex<HashMap<&'static str, Vec<Vec<Value>>>>,
 }
 
 impl Built {
-    /// The rows of a relation: PostgreSQL's own, then those of the database.
-    pub(crate) fn rows(&self, name: &str) -> Vec<Vec<Value>> {
+    /// The rows of a relation: PostgreSQL's own, then those of the database. They are given once,
+    /// to whoever keeps them.
+    pub(crate) fn take(&self, name: &str) -> Vec<Vec<Value>> {
         let mut all = statics().rows(name);
-        all.extend(self.rows.get(name).into_iter().flatten().cloned());
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(rows.remove(name).into_iter().flatten());
         all
     }
 }
@@ -48,7 +51,7 @@ pub(crate) fn build(description: &Description, database: &str) -> Built {
     for table in &description.tables {
         builder.references(table, namespace(table));
     }
-    Built { rows: builder.rows.into_all() }
+    Built { rows: Mutex::new(builder.rows.into_all()) }
 }
 
 /// Gives each object a number that follows from its name, so that it is the same after a restart
@@ -179,7 +182,7 @@ impl Builder {
         self.rows.index(index, oid, &table.primary_key);
         let constraint = self.numbers.give("constraint", &table.schema, &name);
         let kind = Constraint::PrimaryKey { columns: &table.primary_key };
-        self.rows.constraint(constraint, &name, namespace, oid, index, &kind);
+        self.rows.constraint(constraint, &name, namespace, [oid, index], &kind);
     }
 
     fn references(&mut self, table: &TableDescription, namespace: u32) {
@@ -201,7 +204,7 @@ impl Builder {
                 table: foreign,
                 foreign: &reference.foreign,
             };
-            self.rows.constraint(constraint, &name, namespace, oid, index, &kind);
+            self.rows.constraint(constraint, &name, namespace, [oid, index], &kind);
         }
     }
 }

@@ -7,8 +7,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime};
 use crate::error::{Error, Result};
 use crate::pg::catalog::statics::statics;
 use crate::pg::catalog::types::{
-    CHAR, DATE, FLOAT4, FLOAT8, INT2, INT2VECTOR, INT4, INT8, Kind, NAME, NUMERIC, OIDVECTOR,
-    TIMESTAMP, Type, Types, UNKNOWN, is_registered,
+    CHAR, DATE, FLOAT4, INT2, INT2VECTOR, INT4, INT8, Kind, NAME, OIDVECTOR, TIMESTAMP, Type,
+    Types, UNKNOWN, is_registered,
 };
 use crate::pg::catalog::value::Value;
 use crate::pg::catalog::world::World;

@@ -13,7 +13,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow::error::ArrowError;
 
 use crate::error::{Error, Result};
-use crate::pg::catalog::literal::write;
+use crate::pg::catalog::literal::{parse, write};
 use crate::pg::catalog::relation::Column;
 use crate::pg::catalog::statics::statics;
 use crate::pg::catalog::types::{
@@ -157,7 +157,7 @@ fn bug(error: &ArrowError) -> Error {
 pub(crate) fn parameter(world: &World, oid: u32, text: &str) -> Result<Value> {
     let ty = Type::of(oid);
     if is_registered(oid) || statics().types.kind(oid) != Kind::Row {
-        return crate::pg::catalog::literal::parse(world, &ty, text);
+        return parse(world, &ty, text);
     }
     Err(Error::invalid(text, "a row cannot be a parameter"))
 }

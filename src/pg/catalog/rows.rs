@@ -249,8 +249,7 @@ impl Rows {
         oid: u32,
         name: &str,
         namespace: u32,
-        table: u32,
-        index: u32,
+        [table, index]: [u32; 2],
         kind: &Constraint<'_>,
     ) {
         let (letter, columns, foreign_table, foreign) = match kind {

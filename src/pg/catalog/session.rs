@@ -64,7 +64,5 @@ impl Default for SessionInfo {
 
 /// `version()`.
 pub fn version() -> String {
-    let (system, machine) = (std::env::consts::OS, std::env::consts::ARCH);
-    let own = env!("CARGO_PKG_VERSION");
-    format!("PostgreSQL {SERVER_VERSION} (sdmxdb {own}) on {machine}-{system}")
+    format!("PostgreSQL {SERVER_VERSION} (sdmxdb {})", env!("CARGO_PKG_VERSION"))
 }

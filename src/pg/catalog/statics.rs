@@ -129,11 +129,11 @@ pub(crate) fn statics() -> &'static Statics {
     static STATICS: OnceLock<Statics> = OnceLock::new();
     STATICS.get_or_init(|| {
         let types = Types::new(archive());
-        let namespaces = archive().rows("pg_namespace").iter();
+        let mut namespaces = archive().rows("pg_namespace").iter();
         let named = |row: &Vec<Option<String>>| {
             (text(row, 1) == "information_schema").then(|| number(row, 0))
         };
-        let information_schema = namespaces.filter_map(named).next().unwrap_or(0);
+        let information_schema = namespaces.find_map(named).unwrap_or(0);
         let shapes = shapes(information_schema);
         let functions = functions();
         let places = functions.iter().flat_map(|(name, all)| {

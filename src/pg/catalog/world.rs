@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::mem::take;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
@@ -69,10 +70,10 @@ impl World {
         if let Some(made) = cell.get() {
             return Ok(Some(Arc::clone(made)));
         }
-        let rows = match views::rows(self, schema, name, session)? {
-            Some(rows) => rows,
-            None if schema == "pg_catalog" => self.built.rows(name),
-            None => Vec::new(),
+        let Some(rows) = views::rows(self, schema, name, session)? else {
+            let has_rows = schema == "pg_catalog";
+            let none = || Relation::new(shape.oid, shape.columns.clone(), Vec::new());
+            return Ok(Some(if has_rows { self.own(name) } else { Arc::new(none()) }));
         };
         let made = Arc::new(Relation::new(shape.oid, shape.columns.clone(), rows));
         if views::follows_session(schema, name) {
@@ -87,7 +88,7 @@ impl World {
             let shape = statics().shape("pg_catalog", name);
             let (oid, columns) =
                 shape.map_or((0, Vec::new()), |shape| (shape.oid, shape.columns.clone()));
-            Arc::new(Relation::new(oid, columns, self.built.rows(name)))
+            Arc::new(Relation::new(oid, columns, self.built.take(name)))
         };
         match self.cell("pg_catalog", name) {
             Some(cell) => Arc::clone(cell.get_or_init(make)),
@@ -253,13 +254,24 @@ impl World {
             REGNAMESPACE => self.namespace_name(oid),
             REGROLE => self.look_up("pg_authid", oid, "rolname").as_text().map(str::to_owned),
             REGCLASS => self.qualified("pg_class", oid, "relname", "relnamespace"),
-            REGPROC | 2202 => self.qualified("pg_proc", oid, "proname", "pronamespace"),
+            REGPROC | 2202 => self.function_name(oid),
             2203 | 2204 => self.qualified("pg_operator", oid, "oprname", "oprnamespace"),
             3734 => self.qualified("pg_ts_config", oid, "cfgname", "cfgnamespace"),
             3769 => self.qualified("pg_ts_dict", oid, "dictname", "dictnamespace"),
             _ => self.qualified("pg_collation", oid, "collname", "collnamespace"),
         };
         name.unwrap_or_else(|| oid.to_string())
+    }
+
+    /// The name of a function, with its schema where several have it.
+    fn function_name(&self, oid: u32) -> Option<String> {
+        let found = statics().function(oid)?;
+        let is_only = statics().functions.get(&found.name).is_some_and(|all| all.len() == 1);
+        let name = quote_name(&found.name);
+        if is_only && found.namespace == PG_CATALOG {
+            return Some(name);
+        }
+        Some(format!("{}.{name}", quote_name(&self.namespace_name(found.namespace)?)))
     }
 
     /// A name as it must be written: with its schema where it is not found without.
@@ -284,14 +296,15 @@ impl World {
             let name = self.qualified("pg_type", oid, "typname", "typnamespace");
             return name.unwrap_or_else(|| "???".to_owned());
         };
-        if let Some(element) = types.element(oid)
-            && known.length == -1
-            && known.name.starts_with('_')
-        {
-            return format!("{}[]", self.format_type(element, modifier));
+        if known.element != 0 && known.length == -1 && known.name.starts_with('_') {
+            return format!("{}[]", self.format_type(known.element, modifier));
         }
         let length = |name: &str| match modifier - 4 {
             length if modifier > 4 => format!("{name}({length})"),
+            _ => name.to_owned(),
+        };
+        let digits = |name: &str| match modifier {
+            0.. => format!("{name}({modifier})"),
             _ => name.to_owned(),
         };
         match known.name.as_str() {
@@ -305,17 +318,19 @@ impl World {
             "char" => "\"char\"".to_owned(),
             "bit" => length("bit"),
             "varbit" => "bit varying".to_owned(),
+            "interval" => "interval".to_owned(),
             "time" => "time without time zone".to_owned(),
             "timetz" => "time with time zone".to_owned(),
             _ => match oid {
                 BPCHAR => length("character"),
                 VARCHAR => length("character varying"),
-                TIMESTAMP => "timestamp without time zone".to_owned(),
-                TIMESTAMPTZ => "timestamp with time zone".to_owned(),
+                TIMESTAMP => format!("{} without time zone", digits("timestamp")),
+                TIMESTAMPTZ => format!("{} with time zone", digits("timestamp")),
                 NUMERIC if modifier > 4 => {
                     let (precision, scale) = ((modifier - 4) >> 16, (modifier - 4) & 0x7ff);
                     format!("numeric({precision},{scale})")
                 }
+                NUMERIC => "numeric".to_owned(),
                 _ => in_schema(known),
             },
         }
@@ -343,7 +358,7 @@ pub(crate) fn split_name(text: &str) -> (Option<String>, String) {
                 part.push('"');
             }
             '"' => within = !within,
-            '.' if !within => parts.push(std::mem::take(&mut part)),
+            '.' if !within => parts.push(take(&mut part)),
             other if within => part.push(other),
             other => part.extend(other.to_lowercase()),
         }

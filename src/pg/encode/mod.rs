@@ -25,6 +25,7 @@ mod tests;
 mod text;
 mod zone;
 
+pub(super) use binary::parse_uuid;
 pub(super) use cells::Cells;
 pub(super) use row::{set_length, write_sized};
 pub(super) use target::Target;

@@ -132,7 +132,10 @@ impl Catalogue {
         match schema {
             INFORMATION => return self.information(table),
             OWN => return self.own(table),
-            SEARCH_SCHEMA => return self.searched(table),
+            // An agency may have the name of the schema that is searched.
+            SEARCH_SCHEMA if self.directory.find(schema, table).is_none() => {
+                return self.searched(table);
+            }
             _ => {}
         }
         let Some(target) = self.target(schema, table) else { return Ok(None) };
@@ -246,8 +249,9 @@ impl Catalogue {
             }
         }
         let schemas = self.directory.schemas();
-        let mut found =
-            schemas.iter().filter(|schema| self.directory.find(schema, table).is_some());
+        let mut found = schemas.iter().filter(|schema| {
+            **schema != SEARCH_SCHEMA && self.directory.find(schema, table).is_some()
+        });
         match (found.next(), found.next()) {
             (Some(schema), None) => self.provider(schema, table),
             (Some(first), Some(second)) => {

@@ -169,7 +169,7 @@ const TIME: Level = Level::Component(2);
 fn generic_xml_names_components_in_attributes() {
     let value = |id: &str, value: &str| format!("<generic:Value id=\"{id}\" value=\"{value}\"/>");
     let expected = [
-        "<message:DataSet structureRef=\"S1\" action=\"Replace\">\n<generic:Attributes>",
+        "<message:DataSet structureRef=\"D\" action=\"Replace\">\n<generic:Attributes>",
         &value("SOURCE", "me &amp; you"),
         "</generic:Attributes>\n<generic:Group type=\"Sibling\"><generic:GroupKey>",
         &value("SEX", "B"),
@@ -221,7 +221,7 @@ fn generic_xml_without_series_and_without_observations() {
 
 #[test]
 fn specific_xml_names_attributes_after_components() {
-    let expected = r#"<message:DataSet data:structureRef="S1" xsi:type="ns1:DataSetType" data:action="Replace" data:dataScope="DataStructure" SOURCE="me &amp; you">
+    let expected = r#"<message:DataSet data:structureRef="D" xsi:type="ns1:DataSetType" data:action="Replace" data:dataScope="DataStructure" SOURCE="me &amp; you">
 <Group xsi:type="ns1:Sibling" SEX="B" TITLE="all"/>
 <Group xsi:type="ns1:Sibling" SEX="M" TITLE="&quot;men&quot;"/>
 <Series FREQ="A" SEX="B" COLLECT="X" UNIT="PS">
@@ -245,7 +245,7 @@ fn specific_xml_names_attributes_after_components() {
 
 #[test]
 fn specific_xml_3_has_elements_for_partial_keys_and_arrays() {
-    let expected = r#"<message:DataSet data:structureRef="S1" xsi:type="ns1:DataSetType" data:action="Replace">
+    let expected = r#"<message:DataSet data:structureRef="D" xsi:type="ns1:DataSetType" data:action="Replace">
 <Atts SOURCE="me &amp; you"/>
 <Atts FREQ="A" COLLECT="X"/>
 <Group xsi:type="ns1:Sibling" SEX="B" TITLE="all"/>
@@ -275,7 +275,7 @@ fn headers_name_the_structure() {
     assert_eq!(
         header(DataFormat::GenericXml21),
         format!(
-            "<message:Structure structureID=\"S1\" dimensionAtObservation=\"TIME_PERIOD\">\
+            "<message:Structure structureID=\"D\" dimensionAtObservation=\"TIME_PERIOD\">\
              {reference}</message:Structure>"
         )
     );
@@ -283,7 +283,7 @@ fn headers_name_the_structure() {
     assert_eq!(
         header(DataFormat::StructureSpecificXml21),
         format!(
-            "<message:Structure structureID=\"S1\" \
+            "<message:Structure structureID=\"D\" \
              namespace=\"{urn}DataStructure=A:D(1.0):ObsLevelDim:TIME_PERIOD\" \
              dimensionAtObservation=\"TIME_PERIOD\">{reference}</message:Structure>"
         )
@@ -291,7 +291,7 @@ fn headers_name_the_structure() {
     assert_eq!(
         header(DataFormat::Xml30),
         format!(
-            "<message:Structure structureID=\"S1\" \
+            "<message:Structure structureID=\"D\" \
              namespace=\"{urn}Dataflow=A:F(1.0):ObsLevelDim:TIME_PERIOD\" \
              dimensionAtObservation=\"TIME_PERIOD\"><common:StructureUsage>{urn}Dataflow=A:F(1.0)\
              </common:StructureUsage></message:Structure>"

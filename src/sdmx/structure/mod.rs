@@ -5,7 +5,7 @@
 //! `representation` (what values may be), `codes` (codelists and concepts), `hierarchies`,
 //! `components` (structures and dataflows), and [`read_structures`], which puts them together. Then
 //! `classes` (what messages call the classes), `mention` (what artefacts kept as XML refer to),
-//! `graph` (which artefacts refer to which), `partial` (item schemes cut to what is used), `select`
+//! `agencies` (the agencies among them), `graph` (which artefacts refer to which), `partial` (item schemes cut to what is used), `select`
 //! (what a query asks for), `describe` (what describes the data of one dataflow), and `write`.
 //!
 //! The versions differ in how they refer (an element in 2.1, a URN or an identifier as text in 3.x)
@@ -18,6 +18,7 @@
 //! Source: SDMX 2.1, 3.0 and 3.1 section 3A and their schemas.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod agencies;
 mod classes;
 mod codes;
 mod components;

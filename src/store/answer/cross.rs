@@ -3,8 +3,9 @@
 use crate::error::Result;
 use crate::limits::{ANSWER_MEMORY_BYTES, Budget};
 use crate::model::{Cell, ComponentRole, Period, Span};
-use crate::store::answer::series::{Series, SeriesReader, period};
+use crate::store::answer::series::{Series, SeriesReader};
 use crate::store::answer::texts::Texts;
+use crate::store::answer::wanted::period;
 use crate::store::answer::write::{Driver, series_cells};
 use crate::store::walk::SeriesWalk;
 

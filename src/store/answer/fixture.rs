@@ -1,5 +1,6 @@
 //! Small cubes for the tests of answers, and what a writer was told.
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
@@ -21,28 +22,13 @@ pub(super) fn id() -> ArtefactId {
 
 fn artefacts(has_time: bool) -> Vec<Artefact> {
     let identity = Identity::named(id(), "x");
-    let dimension = |id: &str| Dimension {
-        id: id.to_owned(),
-        concept: None,
-        representation: None,
-        is_measure: false,
-        annotations: Vec::new(),
-    };
-    let measure = |id: &str| Measure {
-        id: id.to_owned(),
-        concept: None,
-        representation: None,
-        annotations: Vec::new(),
-    };
+    let dimension = |id: &str| Dimension { id: id.to_owned(), ..Default::default() };
+    let measure = |id: &str| Measure { id: id.to_owned(), ..Default::default() };
     let on = |ids: &[&str]| Attachment::Dimensions(ids.iter().map(|i| (*i).to_owned()).collect());
     let attribute = |id: &str, attachment: Attachment| Attribute {
         id: id.to_owned(),
-        concept: None,
-        representation: None,
         attachment,
-        is_mandatory: false,
-        is_multiple: false,
-        annotations: Vec::new(),
+        ..Default::default()
     };
     let structure = DataStructure {
         identity: identity.clone(),
@@ -75,7 +61,7 @@ pub(super) fn database(has_time: bool, loads: &[Vec<String>]) -> Database {
         let mut load = database.begin_load(LoadOptions::at(time)).expect("begun");
         let mut text = header.clone();
         for row in rows {
-            text.push_str(&format!("\n{FLOW},{row}"));
+            write!(text, "\n{FLOW},{row}").expect("into a string");
         }
         load.csv(text.as_bytes(), "rows.csv").unwrap_or_else(|error| panic!("{error}\n{text}"));
         load.commit().expect("committed");

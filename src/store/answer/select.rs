@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
+use crate::catalog::SegmentId;
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::ReportingYearStart;
@@ -63,10 +66,26 @@ impl Selected {
         cube: Arc<Cube>,
         selection: &DataSelection,
     ) -> Result<Self> {
+        Self::without(snapshot, cube, selection, None)
+    }
+
+    /// The same as if the selection said nothing of one dimension, time included, by its position
+    /// among the components.
+    ///
+    /// # Errors
+    ///
+    /// As [`Selected::new`].
+    pub(super) fn without(
+        snapshot: &Snapshot,
+        cube: Arc<Cube>,
+        selection: &DataSelection,
+        free: Option<usize>,
+    ) -> Result<Self> {
         let year_start = YearStart::new(&cube, selection.reporting_year_start.as_deref())?;
-        let filters = Filters::new(&cube, &selection.filters)?;
+        let filters = Filters::new(&cube, &selection.filters, free)?;
         let time = TimeCondition::new(filters.time.iter().copied())?;
-        let mut series = cube.select(&series_filter(&cube, &selection.keys, &filters)?)?;
+        let filter = series_filter(&cube, &selection.keys, &filters, free)?;
+        let mut series = cube.select(&filter)?;
         if let Some(moment) = selection.updated_after {
             keep_changed(snapshot, &cube, moment, &mut series);
         }
@@ -77,6 +96,9 @@ impl Selected {
             Self { cube, series, periods, time: None, attributes, measures, year_start };
         if !time.is_empty() {
             selected.restrict(&time)?;
+        }
+        if selected.periods != PeriodFilter::All || !selected.measures.is_empty() {
+            selected.keep_likely()?;
         }
         Ok(selected)
     }
@@ -105,19 +127,20 @@ impl Selected {
         }
         self.time = Some(TimeCheck { tests, forms });
         self.periods = periods;
-        if self.periods != PeriodFilter::All {
-            self.keep_spanned()?;
-        }
         Ok(())
     }
 
-    /// Drops series of which no slot can be wanted.
-    fn keep_spanned(&mut self) -> Result<()> {
+    /// Drops series of which the spans and totals say that no observation can be wanted.
+    fn keep_likely(&mut self) -> Result<()> {
         for (part, selection) in self.cube.parts().iter().zip(&mut self.series.0) {
             let mut kept = Vec::new();
             for ordinal in selection.iter() {
                 for chunk in part.live_chunks(ordinal)? {
-                    if self.periods.observations(&part.span(chunk)?).end > 0 {
+                    let mut is_likely = self.periods.observations(&part.span(chunk)?).end > 0;
+                    for (measure, condition) in &self.measures {
+                        is_likely = is_likely && condition.may_pass(&part.total(*measure, chunk)?);
+                    }
+                    if is_likely {
                         kept.push(ordinal);
                         break;
                     }
@@ -162,12 +185,22 @@ impl Selected {
         !(self.attributes.is_empty() && self.measures.is_empty())
     }
 
+    /// Whether slots alone decide on observations with periods of a form.
+    pub(super) fn is_decided_by_slots(&self, form: PeriodForm) -> bool {
+        let is_listed = self.time.as_ref().is_some_and(|time| time.forms.contains(&form));
+        !self.has_values() && !is_listed
+    }
+
     /// Whether slots alone decide on every observation.
     pub(super) fn is_by_slots(&self) -> Result<bool> {
-        let Some(time) = &self.time else { return Ok(!self.has_values()) };
-        let mut occurring = self.cube.forms()?.iter();
-        let is_listed = occurring.all(|(form, _)| !time.forms.contains(form));
-        Ok(!self.has_values() && is_listed && !self.cube.has_other_periods()?)
+        // Which forms occur takes a look at every chunk, the first time.
+        if self.time.is_none() {
+            return Ok(!self.has_values());
+        }
+        let mut forms = self.cube.forms()?.iter().map(|(form, _)| *form);
+        let has_other = self.cube.has_other_periods()?;
+        let is_other_decided = !has_other || self.is_decided_by_slots(PeriodForm::Other);
+        Ok(forms.all(|form| self.is_decided_by_slots(form)) && is_other_decided)
     }
 
     /// Whether every observation of the selected series is wanted.
@@ -220,7 +253,7 @@ struct Filters<'a> {
 }
 
 impl<'a> Filters<'a> {
-    fn new(cube: &Cube, filters: &'a [ComponentFilter]) -> Result<Self> {
+    fn new(cube: &Cube, filters: &'a [ComponentFilter], free: Option<usize>) -> Result<Self> {
         let flow = cube.flow();
         let mut sorted = Self {
             dimensions: Vec::new(),
@@ -234,6 +267,9 @@ impl<'a> Filters<'a> {
                 let reason = format!("{} has no such component", flow.id);
                 return Err(Error::invalid(format!("component {}", filter.component), reason));
             };
+            if free == Some(position) {
+                continue;
+            }
             let component = &flow.components()[position];
             let condition = Condition::new(component, filter);
             let attribute = position.saturating_sub(flow.attributes_from());
@@ -263,6 +299,7 @@ fn series_filter(
     cube: &Cube,
     keys: &[Vec<Vec<String>>],
     filters: &Filters<'_>,
+    free: Option<usize>,
 ) -> Result<SeriesFilter> {
     let count = cube.flow().dimensions().len();
     let mut all = filters.dimensions.clone();
@@ -274,7 +311,15 @@ fn series_filter(
                 format!("the key has {found} positions for {count} dimensions: {}", ids.join("."));
             return Err(Error::invalid("key", reason));
         }
-        all.push(SeriesFilter::Or(keys.iter().map(|key| cube.key_filter(key)).collect()));
+        let any = keys.iter().map(|key| match free.filter(|free| *free < key.len()) {
+            None => cube.key_filter(key),
+            Some(free) => {
+                let mut key = key.clone();
+                key[free].clear();
+                cube.key_filter(&key)
+            }
+        });
+        all.push(SeriesFilter::Or(any.collect()));
     }
     Ok(SeriesFilter::And(all))
 }
@@ -285,9 +330,11 @@ fn keep_changed(snapshot: &Snapshot, cube: &Cube, moment: i64, series: &mut Sele
     let flow = &cube.flow().id;
     let state = snapshot.state();
     let has_changed = state.flow(flow).is_some_and(|known| known.updated > moment);
+    let commits: HashMap<SegmentId, u64> =
+        state.segments(flow).map(|live| (live.entry.id, live.commit)).collect();
     for (part, selection) in cube.parts().iter().zip(&mut series.0) {
-        let segment = state.segments(flow).find(|live| live.entry.id == part.id());
-        let commit = segment.and_then(|live| state.commit(live.commit));
+        // A commit that is forgotten may have been at any time: what it wrote is answered.
+        let commit = commits.get(&part.id()).and_then(|number| state.commit(*number));
         if !has_changed || commit.is_some_and(|commit| commit.effective <= moment) {
             *selection = Selection::empty();
         }

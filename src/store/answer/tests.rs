@@ -7,9 +7,11 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::model::{AtObservation, ComponentFilter, DataQuery, DataSelection, Operator, Period};
-use crate::model::{ReportingYearStart, Span, Term, Wanted};
+use crate::model::{AvailabilityMode, AvailabilityQuery, ReportingYearStart, Span, Term};
+use crate::model::{TimeCoverage, Wanted};
 use crate::sdmx::data::Level;
 use crate::store::answer::fixture::{Told, ask, database, filter, id};
+use crate::store::availability;
 use crate::store::{DataAnswer, PeriodFilter, ScanOrder, ScanRequest, SeriesFilter, Snapshot};
 
 /// An observation, as the plain cursor gives it: the texts of the components, empty where absent.
@@ -133,8 +135,8 @@ fn passes(observation: &Observation, component: usize, term: &Term) -> bool {
     {
         let Some(own) = number(text) else { return term.operator == Operator::NotEqual };
         return match term.operator {
-            Operator::Equal => own == bound,
-            Operator::NotEqual => own != bound,
+            Operator::Equal => own.total_cmp(&bound).is_eq(),
+            Operator::NotEqual => own.total_cmp(&bound).is_ne(),
             Operator::Less => own < bound,
             Operator::LessOrEqual => own <= bound,
             Operator::Greater => own > bound,
@@ -257,7 +259,9 @@ fn check_partials(page: &[&Observation], all: &[Observation], told: &Told) {
         for one in from {
             for (dimensions, attributes) in groups {
                 let mut cells = vec!["~"; NAMES.len()];
-                dimensions.iter().for_each(|at| cells[*at] = &one.cells[*at]);
+                for at in dimensions {
+                    cells[*at] = &one.cells[*at];
+                }
                 let values = attributes.iter().filter(|at| !one.cells[**at].is_empty());
                 if values.map(|at| cells[*at] = &one.cells[*at]).count() > 0 {
                     keys.insert(cells.join("|"));
@@ -270,6 +274,50 @@ fn check_partials(page: &[&Observation], all: &[Observation], told: &Told) {
     assert_eq!(found.len(), told.partials.len(), "each once");
     assert!(found.is_superset(&keys(page)), "{found:?} {:?}", keys(page));
     assert!(found.is_subset(&keys(&all.iter().collect::<Vec<_>>())));
+}
+
+/// A selection that says nothing of one dimension.
+fn without(selection: &DataSelection, dimension: usize) -> DataSelection {
+    let mut selection = selection.clone();
+    selection.filters.retain(|filter| filter.component != NAMES[dimension]);
+    selection.keys.iter_mut().filter_map(|key| key.get_mut(dimension)).for_each(Vec::clear);
+    selection
+}
+
+fn check_availability(snapshot: &Arc<Snapshot>, all: &[Observation], selection: &DataSelection) {
+    let chosen = |selection: &DataSelection| -> Vec<&Observation> {
+        all.iter().filter(|one| is_selected(one, selection)).collect()
+    };
+    let codes = |from: &[&Observation], dimension: usize| -> Vec<String> {
+        let codes = from.iter().map(|one| one.cells[dimension].clone());
+        codes.collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let days = |from: &[&Observation]| {
+        let spans = from.iter().filter_map(|one| span(&one.cells[TIME], &one.cells[10]));
+        let spans: Vec<Span> = spans.collect();
+        let first_day = spans.iter().map(|span| span.first_day()).min()?;
+        let last_day = spans.iter().map(|span| span.last_day()).max()?;
+        Some(TimeCoverage { first_day, last_day })
+    };
+    let whole = chosen(selection);
+    let series: BTreeSet<&[String]> = whole.iter().map(|one| &one.cells[..KEY]).collect();
+    for mode in [AvailabilityMode::Exact, AvailabilityMode::Available] {
+        let of = |dimension| match mode {
+            AvailabilityMode::Exact => whole.clone(),
+            AvailabilityMode::Available => chosen(&without(selection, dimension)),
+        };
+        let components = Vec::new();
+        let query = AvailabilityQuery { selection: selection.clone(), components, mode };
+        let found = availability(snapshot, &id(), &query).expect("answered");
+        for (dimension, found) in found.dimensions.iter().enumerate() {
+            assert_eq!(found.dimension, NAMES[dimension]);
+            assert_eq!(found.codes, codes(&of(dimension), dimension), "{query:?}");
+        }
+        assert_eq!(found.dimensions.len(), KEY);
+        assert_eq!(found.time, days(&of(TIME)), "{query:?}");
+        assert_eq!(found.series_count, series.len() as u64, "{query:?}");
+        assert_eq!(found.observation_count, Some(whole.len() as u64), "{query:?}");
+    }
 }
 
 /// A row: its codes and period by number, its values by number.
@@ -430,6 +478,7 @@ proptest! {
         check(&snapshot, &all, &DataQuery::default());
         for query in &queries {
             check(&snapshot, &all, query);
+            check_availability(&snapshot, &all, &query.selection);
         }
     }
 }

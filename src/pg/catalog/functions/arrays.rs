@@ -122,10 +122,10 @@ fn expanded(_: &Called<'_>, arguments: &[Value]) -> Result<Value> {
     Ok(Value::array(rows))
 }
 
-fn position(_: &Called<'_>, arguments: &[Value]) -> Result<Value> {
+fn position(called: &Called<'_>, arguments: &[Value]) -> Result<Value> {
     let wanted = at(arguments, 1);
-    let place = values(arguments).iter().position(|value| value == wanted);
-    Ok(place.map_or(Value::Null, |place| number(place + 1)))
+    let place = (first(called)..).zip(values(arguments)).find(|(_, value)| *value == wanted);
+    Ok(place.map_or(Value::Null, |(place, _)| Value::Int(place)))
 }
 
 fn contains(all: &Value, part: &Value) -> Value {

@@ -170,7 +170,7 @@ fn signature(world: &World, function: &Function, with_defaults: bool) -> String 
     let mut parts = Vec::new();
     for (mode, name, ty) in &function.arguments {
         let is_input = matches!(mode, 'i' | 'b' | 'v');
-        if *mode == 't' || (!is_input && !with_defaults) {
+        if *mode == 't' {
             continue;
         }
         let mut part = match mode {

@@ -1,12 +1,13 @@
 //! The functions of PostgreSQL that statements over the catalogue call. Their arguments and results
 //! are those of `pg_proc`; here is what they do.
 //!
-//! `arrays`, `text` and `json` know nothing of a catalogue; `names`, `definition` and `rights` look
+//! `arrays`, `text`, `moments` and `json` know nothing of a catalogue; `names`, `definition` and `rights` look
 //! things up in it; `session` and `server` tell who asks and where; `pattern` matches texts.
 
 mod arrays;
 mod definition;
 pub(crate) mod json;
+mod moments;
 mod names;
 pub(crate) mod pattern;
 mod rights;
@@ -42,6 +43,7 @@ pub(crate) fn find(name: &str) -> Option<Body> {
     arrays::find(name)
         .or_else(|| text::find(name))
         .or_else(|| json::find(name))
+        .or_else(|| moments::find(name))
         .or_else(|| names::find(name))
         .or_else(|| definition::find(name))
         .or_else(|| rights::find(name))

@@ -13,7 +13,7 @@ use crate::pg::catalog::plan::expression::{all, unsupported};
 use crate::pg::catalog::plan::name::parts;
 use crate::pg::catalog::plan::{Aggregate, Call, Expr, Planned, Planner, Typed, Window};
 use crate::pg::catalog::statics::{Function, statics};
-use crate::pg::catalog::types::{TEXT, Type, is_any};
+use crate::pg::catalog::types::{BOOL, DATE, TEXT, TIMESTAMP, Type, is_any};
 
 /// The functions that a name means, with how its arguments must be.
 struct Meant<'a> {
@@ -23,9 +23,9 @@ struct Meant<'a> {
 
 impl Planner<'_> {
     pub(crate) fn function(&mut self, call: &ast::Function) -> Planned {
-        let mut name = parts(&call.name);
-        let last = name.pop().unwrap_or_default();
-        let (list, clauses, is_distinct) = match &call.args {
+        let mut qualified = parts(&call.name);
+        let last = qualified.pop().unwrap_or_default();
+        let (passed, clauses, is_distinct) = match &call.args {
             FunctionArguments::None => return self.named_call(&last),
             FunctionArguments::Subquery(query) if last == "array" => {
                 return self.array_of_query(query);
@@ -43,10 +43,10 @@ impl Planner<'_> {
                 _ => None,
             });
             let order = order.unwrap_or_default();
-            return self.aggregate(&last, list, is_distinct, order, call);
+            return self.aggregate(&last, passed, is_distinct, order, call);
         }
-        let arguments = self.arguments(list)?;
-        self.call(name.pop().as_deref(), &last, arguments)
+        let arguments = self.arguments(passed)?;
+        self.call(qualified.pop().as_deref(), &last, arguments)
     }
 
     pub(crate) fn arguments(&mut self, list: &[FunctionArg]) -> Result<Vec<Typed>> {
@@ -74,11 +74,11 @@ impl Planner<'_> {
         match function {
             "current_date" => {
                 let now = self.call(None, "now", Vec::new())?;
-                self.cast(now, Type::of(crate::pg::catalog::types::DATE))
+                self.cast(now, Type::of(DATE))
             }
             "localtimestamp" => {
                 let now = self.call(None, "now", Vec::new())?;
-                self.cast(now, Type::of(crate::pg::catalog::types::TIMESTAMP))
+                self.cast(now, Type::of(TIMESTAMP))
             }
             _ => self.call(None, function, Vec::new()),
         }
@@ -87,15 +87,6 @@ impl Planner<'_> {
     pub(crate) fn call_of(&mut self, name: &str, arguments: &[&ast::Expr]) -> Planned {
         let arguments = all(arguments.iter().map(|argument| self.expression(argument)))?;
         self.call(None, name, arguments)
-    }
-
-    /// A call of a function that every type of array has.
-    pub(crate) fn array_call(&mut self, name: &str, arguments: Vec<Expr>) -> Planned {
-        let types = vec![Type::of(TEXT); arguments.len()];
-        let body = functions::find(name).ok_or_else(|| unsupported(name))?;
-        let result = Type::of(crate::pg::catalog::types::BOOL);
-        let call = Call { body, is_strict: true, arguments, types, result: result.clone() };
-        Ok(Typed { expr: Expr::Call(Arc::new(call)), ty: result })
     }
 
     /// A call of a function by its name.
@@ -112,7 +103,7 @@ impl Planner<'_> {
         let body = functions::find(&function.name)
             .ok_or_else(|| unsupported(&format!("the function {name}")))?;
         let found: Vec<u32> = arguments.iter().map(|argument| argument.ty.oid).collect();
-        let result = self.result(function, &parameters, &found, &arguments);
+        let result = result(function, &parameters, &found, &arguments);
         let (arguments, types) = self.passed(arguments, &parameters)?;
         let call =
             Call { body, is_strict: function.is_strict, arguments, types, result: result.clone() };
@@ -142,29 +133,6 @@ impl Planner<'_> {
             passed.1.push(ty);
         }
         Ok(passed)
-    }
-
-    /// The type of what a function returns.
-    fn result(
-        &self,
-        function: &Function,
-        parameters: &[u32],
-        found: &[u32],
-        arguments: &[Typed],
-    ) -> Type {
-        let types = &statics().types;
-        if function.outputs.len() > 1 {
-            let of = |oid: u32| Type::of(types.result(oid, parameters, found));
-            // What `_pg_expandarray` calls anyelement is the element of its array.
-            return Type::row(function.outputs.iter().map(|(name, oid)| (name.clone(), of(*oid))));
-        }
-        if function.name == "unnest"
-            && let [only] = arguments
-            && let Some(element) = types.element(only.ty.oid)
-        {
-            return Type::of(element);
-        }
-        Type::of(types.result(function.result, parameters, found))
     }
 
     /// The function that is meant, by its name and the types of its arguments.
@@ -202,9 +170,10 @@ impl Planner<'_> {
             }
         }
         let missing = || {
-            let names = arguments.iter().map(|argument| match argument.ty.is_unknown() {
-                true => "unknown".to_owned(),
-                false => self.world().format_type(argument.ty.oid, -1),
+            let names = arguments.iter().map(|argument| {
+                let is_unknown = argument.ty.is_unknown();
+                let named = || self.world().format_type(argument.ty.oid, -1);
+                if is_unknown { "unknown".to_owned() } else { named() }
             });
             let names: Vec<String> = names.collect();
             Error::not_found("function", format!("{name}({})", names.join(", ")))
@@ -223,7 +192,7 @@ impl Planner<'_> {
         let arguments = self.arguments(list)?;
         let Meant { function, parameters } = self.meant(None, name, &arguments)?;
         let found: Vec<u32> = arguments.iter().map(|argument| argument.ty.oid).collect();
-        let result = self.result(function, &parameters, &found, &arguments);
+        let result = result(function, &parameters, &found, &arguments);
         let result = match (name, arguments.first()) {
             // There is no array of every type; of those it knows, it is one of the argument's.
             ("array_agg", Some(first)) => {
@@ -283,6 +252,32 @@ fn is_aggregate(name: &str) -> bool {
 pub(crate) fn direction(key: &OrderByExpr) -> (bool, bool) {
     let is_descending = key.options.asc == Some(false);
     (is_descending, key.options.nulls_first.unwrap_or(is_descending))
+}
+
+/// The type of what a function returns.
+fn result(function: &Function, parameters: &[u32], found: &[u32], arguments: &[Typed]) -> Type {
+    let types = &statics().types;
+    if function.outputs.len() > 1 {
+        let of = |oid: u32| Type::of(types.result(oid, parameters, found));
+        // What `_pg_expandarray` calls anyelement is the element of its array.
+        return Type::row(function.outputs.iter().map(|(name, oid)| (name.clone(), of(*oid))));
+    }
+    if function.name == "unnest"
+        && let [only] = arguments
+        && let Some(element) = types.element(only.ty.oid)
+    {
+        return Type::of(element);
+    }
+    Type::of(types.result(function.result, parameters, found))
+}
+
+/// A call of a function that every type of array has.
+pub(crate) fn array_call(name: &str, arguments: Vec<Expr>) -> Planned {
+    let types = vec![Type::of(TEXT); arguments.len()];
+    let body = functions::find(name).ok_or_else(|| unsupported(name))?;
+    let result = Type::of(BOOL);
+    let call = Call { body, is_strict: true, arguments, types, result: result.clone() };
+    Ok(Typed { expr: Expr::Call(Arc::new(call)), ty: result })
 }
 
 /// The types of the parameters for so many arguments, if the function can be called with them.

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::pg::catalog::literal;
 use crate::pg::catalog::plan::{Comparison, Expr, Planned, Planner, Typed};
+use crate::pg::catalog::run::cast;
 use crate::pg::catalog::statics::statics;
 use crate::pg::catalog::types::{
     BOOL, INT4, INT8, NUMERIC, OID, REGPROC, TEXT, Type, UNKNOWN, VARCHAR, is_registered,
@@ -37,7 +38,7 @@ impl Planner<'_> {
             if value.is_null() {
                 return Ok(typed.expr);
             }
-            let value = crate::pg::catalog::run::cast(self.world(), value, from, to)?;
+            let value = cast(self.world(), value, from, to)?;
             return Ok(Expr::Constant(value));
         }
         let from = from.clone();

@@ -1,5 +1,6 @@
 //! Expressions with operators.
 
+use crate::pg::catalog::plan::call::array_call;
 use datafusion::sql::sqlparser::ast::{self, BinaryOperator, UnaryOperator};
 
 use crate::error::{Error, Result};
@@ -192,7 +193,7 @@ impl Planner<'_> {
                     _ => "arrayoverlap",
                 };
                 let (left, right, _) = self.pair(left, right)?;
-                self.array_call(name, vec![left, right])
+                array_call(name, vec![left, right])
             }
             _ => match arithmetic(&symbol) {
                 Some(how) => self.calculate(how, left, right),

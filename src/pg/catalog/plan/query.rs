@@ -1,6 +1,7 @@
 //! Queries: WITH, UNION, VALUES, ORDER BY, LIMIT.
 
 use std::collections::HashMap;
+use std::mem::replace;
 use std::sync::Arc;
 
 use datafusion::sql::sqlparser::ast::{
@@ -12,7 +13,7 @@ use crate::limits::STATEMENT_DEPTH_MAX;
 use crate::pg::catalog::plan::call::direction;
 use crate::pg::catalog::plan::expression::{all, unsupported};
 use crate::pg::catalog::plan::name::plain;
-use crate::pg::catalog::plan::scope::Scopes;
+use crate::pg::catalog::plan::scope::{Scope, Scopes};
 use crate::pg::catalog::plan::{
     Asked, Body, Expr, Key, Order, Planned, Query, SetKind, Statement, Typed,
 };
@@ -26,12 +27,10 @@ use crate::pg::catalog::world::World;
 /// A common table expression that may be named.
 #[derive(Clone)]
 pub(crate) enum Common {
-    Query(Arc<Query>),
+    /// A query, and how many queries stood around it where it was defined.
+    Query { query: Arc<Query>, depth: usize },
     /// The one that is being planned, within itself.
-    Working {
-        id: usize,
-        columns: Vec<Column>,
-    },
+    Working { id: usize, columns: Vec<Column> },
 }
 
 /// Plans one statement.
@@ -45,6 +44,9 @@ pub(crate) struct Planner<'a> {
     depth: usize,
     /// Whether a function that returns a set may be called: in a list of SELECT.
     pub(crate) sets_allowed: bool,
+    /// The columns that the SELECT at hand asks to be equal to a value: of which table, if it says
+    /// so, and to which.
+    pub(crate) equal: Vec<(Option<String>, String, ast::Expr)>,
 }
 
 impl<'a> Planner<'a> {
@@ -70,6 +72,7 @@ impl<'a> Planner<'a> {
             next_id: 0,
             depth: 0,
             sets_allowed: false,
+            equal: Vec::new(),
         };
         let query = planner.query(query)?;
         let settled = |oid: u32| if oid == UNKNOWN { TEXT } else { oid };
@@ -135,7 +138,7 @@ impl<'a> Planner<'a> {
     ///
     /// As of [`Planner::plan`].
     pub(crate) fn subquery(&mut self, query: &ast::Query) -> Result<(Arc<Query>, Vec<Type>)> {
-        let allowed = std::mem::replace(&mut self.sets_allowed, false);
+        let allowed = replace(&mut self.sets_allowed, false);
         let query = self.query(query);
         self.sets_allowed = allowed;
         let query = query?;
@@ -223,11 +226,9 @@ impl<'a> Planner<'a> {
             }
             None => self.query(&cte.query)?,
         };
-        if query.is_correlated {
-            return Err(unsupported("WITH that names columns around it"));
-        }
         rename(&mut query.columns, &aliases);
-        self.define(name, Common::Query(Arc::new(query)));
+        let depth = self.scopes.0.len();
+        self.define(name, Common::Query { query: Arc::new(query), depth });
         Ok(())
     }
 
@@ -256,14 +257,14 @@ impl<'a> Planner<'a> {
                     return Ok(inner);
                 }
                 if inner.order.is_empty() && inner.limit.is_none() {
-                    inner.order = self.output_order(order, &inner.columns)?;
+                    inner.order = output_order(order, &inner.columns)?;
                     return Ok(inner);
                 }
                 Err(unsupported("ORDER BY around ORDER BY"))
             }
             SetExpr::Values(values) => {
                 let mut query = self.values(&values.rows)?;
-                query.order = self.output_order(order, &query.columns)?;
+                query.order = output_order(order, &query.columns)?;
                 Ok(query)
             }
             SetExpr::SetOperation { left, op, right, set_quantifier } => {
@@ -275,7 +276,7 @@ impl<'a> Planner<'a> {
                 let keeps_all = matches!(set_quantifier, SetQuantifier::All);
                 let (left, right) = (self.set_expr(left, &[])?, self.set_expr(right, &[])?);
                 let mut query = self.set_operation(kind, keeps_all, left, right)?;
-                query.order = self.output_order(order, &query.columns)?;
+                query.order = output_order(order, &query.columns)?;
                 Ok(query)
             }
             other => Err(unsupported(&other.to_string())),
@@ -331,22 +332,22 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn retype(&mut self, query: &mut Query, place: usize, to: &Type) -> Result<()> {
+    pub(crate) fn retype(&mut self, query: &mut Query, place: usize, to: &Type) -> Result<()> {
         let Some(column) = query.columns.get_mut(place) else { return Ok(()) };
         if to.is_unknown() || column.ty == *to {
             return Ok(());
         }
-        let from = std::mem::replace(&mut column.ty, to.clone());
+        let from = replace(&mut column.ty, to.clone());
         match &mut query.body {
             Body::Select(select) => {
                 if let Some(output) = select.outputs.get_mut(place) {
-                    let expr = std::mem::replace(output, Expr::Constant(Value::Null));
+                    let expr = replace(output, Expr::Constant(Value::Null));
                     *output = self.coerce(Typed { expr, ty: from }, to)?;
                 }
             }
             Body::Values(rows) => {
                 for value in rows.iter_mut().filter_map(|row| row.get_mut(place)) {
-                    let expr = std::mem::replace(value, Expr::Constant(Value::Null));
+                    let expr = replace(value, Expr::Constant(Value::Null));
                     *value = self.coerce(Typed { expr, ty: from.clone() }, to)?;
                 }
             }
@@ -360,7 +361,7 @@ impl<'a> Planner<'a> {
     }
 
     fn values(&mut self, rows: &[ast::Parens<Vec<ast::Expr>>]) -> Result<Query> {
-        self.scopes.0.push(crate::pg::catalog::plan::scope::Scope::default());
+        self.scopes.0.push(Scope::default());
         let planned = self.value_rows(rows);
         let is_correlated = self.scopes.0.pop().is_some_and(|scope| scope.is_correlated);
         let (rows, columns) = planned?;
@@ -387,21 +388,17 @@ impl<'a> Planner<'a> {
         }
         Ok((made, columns))
     }
+}
 
-    /// The order of an answer by its columns, for what has no rows below it.
-    fn output_order(
-        &mut self,
-        keys: &[ast::OrderByExpr],
-        columns: &[Column],
-    ) -> Result<Vec<Order>> {
-        all(keys.iter().map(|key| {
-            let place = output_of(&key.expr, columns);
-            let missing = || unsupported("ORDER BY an expression over a UNION");
-            let (is_descending, nulls_first) = direction(key);
-            let key = Key::Output(place.ok_or_else(missing)?);
-            Ok(Order { key, is_descending, nulls_first })
-        }))
-    }
+/// The order of an answer by its columns, for what has no rows below it.
+fn output_order(keys: &[ast::OrderByExpr], columns: &[Column]) -> Result<Vec<Order>> {
+    all(keys.iter().map(|key| {
+        let place = output_of(&key.expr, columns);
+        let missing = || unsupported("ORDER BY an expression over a UNION");
+        let (is_descending, nulls_first) = direction(key);
+        let key = Key::Output(place.ok_or_else(missing)?);
+        Ok(Order { key, is_descending, nulls_first })
+    }))
 }
 
 /// The column of the answer that a key of ORDER BY names, by number or by name.

@@ -1,8 +1,10 @@
 //! SELECT: its columns, its groups, its order.
 
 use datafusion::sql::sqlparser::ast::{
-    self, Expr as AstExpr, GroupByExpr, OrderByExpr, SelectItem, SelectItemQualifiedWildcardKind,
+    self, BinaryOperator, Expr as AstExpr, GroupByExpr, OrderByExpr, SelectItem,
+    SelectItemQualifiedWildcardKind,
 };
+use std::mem::replace;
 
 use crate::error::{Error, Result};
 use crate::pg::catalog::plan::call::direction;
@@ -11,14 +13,18 @@ use crate::pg::catalog::plan::from::Walk;
 use crate::pg::catalog::plan::name::{of_column, parts, plain};
 use crate::pg::catalog::plan::query::output_of;
 use crate::pg::catalog::plan::scope::Scope;
-use crate::pg::catalog::plan::{Body, Distinct, Expr, Key, Order, Planner, Query, Select, Typed};
+use crate::pg::catalog::plan::{
+    Body, Distinct, Expr, Key, Order, Planner, Query, Select, Step, Typed,
+};
 use crate::pg::catalog::relation::Column;
 
 impl Planner<'_> {
     pub(crate) fn select(&mut self, select: &ast::Select, order: &[OrderByExpr]) -> Result<Query> {
         self.scopes.0.push(Scope::default());
-        let allowed = std::mem::replace(&mut self.sets_allowed, false);
+        let allowed = replace(&mut self.sets_allowed, false);
+        let equal = replace(&mut self.equal, equalities(select.selection.as_ref()));
         let planned = self.select_within(select, order);
+        self.equal = equal;
         self.sets_allowed = allowed;
         let scope = self.scopes.0.pop().unwrap_or_default();
         let Made { steps, groups, having, outputs, columns, order, distinct } = planned?;
@@ -215,12 +221,11 @@ impl Planner<'_> {
                 _ => false,
             });
             let place = output_of(&key.expr, columns).or(same.filter(|_| plain_items));
-            let key = match place {
-                Some(place) => Key::Output(place),
-                None => {
-                    let typed = self.expression(&key.expr)?;
-                    Key::Expr(self.settled(typed)?.expr)
-                }
+            let key = if let Some(place) = place {
+                Key::Output(place)
+            } else {
+                let typed = self.expression(&key.expr)?;
+                Key::Expr(self.settled(typed)?.expr)
             };
             Ok(Order { key, is_descending, nulls_first })
         }))
@@ -229,13 +234,43 @@ impl Planner<'_> {
 
 /// The parts of a SELECT as they are made.
 struct Made {
-    steps: Vec<crate::pg::catalog::plan::Step>,
+    steps: Vec<Step>,
     groups: Option<Vec<Expr>>,
     having: Option<Expr>,
     outputs: Vec<Expr>,
     columns: Vec<Column>,
     order: Vec<Order>,
     distinct: Distinct,
+}
+
+/// The conditions `column = value`, all of which must hold.
+fn equalities(condition: Option<&AstExpr>) -> Vec<(Option<String>, String, AstExpr)> {
+    let mut open: Vec<&AstExpr> = condition.into_iter().collect();
+    let mut found = Vec::new();
+    while let Some(next) = open.pop() {
+        match next {
+            AstExpr::Nested(inner) => open.push(inner),
+            AstExpr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                open.extend([left, right].map(AsRef::as_ref))
+            }
+            AstExpr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+                for (column, value) in [(left, right), (right, left)] {
+                    let (table, column) = match column.as_ref() {
+                        AstExpr::Identifier(name) => (None, plain(name)),
+                        AstExpr::CompoundIdentifier(names) if names.len() == 2 => {
+                            (names.first().map(plain), names.last().map(plain).unwrap_or_default())
+                        }
+                        _ => continue,
+                    };
+                    if matches!(value.as_ref(), AstExpr::Value(_)) {
+                        found.push((table, column, AstExpr::clone(value)));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 fn is_wildcard(item: &SelectItem) -> bool {

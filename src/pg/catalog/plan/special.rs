@@ -74,6 +74,11 @@ impl Planner<'_> {
                 arguments.extend(trim_characters.iter().flatten());
                 self.call_of(name, &arguments)
             }
+            E::Extract { field, expr, .. } => {
+                let part = Self::constant_text(&field.to_string());
+                let of = self.expression(expr)?;
+                self.call(None, "date_part", vec![part, of])
+            }
             E::Position { expr, r#in } => self.call_of("strpos", &[r#in, expr]),
             E::Ceil { expr, .. } => self.call_of("ceil", &[expr]),
             E::Floor { expr, .. } => self.call_of("floor", &[expr]),
@@ -166,8 +171,8 @@ impl Planner<'_> {
         Ok(Typed { expr, ty: element })
     }
 
-    /// `EXTRACT` and its like are calls whose first argument is a word.
-    pub(crate) fn constant_text(text: &str) -> Typed {
+    /// A word that stands for the first argument of a call.
+    fn constant_text(text: &str) -> Typed {
         Typed { expr: Expr::Constant(Value::text(text)), ty: Type::of(TEXT) }
     }
 

@@ -1,5 +1,6 @@
 //! Queries: the parts around SELECT.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ pub(super) type Row = Vec<Value>;
 
 impl Run<'_> {
     /// The rows of a query within the row of another.
-    pub(crate) fn query(&self, query: &Query, outer: Option<&Frame<'_>>) -> Result<Vec<Row>> {
+    pub(super) fn query(&self, query: &Query, outer: Option<&Frame<'_>>) -> Result<Vec<Row>> {
         let (skip, most) = self.bounds(query, outer)?;
         let mut rows = match &query.body {
             Body::Select(select) => {
@@ -138,24 +139,19 @@ fn sorted(mut rows: Vec<Row>, order: &[Order]) -> Vec<Row> {
         let keys = places.iter().map(|(place, is_descending, nulls_first)| {
             ordered(&a[*place], &b[*place], *is_descending, *nulls_first)
         });
-        keys.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+        keys.fold(Ordering::Equal, Ordering::then)
     });
     rows
 }
 
 /// The order of two values under a key.
-pub(super) fn ordered(
-    a: &Value,
-    b: &Value,
-    is_descending: bool,
-    nulls_first: bool,
-) -> std::cmp::Ordering {
+pub(super) fn ordered(a: &Value, b: &Value, is_descending: bool, nulls_first: bool) -> Ordering {
     match (a.is_null(), b.is_null()) {
-        (true, true) => std::cmp::Ordering::Equal,
-        (true, false) if nulls_first => std::cmp::Ordering::Less,
-        (true, false) => std::cmp::Ordering::Greater,
-        (false, true) if nulls_first => std::cmp::Ordering::Greater,
-        (false, true) => std::cmp::Ordering::Less,
+        (true, true) => Ordering::Equal,
+        (true, false) if nulls_first => Ordering::Less,
+        (true, false) => Ordering::Greater,
+        (false, true) if nulls_first => Ordering::Greater,
+        (false, true) => Ordering::Less,
         (false, false) if is_descending => b.order(a),
         (false, false) => a.order(b),
     }

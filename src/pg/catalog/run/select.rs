@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
+use std::mem::take;
+use std::slice::from_ref;
 
 use crate::error::Result;
 use crate::pg::catalog::plan::{Distinct, Expr, Key, Order, Select, Window};
@@ -115,7 +117,7 @@ impl Run<'_> {
             for (aggregate, collected) in select.aggregates.iter().zip(&mut groups[place].arguments)
             {
                 if let Some(filter) = &aggregate.filter
-                    && !self.all_hold(std::slice::from_ref(filter), frame)?
+                    && !self.all_hold(from_ref(filter), frame)?
                 {
                     continue;
                 }
@@ -140,7 +142,7 @@ impl Run<'_> {
             let found = Found { slots, aggregates: aggregates?, windows: Vec::new() };
             if let Some(having) = &select.having {
                 let frame = frame_of(found, outer);
-                if !self.all_hold(std::slice::from_ref(having), &frame)? {
+                if !self.all_hold(from_ref(having), &frame)? {
                     continue;
                 }
                 all.push(Found {
@@ -167,7 +169,7 @@ impl Run<'_> {
         let mut arguments = Vec::with_capacity(found.len());
         for (at, row) in found.iter_mut().enumerate() {
             row.windows.resize(place + 1, Value::Null);
-            let frame = frame_of(std::mem::take(row), outer);
+            let frame = frame_of(take(row), outer);
             let all = |exprs: &mut dyn Iterator<Item = &Expr>| -> Result<Vec<Value>> {
                 exprs.map(|expr| self.evaluate(expr, &frame)).collect()
             };

@@ -95,7 +95,13 @@ impl Run<'_> {
     fn rows(&self, source: &Source, frame: &Frame<'_>) -> Result<Shared> {
         match source {
             Source::Relation(relation) => Ok(Arc::clone(relation)),
-            Source::Query(query) => self.rows_of(query, Some(frame)),
+            Source::Query { query, level } => {
+                let mut around = Some(frame);
+                for _ in 0..*level {
+                    around = around.and_then(|frame| frame.outer);
+                }
+                self.rows_of(query, around)
+            }
             Source::Working(id) => {
                 let found = self.working.borrow().get(id).cloned();
                 Ok(found.unwrap_or_else(|| Arc::new(Relation::new(0, Vec::new(), Vec::new()))))

@@ -20,7 +20,8 @@
 //! - *Finality* is a flag in 2.1 and follows from the version in 3.x. Versions are written as they
 //!   are.
 //! - *Classes that are kept as XML* are written in the version of SDMX-ML that they came in, and
-//!   left out elsewhere; [`left_out`] says which.
+//!   left out elsewhere; [`left_out`] says which. Agency schemes are written everywhere, without
+//!   what says how to reach an agency.
 //! - *No name in a language that was asked for*: the one that is next best. No name at all: the
 //!   identifier, since every format wants one.
 //!
