@@ -115,6 +115,9 @@ pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;
 /// Memory of one data message for what must be brought together before it is written: the
 /// observations of a group of a cross-section.
 pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;
+/// Answers of SDMX REST that are written at one time, unless the operator says otherwise: each has
+/// a thread.
+pub const HTTP_ANSWERS_MAX: usize = 64;
 /// Connections of the Postgres wire at one time, unless the operator says otherwise.
 pub const PG_CONNECTIONS_MAX: usize = 200;
 /// Bytes of one message of a Postgres client: a statement of the longest kind with its parameters.
