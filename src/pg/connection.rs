@@ -78,7 +78,7 @@ impl Connection {
             Ok(Message::Terminate) => return Ok(false),
             Ok(message) => message,
             Err(Stop::Fault(fault)) if !fault.is_fatal() => {
-                self.failed(*fault).await?;
+                self.failed(fault).await?;
                 return Ok(true);
             }
             Err(stop) => return Err(stop),
@@ -99,7 +99,7 @@ impl Connection {
                     self.session.fail();
                     self.wire.put(&fault.message())?;
                 } else {
-                    self.failed(*fault).await?;
+                    self.failed(fault).await?;
                 }
             }
             Err(stop) => return Err(stop),
@@ -198,7 +198,7 @@ impl Connection {
                 Err(stop) => Err(stop),
             };
             sent.map_err(|stop| match stop {
-                Stop::Fault(fault) => Stop::from(statement.locate(*fault)),
+                Stop::Fault(fault) => Stop::from(statement.locate(fault)),
                 Stop::Gone => Stop::Gone,
             })?;
             self.tell()?;
@@ -331,9 +331,9 @@ impl Connection {
     ) -> Result<(), Stop> {
         let is_utf8 = self.wire.charset == Charset::Utf8;
         let fields = fields.into_iter().zip(formats);
-        let fields = fields.map(|(field, format)| match is_utf8 {
-            true => field.field(*format),
-            false => field.in_ascii().field(*format),
+        let fields = fields.map(|(field, format)| {
+            let field = if is_utf8 { field } else { field.in_ascii() };
+            field.field(*format)
         });
         let description = RowDescription::new(fields.collect());
         self.wire.put(&PgWireBackendMessage::RowDescription(description))

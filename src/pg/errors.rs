@@ -1,5 +1,7 @@
 //! What a client is told when something is wrong: `SQLSTATE`, message, detail, hint, place.
 
+use std::ops::Deref;
+
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 
@@ -39,9 +41,13 @@ impl Severity {
     }
 }
 
-/// One thing that a client is told.
+/// One thing that a client is told. It is an address wide, as nearly everything may fail with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(super) struct Fault(Box<Content>);
+
+/// What is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Content {
     pub(super) severity: Severity,
     /// The `SQLSTATE`: five letters that programs branch on.
     pub(super) code: &'static str,
@@ -54,22 +60,43 @@ pub(super) struct Fault {
     pub(super) named: Option<String>,
 }
 
+impl Deref for Fault {
+    type Target = Content;
+
+    fn deref(&self) -> &Content {
+        &self.0
+    }
+}
+
 impl Fault {
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        let (message, severity) = (message.into(), Severity::Error);
-        Self { severity, code, message, detail: None, hint: None, position: None, named: None }
+        Self(Box::new(Content {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            position: None,
+            named: None,
+        }))
     }
 
     pub(super) fn fatal(code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Fatal, ..Self::new(code, message) }
+        Self::new(code, message).with(Severity::Fatal)
     }
 
     pub(super) fn warning(code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::new(code, message) }
+        Self::new(code, message).with(Severity::Warning)
     }
 
     pub(super) fn notice(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Notice, ..Self::new("00000", message) }
+        Self::new("00000", message).with(Severity::Notice)
+    }
+
+    /// The same, as bad as this.
+    pub(super) fn with(mut self, severity: Severity) -> Self {
+        self.0.severity = severity;
+        self
     }
 
     pub(super) fn protocol(message: impl Into<String>) -> Self {
@@ -82,22 +109,22 @@ impl Fault {
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.0.hint = Some(hint.into());
         self
     }
 
     pub(super) fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
+        self.0.detail = Some(detail.into());
         self
     }
 
     pub(super) fn at(mut self, position: Option<usize>) -> Self {
-        self.position = self.position.or(position);
+        self.0.position = self.position.or(position);
         self
     }
 
     fn naming(mut self, name: &str) -> Self {
-        self.named = Some(name.to_owned());
+        self.0.named = Some(name.to_owned());
         self
     }
 

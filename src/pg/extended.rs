@@ -172,7 +172,7 @@ impl Connection {
                     }
                 }
                 done.map_err(|stop| match stop {
-                    Stop::Fault(fault) => statement.locate(*fault).into(),
+                    Stop::Fault(fault) => statement.locate(fault).into(),
                     Stop::Gone => Stop::Gone,
                 })
             }
@@ -236,10 +236,8 @@ impl Connection {
             }
             Outcome::Rows(rows) => {
                 self.tell()?;
-                let codes = match rows.is_binary && bound.formats.is_empty() {
-                    true => vec![1],
-                    false => bound.formats.clone(),
-                };
+                let all_binary = rows.is_binary && bound.formats.is_empty();
+                let codes = if all_binary { vec![1] } else { bound.formats.clone() };
                 let formats = formats(&codes, rows.schema.fields().len())?;
                 Ok(Some(self.begin_rows(running, rows, &formats)?))
             }

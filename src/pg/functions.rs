@@ -183,7 +183,7 @@ fn set_config(hooks: &Hooks, arguments: &[ArrayRef]) -> Result<ArrayRef> {
         };
         set.push(
             found
-                .map_err(|fault: Fault| to_datafusion(Error::invalid(fault.code, fault.message)))?,
+                .map_err(|fault: Fault| to_datafusion(Error::invalid(fault.code, &fault.message)))?,
         );
     }
     Ok(Arc::new(StringArray::from_iter_values(set)))

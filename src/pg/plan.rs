@@ -66,7 +66,7 @@ impl Planner {
             let catalogue = self.session.catalogue()?;
             let plan = self.catalog.plan(&statement, declared, &self.told, &catalogue)?;
             if let Some(plan) = plan {
-                return of_catalog(plan);
+                return Ok(of_catalog(plan));
             }
         }
         guard::admit(statement.clone())?;
@@ -93,16 +93,13 @@ impl Planner {
         let parameters = types.into_iter().zip(declared);
         let parameters = parameters.map(|(data_type, declared)| parameter(data_type, declared));
         let parameters = parameters.collect::<Result<_, Fault>>()?;
-        Ok(match is_explain {
-            true => {
-                let (schema, source) = (explain::schema(), Source::Explain(prepared));
-                Plan { source, schema, parameters, word: "EXPLAIN" }
-            }
-            false => {
-                let schema = schema(&prepared, names.as_ref());
-                Plan { source: Source::Engine(prepared), schema, parameters, word: "SELECT" }
-            }
-        })
+        let (source, schema, word) = if is_explain {
+            (Source::Explain(prepared), explain::schema(), "EXPLAIN")
+        } else {
+            let schema = schema(&prepared, names.as_ref());
+            (Source::Engine(prepared), schema, "SELECT")
+        };
+        Ok(Plan { source, schema, parameters, word })
     }
 
     /// Plans with a type for each parameter, and notes the types that were found.
@@ -199,14 +196,14 @@ fn given(oid: u32) -> Result<Option<ast::DataType>, Fault> {
     }
 }
 
-fn of_catalog(plan: CatalogPlan) -> Result<Plan, Fault> {
+fn of_catalog(plan: CatalogPlan) -> Plan {
     let parameters = plan.parameters().iter().map(|oid| {
         let data_type = types::arrow_type(*oid).unwrap_or(DataType::Utf8);
-        Ok(Parameter { oid: *oid, data_type })
+        Parameter { oid: *oid, data_type }
     });
-    let parameters = parameters.collect::<Result<_, Fault>>()?;
+    let parameters = parameters.collect();
     let schema = Arc::clone(plan.schema());
-    Ok(Plan { source: Source::Catalog(plan), schema, parameters, word: "SELECT" })
+    Plan { source: Source::Catalog(plan), schema, parameters, word: "SELECT" }
 }
 
 /// The type of a parameter. Where the client has declared one it is told the same again.

@@ -41,7 +41,7 @@ pub(super) async fn begin(
         Err(stop) => stop,
     };
     if let Stop::Fault(fault) = refused {
-        let fault = Fault { severity: Severity::Fatal, ..*fault };
+        let fault = fault.with(Severity::Fatal);
         // The client may have gone before it is told.
         drop(wire.put(&fault.message()));
         wire.close().await;

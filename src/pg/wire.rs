@@ -25,14 +25,14 @@ use crate::query::cancel::{CancelReason, CancelToken};
 #[derive(Debug)]
 pub(super) enum Stop {
     /// The client has to be told.
-    Fault(Box<Fault>),
+    Fault(Fault),
     /// There is nobody to tell.
     Gone,
 }
 
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
-        Self::Fault(Box::new(fault))
+        Self::Fault(fault)
     }
 }
 

@@ -97,16 +97,18 @@ fn direction(words: &mut Words<'_>) -> Direction {
         }
         "FORWARD" => {
             words.skip();
-            match words.accept("ALL") {
-                true => Direction::ForwardAll,
-                false => Direction::Forward(words.number().unwrap_or(1)),
+            if words.accept("ALL") {
+                Direction::ForwardAll
+            } else {
+                Direction::Forward(words.number().unwrap_or(1))
             }
         }
         "BACKWARD" => {
             words.skip();
-            match words.accept("ALL") {
-                true => Direction::BackwardAll,
-                false => Direction::Forward(words.number().unwrap_or(1).saturating_neg()),
+            if words.accept("ALL") {
+                Direction::BackwardAll
+            } else {
+                Direction::Forward(words.number().unwrap_or(1).saturating_neg())
             }
         }
         _ => Direction::Forward(1),

@@ -20,7 +20,7 @@ pub(in crate::pg) fn said(statement: &ast::Statement) -> Result<Types, Fault> {
     let mut found = Said { types: Vec::new() };
     match Visit::visit(statement, &mut found) {
         ControlFlow::Continue(()) => Ok(found.types),
-        ControlFlow::Break(fault) => Err(*fault),
+        ControlFlow::Break(fault) => Err(fault),
     }
 }
 
@@ -34,12 +34,12 @@ struct Said {
 }
 
 impl Said {
-    fn see(&mut self, expr: &Expr, data_type: Option<&DataType>) -> ControlFlow<Box<Fault>> {
+    fn see(&mut self, expr: &Expr, data_type: Option<&DataType>) -> ControlFlow<Fault> {
         let Some(number) = number(expr) else { return ControlFlow::Continue(()) };
         let place = number.checked_sub(1).filter(|place| *place < PG_BIND_PARAMETERS_MAX);
         let Some(place) = place else {
             let text = format!("there is no parameter ${number}");
-            return ControlFlow::Break(Box::new(Fault::new("42P02", text)));
+            return ControlFlow::Break(Fault::new("42P02", text));
         };
         if place >= self.types.len() {
             self.types.resize(place + 1, None);
@@ -54,7 +54,7 @@ impl Said {
 }
 
 impl Visitor for Said {
-    type Break = Box<Fault>;
+    type Break = Fault;
 
     fn pre_visit_query(&mut self, query: &ast::Query) -> ControlFlow<Self::Break> {
         let whole = DataType::BigInt(None);
