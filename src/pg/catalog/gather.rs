@@ -11,11 +11,11 @@ use crate::model::{Component, Flow};
 use crate::pg::catalog::describe::{
     ColumnDescription, Description, Reference, TableDescription, TableKind,
 };
-use crate::pg::catalog::output::PG_TYPE;
 use crate::pg::catalog::statics::statics;
 use crate::pg::catalog::types::{
     BOOL, DATE, FLOAT8, INT2, INT4, INT8, TEXT, TIMESTAMP, TIMESTAMPTZ, VARCHAR,
 };
+use crate::pg::types::TYPE_KEY;
 use crate::query::catalogue::{Catalogue, SEARCH_SCHEMA, Target};
 use crate::query::error::from_datafusion;
 use crate::query::names::quoted;
@@ -186,7 +186,7 @@ fn concept(component: &Component, language: &str) -> Option<String> {
 }
 
 fn column(field: &Field) -> ColumnDescription {
-    let declared = field.metadata().get(PG_TYPE).and_then(|text| declared(text));
+    let declared = field.metadata().get(TYPE_KEY).and_then(|text| declared(text));
     let (type_oid, type_modifier) = declared.unwrap_or_else(|| (natural(field.data_type()), -1));
     ColumnDescription {
         name: field.name().clone(),
