@@ -225,21 +225,23 @@ impl Planner<'_> {
 
     /// A condition, split at AND.
     pub(crate) fn condition(&mut self, walk: &mut Walk, condition: &ast::Expr) -> Result<()> {
-        match condition {
-            ast::Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-                self.condition(walk, left)?;
-                self.condition(walk, right)
-            }
-            ast::Expr::Nested(inner) => self.condition(walk, inner),
-            _ => {
-                let (expr, needs) = self.noting(|planner| {
-                    let typed = planner.expression(condition)?;
-                    planner.coerce_to_bool(typed)
-                })?;
-                walk.conditions.push(Condition { expr, needs });
-                Ok(())
+        let mut open = vec![condition];
+        while let Some(next) = open.pop() {
+            match next {
+                ast::Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                    open.extend([right.as_ref(), left.as_ref()]);
+                }
+                ast::Expr::Nested(inner) => open.push(inner),
+                condition => {
+                    let (expr, needs) = self.noting(|planner| {
+                        let typed = planner.expression(condition)?;
+                        planner.coerce_to_bool(typed)
+                    })?;
+                    walk.conditions.push(Condition { expr, needs });
+                }
             }
         }
+        Ok(())
     }
 
     /// What a part of the planning makes, and the slots that it names.

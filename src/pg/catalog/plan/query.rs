@@ -98,8 +98,8 @@ impl<'a> Planner<'a> {
     /// [`Error::Limit`] at the bottom.
     pub(crate) fn deeper(&mut self) -> Result<()> {
         self.depth += 1;
-        if self.depth > STATEMENT_DEPTH_MAX * 4 {
-            let limit = STATEMENT_DEPTH_MAX as u64 * 4;
+        if self.depth > STATEMENT_DEPTH_MAX {
+            let limit = STATEMENT_DEPTH_MAX as u64;
             return Err(Error::Limit {
                 what: "the nesting of the statement",
                 actual: limit + 1,
