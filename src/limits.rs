@@ -21,7 +21,7 @@ pub const BLOCK_CHUNKS_MAX: usize = 1_024;
 pub const CODE_BYTES_MAX: usize = 512;
 /// Bytes of one attribute or text value.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
-/// Bytes of one line or record of CSV.
+/// Bytes of one line or record of CSV, and of the values of one element of XML.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
 /// Bytes of one structure message, uncompressed.
 pub const STRUCTURE_BYTES_MAX: u64 = 1 << 30;
@@ -57,7 +57,7 @@ pub const QUERY_MEMORY_BYTES: u64 = 4 << 30;
 pub const XML_EVENT_BYTES_MAX: u64 = 16 << 20;
 /// Namespace prefixes in scope at one place of an XML document: official messages have 4.
 pub const XML_NAMESPACES_MAX: usize = 256;
-/// Dataflows that one CSV file may name.
+/// Dataflows that one data message may name.
 pub const MESSAGE_FLOWS_MAX: usize = 4_096;
 /// Records of the longest kind that may be read again in one CSV file, after unclosed quotes.
 pub const RECORD_RESCANS_MAX: u64 = 64;
