@@ -73,10 +73,8 @@ impl CopyEncoder {
     /// The same, with names for numbers of the catalogue such as `regclass`.
     #[must_use]
     pub fn with_names(mut self, names: &RegNames) -> Self {
-        let columns = self.columns.into_iter();
-        let named =
-            columns.map(|column| Column { target: column.target.with_names(names), ..column });
-        self.columns = named.collect();
+        let rename = |column: Column| Column { target: column.target.with_names(names), ..column };
+        self.columns = self.columns.into_iter().map(rename).collect();
         self
     }
 
@@ -362,8 +360,9 @@ mod tests {
         let expected = "5047434f50590aff0d0a000000000000000000000300000001780000000400000001\
             00000010746162096e6c0a62735c63720d2c7122000300000000ffffffffffffffff0003000000044e55\
             4c4c0000000400000003000000025c4e000300000003080c0b000000040000000400000002c3a9ffff";
-        let found: String = held.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(found, expected);
+        let bytes = (0..expected.len()).step_by(2).map(|at| &expected[at..at + 2]);
+        let bytes = bytes.map(|digits| u8::from_str_radix(digits, 16).expect("hexadecimal"));
+        assert_eq!(held, bytes.collect::<Vec<u8>>());
     }
 
     #[test]

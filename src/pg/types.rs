@@ -151,10 +151,16 @@ pub fn arrow_type(oid: u32) -> Option<DataType> {
 /// `information_schema.sql_identifier`. Absent for a type that this server never sends.
 pub fn parse_type(text: &str) -> Option<WireType> {
     let text = text.trim();
-    if let Some(element) = text.strip_suffix("[]") {
-        let element = parse_type(element)?;
+    // As many brackets as there are: PostgreSQL has one type for any number of dimensions.
+    let element = text.trim_end_matches("[]");
+    if element.len() < text.len() {
+        let element = parse_scalar(element)?;
         return array_of(element.oid).map(|oid| WireType::of(oid).with_modifier(element.modifier));
     }
+    parse_scalar(text)
+}
+
+fn parse_scalar(text: &str) -> Option<WireType> {
     if let Some(domain) = text.strip_prefix("information_schema.") {
         return domain_type(domain);
     }
@@ -251,9 +257,8 @@ fn split_arguments(text: &str) -> Option<(&str, Option<&str>)> {
     let Some((name, rest)) = text.split_once('(') else { return Some((text, None)) };
     let (arguments, after) = rest.split_once(')')?;
     let name = match (name.trim_end(), after.trim()) {
-        (name, "") => name,
         ("timestamp", "with time zone") => "timestamptz",
-        (name @ ("time" | "timestamp"), "without time zone") => name,
+        (name, "") | (name @ ("time" | "timestamp"), "without time zone") => name,
         _ => return None,
     };
     Some((name, Some(arguments)))
@@ -435,6 +440,8 @@ mod tests {
         check(list.clone(), "oidvector", 30, -1);
         check(list.clone(), "_oid", 1028, -1);
         check(list, "oid[]", 1028, -1);
+        check(DataType::Utf8, "text[][]", 1009, -1);
+        check(DataType::Utf8, &"_".repeat(100_000), 25, -1);
         check(DataType::Decimal128(38, 10), "numeric", 1700, -1);
         check(DataType::Timestamp(TimeUnit::Microsecond, None), "timestamp(3)", 1114, 3);
         // Values of these cannot be sent as such.
