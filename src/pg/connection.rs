@@ -2,7 +2,7 @@
 
 use std::future;
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arrow::datatypes::{DataType, Schema};
@@ -17,9 +17,9 @@ use crate::pg::charset::Charset;
 use crate::pg::copy::CopyEncoder;
 use crate::pg::describe::Described;
 use crate::pg::encode::RowEncoder;
-use crate::pg::errors::Fault;
+use crate::pg::errors::{Fault, Severity};
 use crate::pg::execute::{Outcome, Rows};
-use crate::pg::flow::{Encoder, Flow, Piece};
+use crate::pg::flow::{Encoder, Flow, Notes, Piece};
 use crate::pg::frontend::Message;
 use crate::pg::portal::Sending;
 use crate::pg::session::Session;
@@ -136,8 +136,16 @@ impl Connection {
 
     /// Says what has changed and what should be known.
     pub(super) fn tell(&mut self) -> Result<(), Stop> {
-        for notice in mem::take(&mut self.session.notices) {
-            self.wire.put(&notice.message())?;
+        let notices = mem::take(&mut self.session.notices);
+        let least = self.session.settings().get("client_min_messages").unwrap_or_default();
+        for notice in notices {
+            let is_wanted = match notice.severity {
+                Severity::Notice => !matches!(least.as_str(), "warning" | "error"),
+                _ => least != "error",
+            };
+            if is_wanted {
+                self.wire.put(&notice.message())?;
+            }
         }
         self.session.settle(&mut self.wire)
     }
@@ -228,7 +236,7 @@ impl Connection {
         let queries = &self.session.server.queries;
         let token = running.token.clone();
         let flow = Flow::start(queries, rows.batches, Encoder::Rows(encoder), token);
-        Ok(Sending { flow, word: rows.word, text_columns })
+        Ok(Sending { flow, word: rows.word, notes: rows.notes, text_columns })
     }
 
     /// Sends so many rows at most. Says whether there may be more; the answer is completed if not.
@@ -257,6 +265,8 @@ impl Connection {
                 }
                 Piece::Pause => return Ok(true),
                 Piece::End => {
+                    let notes = mem::take(&mut *lock(&sending.notes));
+                    self.session.notices.extend(notes.into_iter().map(Fault::notice));
                     let tag = match sending.word {
                         "SELECT" | "FETCH" => format!("{} {sent}", sending.word),
                         word => word.to_owned(),
@@ -328,6 +338,10 @@ impl Connection {
         let description = RowDescription::new(fields.collect());
         self.wire.put(&PgWireBackendMessage::RowDescription(description))
     }
+}
+
+fn lock(notes: &Notes) -> MutexGuard<'_, Vec<String>> {
+    notes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The fault of a statement: that it was cancelled, if it was.

@@ -4,6 +4,7 @@ use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 
 use crate::error::Error;
+use crate::pg::sql::command;
 use crate::pg::types::WireError;
 use crate::query::cancel::CancelReason;
 
@@ -136,9 +137,7 @@ impl Fault {
             Severity::Error | Severity::Fatal => {
                 PgWireBackendMessage::ErrorResponse(ErrorResponse::new(fields))
             }
-            Severity::Warning | Severity::Notice => {
-                PgWireBackendMessage::NoticeResponse(NoticeResponse::new(fields))
-            }
+            Severity::Warning | Severity::Notice => PgWireBackendMessage::NoticeResponse(NoticeResponse::new(fields)),
         }
     }
 }
@@ -202,7 +201,7 @@ fn not_found(kind: &str, id: &str) -> Fault {
             let shown = shown.strip_prefix("public.").unwrap_or(shown);
             Fault::new("42P01", format!("relation \"{shown}\" does not exist"))
         }
-        "schema" => Fault::new("3F000", format!("schema \"{plain}\" does not exist")),
+        "schema" => Fault::new("42P01", format!("schema \"{plain}\" does not exist")),
         "column" if plain.contains('.') => {
             Fault::new("42703", format!("column {plain} does not exist"))
         }
@@ -226,7 +225,8 @@ fn not_found(kind: &str, id: &str) -> Fault {
 /// What a statement asks for that is not done here.
 fn refused(what: &str) -> Fault {
     match what.split_once(" (reads only") {
-        Some((statement, _)) => read_only(statement),
+        Some((statement, _)) if command::changes(statement) => read_only(statement),
+        Some((clause, _)) => Fault::unsupported(clause),
         None => {
             if what.contains("Unsupported SQL type") || what.contains("data type") {
                 return Fault::new("42704", what);

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::pg::cursor::{self, Scroll};
 use crate::pg::errors::{self, Fault};
-use crate::pg::flow::Batches;
+use crate::pg::flow::{Batches, Notes};
 use crate::pg::plan::Plan;
 use crate::pg::portal::{self, Body, Cursor, Portal, Statement};
 use crate::pg::session::Session;
@@ -42,6 +42,7 @@ pub(super) struct Rows {
     pub(super) schema: SchemaRef,
     pub(super) origins: Vec<Option<(String, String)>>,
     pub(super) batches: Batches,
+    pub(super) notes: Notes,
     /// What the tag begins with; the number of rows follows where PostgreSQL counts.
     pub(super) word: &'static str,
     /// Whether they are sent in binary unless something else is asked for.
@@ -65,6 +66,7 @@ impl Session {
         let query = match &command {
             Command::Query(statement) => Some(statement.as_ref().clone()),
             Command::Copy(copy) => Some(copy.query.as_ref().clone()),
+            Command::Declare(declare) => Some(declare.query.as_ref().clone()),
             _ => None,
         };
         let plan = match query {
@@ -170,7 +172,7 @@ impl Session {
                 }
             },
             Command::Declare(declare) => {
-                self.declare(wire, running, &body.part, declare, values).await?;
+                self.declare(wire, running, body, declare, values).await?;
                 done("DECLARE CURSOR")
             }
             Command::Fetch(fetch) => self.fetch(wire, running, fetch).await,
@@ -210,9 +212,9 @@ impl Session {
         let (planner, token) = (self.planner(), running.token.clone());
         let started = Arc::clone(plan);
         let batches = async move { planner.execute(&started, values, &token).await };
-        let batches = self.away(wire, running, batches).await?;
+        let (batches, notes) = self.away(wire, running, batches).await?;
         let (schema, origins) = (Arc::clone(&plan.schema), plan.origins());
-        Ok(Rows { schema, origins, batches, word: plan.word, is_binary: false })
+        Ok(Rows { schema, origins, batches, notes, word: plan.word, is_binary: false })
     }
 
     fn apply_set(&mut self, set: &Set) -> Result<(), Fault> {
@@ -253,7 +255,8 @@ impl Session {
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns);
         let batch = batch.map_err(|error| Fault::from(from_datafusion(&error.into())))?;
         let batches: Batches = Box::pin(stream::iter([Ok(batch)]));
-        Ok(Rows { schema, origins: Vec::new(), batches, word: "SHOW", is_binary: false })
+        let (origins, notes) = (Vec::new(), Notes::default());
+        Ok(Rows { schema, origins, batches, notes, word: "SHOW", is_binary: false })
     }
 
     fn discard(&mut self, what: Discard) -> Result<(), Fault> {
@@ -331,7 +334,7 @@ impl Session {
         &mut self,
         wire: &mut Wire,
         running: &mut Running,
-        part: &Part,
+        body: &Body,
         declare: &Declare,
         values: Vec<ScalarValue>,
     ) -> Result<(), Stop> {
@@ -344,11 +347,13 @@ impl Session {
         } else {
             return Err(Fault::unsupported("a cursor over a statement that is no query").into());
         }
-        let plan = self.plan(wire, running, "", part, query.as_ref().clone(), &[]).await?;
+        let Some(plan) = &body.plan else {
+            return Err(Fault::new("XX000", "internal error: a cursor without a plan").into());
+        };
         if !plan.parameters.is_empty() && values.len() != plan.parameters.len() {
             return Err(Fault::new("42P02", "there is no parameter $1").into());
         }
-        let rows = self.start_plan(wire, running, &plan, values).await?;
+        let rows = self.start_plan(wire, running, plan, values).await?;
         let fields = self.describe(&rows.schema, &rows.origins);
         let scroll = Scroll::new(rows.batches, *may_scroll, &self.server.cursor_memory);
         let cursor = Cursor {
@@ -357,6 +362,7 @@ impl Session {
             fields,
             is_binary: *is_binary,
             is_held: *is_held,
+            is_committed: !self.transaction.is_block(),
             depth: self.transaction.depth(),
             token: running.token.clone(),
         };
@@ -386,8 +392,9 @@ impl Session {
         let batches = async move { cursor::fetch(&scroll, direction).await };
         let mut batches = self.away(wire, running, batches).await?;
         if !is_move {
-            let origins = Vec::new();
-            return Ok(Outcome::Rows(Rows { schema, origins, batches, word: "FETCH", is_binary }));
+            let (origins, notes, word) = (Vec::new(), Notes::default(), "FETCH");
+            let rows = Rows { schema, origins, batches, notes, word, is_binary };
+            return Ok(Outcome::Rows(rows));
         }
         let count = async move {
             let mut count = 0;

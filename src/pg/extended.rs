@@ -15,6 +15,7 @@ use crate::pg::cursor::fetch;
 use crate::pg::describe::Described;
 use crate::pg::errors::Fault;
 use crate::pg::execute::{Outcome, Rows};
+use crate::pg::flow::Notes;
 use crate::pg::frontend::{Bind, Message, Target};
 use crate::pg::portal::{Bound, Cursor, Portal, Progress, Sending, Statement, formats};
 use crate::pg::settings::Settings;
@@ -260,8 +261,8 @@ impl Connection {
         let batches = async move { fetch(&scroll, direction).await };
         let batches = self.session.away(&mut self.wire, running, batches).await?;
         let schema = Arc::clone(&cursor.schema);
-        let (origins, is_binary) = (Vec::new(), cursor.is_binary);
-        let rows = Rows { schema, origins, batches, word: "SELECT", is_binary };
+        let (origins, notes, is_binary) = (Vec::new(), Notes::default(), cursor.is_binary);
+        let rows = Rows { schema, origins, batches, notes, word: "SELECT", is_binary };
         let mut sending = self.begin_rows(running, rows, &cursor_formats(cursor))?;
         self.send_rows(running, &mut sending, usize::MAX).await?;
         Ok(())

@@ -4,10 +4,12 @@
 //! is asked for a number of rows at a time and stops when the channel is full, so a slow reader
 //! costs a few pieces and not the answer. Dropping the [`Flow`] stops the query.
 
+use std::mem;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -18,10 +20,14 @@ use crate::limits::{PG_PIECE_BYTES, PG_PIECES_MAX};
 use crate::pg::copy::CopyEncoder;
 use crate::pg::encode::RowEncoder;
 use crate::pg::errors::Fault;
+use crate::pg::types::Format;
 use crate::query::cancel::{CancelReason, CancelToken};
 
 /// Rows as they are calculated.
 pub(super) type Batches = Pin<Box<dyn Stream<Item = Result<RecordBatch>> + Send>>;
+
+/// What a client should know of an answer once it has ended: why it is empty.
+pub(super) type Notes = Arc<Mutex<Vec<String>>>;
 
 /// Rows of the first piece, before their size is known.
 const FIRST_PIECE_ROWS: usize = 256;
@@ -60,7 +66,8 @@ impl Flow {
     ) -> Self {
         let (grants, granted) = mpsc::channel(1);
         let (sender, pieces) = mpsc::channel(PG_PIECES_MAX);
-        let producer = Producer { batches, encoder, pieces: sender, piece_rows: FIRST_PIECE_ROWS };
+        let (head, piece_rows) = (BytesMut::new(), FIRST_PIECE_ROWS);
+        let producer = Producer { batches, encoder, head, pieces: sender, piece_rows };
         let task = queries.spawn(producer.run(granted));
         Self { grants, pieces, task, token }
     }
@@ -68,7 +75,7 @@ impl Flow {
     /// Asks for so many rows; [`Flow::next`] gives them and then a pause, or the end.
     pub(super) async fn grant(&self, rows: usize) {
         // A producer that has ended says so when it is asked for a piece.
-        drop(self.grants.send(rows).await);
+        self.grants.send(rows).await.unwrap_or_default();
     }
 
     pub(super) async fn next(&mut self) -> Piece {
@@ -90,6 +97,8 @@ impl Drop for Flow {
 struct Producer {
     batches: Batches,
     encoder: Encoder,
+    /// What goes before the first row of a COPY and has to be in its message.
+    head: BytesMut,
     pieces: mpsc::Sender<Piece>,
     piece_rows: usize,
 }
@@ -125,7 +134,11 @@ impl Producer {
         if let Encoder::Copy(encoder) = &mut self.encoder {
             let mut bytes = BytesMut::new();
             encoder.begin(&mut bytes).map_err(Fault::from)?;
-            self.send(bytes, 0).await?;
+            match encoder.format() {
+                Format::Text => self.send(bytes, 0).await?,
+                // Clients look for the head of a binary COPY where PostgreSQL has it.
+                Format::Binary => self.head = bytes,
+            }
         }
         Ok(())
     }
@@ -173,7 +186,40 @@ impl Producer {
     }
 
     async fn send(&mut self, bytes: BytesMut, rows: usize) -> Result<(), Fault> {
+        let bytes = joined(&mem::take(&mut self.head), bytes);
         let sent = self.pieces.send(Piece::Rows(bytes, rows)).await;
         sent.map_err(|_| Fault::new("57014", "nobody waits for the answer"))
+    }
+}
+
+/// The messages of `bytes`, with the content of the message `head` at the beginning of the first.
+fn joined(head: &[u8], bytes: BytesMut) -> BytesMut {
+    let (Some(head), Some(([kind, length @ ..], rest))) =
+        (head.get(5..), bytes.split_first_chunk::<5>())
+    else {
+        return bytes;
+    };
+    let length = u32::from_be_bytes(*length);
+    let Some(length) = u32::try_from(head.len()).ok().and_then(|more| length.checked_add(more))
+    else {
+        return bytes;
+    };
+    let mut all = BytesMut::with_capacity(head.len() + bytes.len());
+    all.put_u8(*kind);
+    all.put_u32(length);
+    all.put_slice(head);
+    all.put_slice(rest);
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_of_a_binary_copy_is_in_the_first_message() {
+        let found = joined(b"d\0\0\0\x06hi", BytesMut::from(&b"d\0\0\0\x05ad\0\0\0\x05b"[..]));
+        assert_eq!(&found[..], b"d\0\0\0\x07hiad\0\0\0\x05b");
+        assert_eq!(&joined(b"", BytesMut::from(&b"abcdef"[..]))[..], b"abcdef");
     }
 }

@@ -1,7 +1,8 @@
 //! A query, planned: its columns as PostgreSQL calls them and the types of its parameters.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::iter::repeat;
+use std::sync::{Arc, PoisonError};
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -12,12 +13,12 @@ use futures::stream;
 
 use crate::pg::catalog::{CatalogPlan, PgCatalog, SessionInfo};
 use crate::pg::errors::Fault;
-use crate::pg::flow::Batches;
-use crate::pg::sql::{columns, literals, parameters};
+use crate::pg::flow::{Batches, Notes};
+use crate::pg::sql::{adapt, columns, literals, parameters};
 use crate::pg::{explain, functions, types};
 use crate::query::cancel::CancelToken;
 use crate::query::error::from_datafusion;
-use crate::query::{Prepared, Session, guard};
+use crate::query::{Answer, Prepared, Session, guard};
 
 /// What `$1` or another parameter takes.
 #[derive(Clone, Debug)]
@@ -61,7 +62,6 @@ impl Planner {
         mut statement: ast::Statement,
         declared: &[u32],
     ) -> Result<Plan, Fault> {
-        guard::admit(statement.clone())?;
         if !functions::is_called(&statement) {
             let catalogue = self.session.catalogue()?;
             let plan = self.catalog.plan(&statement, declared, &self.told, &catalogue)?;
@@ -69,6 +69,7 @@ impl Planner {
                 return of_catalog(plan);
             }
         }
+        guard::admit(statement.clone())?;
         columns::unqualify(&mut statement);
         let is_explain = matches!(statement, ast::Statement::Explain { .. });
         let names = match &statement {
@@ -84,10 +85,14 @@ impl Planner {
                 *slot = Some(declared);
             }
         }
+        adapt::adapt(&mut statement);
         columns::alias(&mut statement);
         literals::narrow(&mut statement);
         let prepared = self.typed(&statement, &mut types).await?;
-        let parameters = types.into_iter().map(parameter).collect::<Result<_, Fault>>()?;
+        let declared = declared.iter().copied().chain(repeat(0));
+        let parameters = types.into_iter().zip(declared);
+        let parameters = parameters.map(|(data_type, declared)| parameter(data_type, declared));
+        let parameters = parameters.collect::<Result<_, Fault>>()?;
         Ok(match is_explain {
             true => {
                 let (schema, source) = (explain::schema(), Source::Explain(prepared));
@@ -148,17 +153,39 @@ impl Planner {
         plan: &Plan,
         values: Vec<ScalarValue>,
         token: &CancelToken,
-    ) -> Result<Batches, Fault> {
+    ) -> Result<(Batches, Notes), Fault> {
         let answer = |prepared| self.session.execute_with(prepared, values.clone(), token);
-        Ok(match &plan.source {
-            Source::Engine(prepared) => Box::pin(answer(prepared).await?),
+        let notes = Notes::default();
+        let batches: Batches = match &plan.source {
+            Source::Engine(prepared) => explained(answer(prepared).await?, Arc::clone(&notes)),
             Source::Explain(prepared) => explain::lines(answer(prepared).await?),
             Source::Catalog(plan) => {
                 let batch = plan.answer(&values, &self.told)?;
                 Box::pin(stream::iter([Ok(batch)]))
             }
-        })
+        };
+        Ok((batches, notes))
     }
+}
+
+/// The rows of an answer; if there are none, the notes say why.
+fn explained(answer: Answer, notes: Notes) -> Batches {
+    let next = |(mut answer, mut is_empty, notes): (Answer, bool, Notes)| async move {
+        match answer.next().await {
+            Some(batch) => {
+                is_empty &= batch.as_ref().is_ok_and(|batch| batch.num_rows() == 0);
+                Some((batch, (answer, is_empty, notes)))
+            }
+            None => {
+                if is_empty {
+                    let why = answer.why_empty().unwrap_or_default();
+                    notes.lock().unwrap_or_else(PoisonError::into_inner).extend(why);
+                }
+                None
+            }
+        }
+    };
+    Box::pin(stream::unfold((answer, true, notes), next))
 }
 
 /// The type that a client gives; zero and `unknown` leave it to us.
@@ -182,9 +209,11 @@ fn of_catalog(plan: CatalogPlan) -> Result<Plan, Fault> {
     Ok(Plan { source: Source::Catalog(plan), schema, parameters, word: "SELECT" })
 }
 
-fn parameter(data_type: Option<ast::DataType>) -> Result<Parameter, Fault> {
+/// The type of a parameter. Where the client has declared one it is told the same again.
+fn parameter(data_type: Option<ast::DataType>, declared: u32) -> Result<Parameter, Fault> {
     let data_type = data_type.unwrap_or(ast::DataType::Text);
-    let oid = parameters::to_oid(&data_type).filter(|oid| *oid != 705);
+    let declared = Some(declared).filter(|oid| !matches!(oid, 0 | 705));
+    let oid = declared.or_else(|| parameters::to_oid(&data_type)).filter(|oid| *oid != 705);
     let arrow_type = oid.and_then(types::arrow_type);
     match (oid, arrow_type) {
         (Some(oid), Some(data_type)) => Ok(Parameter { oid, data_type }),
@@ -193,18 +222,25 @@ fn parameter(data_type: Option<ast::DataType>) -> Result<Parameter, Fault> {
 }
 
 /// The columns, under the names that PostgreSQL gives them.
-fn schema(prepared: &Prepared, names: Option<&columns::Names>) -> SchemaRef {
+fn schema(prepared: &Prepared, given: Option<&columns::Names>) -> SchemaRef {
     let found = prepared.schema();
     let plain = found.fields().iter().map(|field| columns::shown(field.name()).to_owned());
     let plain: Vec<String> = plain.collect();
-    let names = match names {
-        Some(names) => names.fill(plain),
+    let names = match given {
+        Some(given) => given.fill(plain),
         None => plain,
     };
-    let fields = found.fields().iter().zip(names);
-    let fields: Vec<Field> =
-        fields.map(|(field, name)| Field::clone(field).with_name(name)).collect();
-    Arc::new(Schema::new(fields))
+    let declared = given.map(|given| given.types(names.len())).unwrap_or_default();
+    let fields = found.fields().iter().zip(names).enumerate();
+    let fields = fields.map(|(place, (field, name))| {
+        let field = Field::clone(field).with_name(name);
+        match declared.get(place).and_then(Option::as_deref) {
+            Some("numeric") if !matches!(field.data_type(), DataType::Decimal128(..)) => field,
+            Some(data_type) => types::with_type(field, data_type),
+            None => field,
+        }
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 impl Plan {

@@ -11,7 +11,7 @@ use crate::pg::cursor::Scroll;
 use crate::pg::describe::Described;
 use crate::pg::encode::RowStyle;
 use crate::pg::errors::Fault;
-use crate::pg::flow::Flow;
+use crate::pg::flow::{Flow, Notes};
 use crate::pg::frontend::Bind;
 use crate::pg::parameters;
 use crate::pg::plan::{Parameter, Plan};
@@ -116,6 +116,7 @@ pub(super) enum Progress {
 pub(super) struct Sending {
     pub(super) flow: Flow,
     pub(super) word: &'static str,
+    pub(super) notes: Notes,
     /// Whether each row is of text, column by column: to be translated.
     pub(super) text_columns: Arc<[bool]>,
 }
@@ -128,6 +129,8 @@ pub(super) struct Cursor {
     pub(super) is_binary: bool,
     /// Whether it outlives its transaction.
     pub(super) is_held: bool,
+    /// Whether the transaction that declared it has been committed.
+    pub(super) is_committed: bool,
     /// Savepoints that were open when it was declared.
     pub(super) depth: usize,
     pub(super) token: CancelToken,

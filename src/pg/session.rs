@@ -97,6 +97,15 @@ impl Session {
         self.settings().set(name, value, scope)
     }
 
+    /// Notes that what declared the open cursors is committed.
+    pub(super) fn keep_cursors(&mut self) {
+        for portal in self.portals.values_mut() {
+            if let Portal::Cursor(cursor) = portal {
+                cursor.is_committed = true;
+            }
+        }
+    }
+
     /// Tells everybody who has a copy of the settings that they have changed: the functions of the
     /// session, and the client.
     pub(super) fn settle(&mut self, wire: &mut Wire) -> Result<(), Stop> {

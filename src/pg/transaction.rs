@@ -95,12 +95,12 @@ impl Session {
         match self.transaction.phase {
             Phase::Open => {
                 self.transaction.phase = Phase::Failed;
-                self.retain_portals(|portal| is_held(portal));
+                self.retain_portals(is_kept);
             }
             Phase::Implicit => self.roll_back(),
             Phase::Idle => {
                 self.settings().commit();
-                self.retain_portals(|portal| is_held(portal));
+                self.retain_portals(is_kept);
             }
             Phase::Failed => {}
         }
@@ -150,7 +150,7 @@ impl Session {
                     *self.settings() = settings.clone();
                 }
                 self.retain_portals(|portal| match portal {
-                    Portal::Cursor(cursor) => cursor.is_held || cursor.depth <= place,
+                    Portal::Cursor(cursor) => cursor.is_committed || cursor.depth <= place,
                     Portal::Bound(_) => true,
                 });
                 self.transaction.phase = Phase::Open;
@@ -257,13 +257,15 @@ impl Session {
             *self.settings() = before;
         }
         self.settings().commit();
+        self.retain_portals(is_kept);
         self.end();
     }
 
     fn end(&mut self) {
         self.transaction = Transaction::default();
         self.query.unpin();
-        self.retain_portals(|portal| is_held(portal));
+        self.retain_portals(|portal| matches!(portal, Portal::Cursor(cursor) if cursor.is_held));
+        self.keep_cursors();
     }
 
     fn needs_block(&self, what: &str) -> Result<(), Fault> {
@@ -279,6 +281,7 @@ impl Session {
     }
 }
 
-fn is_held(portal: &Portal) -> bool {
-    matches!(portal, Portal::Cursor(cursor) if cursor.is_held)
+/// Whether a portal outlives a transaction that is taken back.
+fn is_kept(portal: &Portal) -> bool {
+    matches!(portal, Portal::Cursor(cursor) if cursor.is_committed)
 }

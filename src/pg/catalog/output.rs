@@ -41,6 +41,7 @@ pub(crate) fn field(name: &str, ty: &Type) -> Field {
     let known = match ty.modifier {
         modifier if ty.oid == VARCHAR && modifier > 4 => format!("varchar({})", modifier - 4),
         _ if known == "char" => "\"char\"".to_owned(),
+        _ if known == "_char" => "\"char\"[]".to_owned(),
         _ => known.to_owned(),
     };
     let metadata = HashMap::from([(PG_TYPE.to_owned(), known)]);

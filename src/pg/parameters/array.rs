@@ -71,7 +71,7 @@ impl Parser<'_> {
             self.lengths.push(None);
         }
         let mut length = 0;
-        if let Some(rest) = self.rest.strip_prefix('}') {
+        if let Some(rest) = self.rest.strip_prefix('}').filter(|_| depth == 0) {
             self.rest = rest;
         } else {
             loop {

@@ -1,5 +1,7 @@
 //! Spans of time as text.
 
+use std::mem;
+
 use arrow::array::types::IntervalMonthDayNano;
 use datafusion::common::ScalarValue;
 
@@ -16,7 +18,9 @@ const MONTH_DAYS: i64 = 30;
 
 /// The value of a span.
 pub(super) fn scalar(span: Span) -> Result<ScalarValue, WireError> {
-    let nanoseconds = span.micros.checked_mul(1_000).ok_or_else(out_of_range)?;
+    let nanoseconds = span.micros.checked_mul(1_000);
+    let nanoseconds =
+        nanoseconds.ok_or_else(|| WireError::new(MOMENT_RANGE, "interval out of range"))?;
     let (months, days) = (span.months, span.days);
     let value = IntervalMonthDayNano { months, days, nanoseconds };
     Ok(ScalarValue::IntervalMonthDayNano(Some(value)))
@@ -31,15 +35,15 @@ pub(super) fn parse(text: &str) -> Result<Span, WireError> {
         Some(iso) => read_iso(iso, &mut sum),
         None => read_words(&lower, &mut sum),
     };
+    let over = || {
+        let message = format!("interval field value out of range: \"{text}\"");
+        WireError::new("22015", message)
+    };
     match read {
-        Some(()) => sum.into_span().ok_or_else(out_of_range),
-        None if sum.is_over => Err(out_of_range()),
+        Some(()) => sum.into_span().ok_or_else(over),
+        None if sum.is_over => Err(over()),
         None => Err(bad(oids::INTERVAL, text)),
     }
-}
-
-fn out_of_range() -> WireError {
-    WireError::new(MOMENT_RANGE, "interval out of range")
 }
 
 /// A number with a sign, and the part of it behind the point.
@@ -49,7 +53,7 @@ struct Quantity {
     part: f64,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Unit {
     /// So many months, with parts that are rounded to months.
     Years(i64),
@@ -60,15 +64,45 @@ enum Unit {
     Time(i64),
 }
 
+impl Unit {
+    /// The units of a time of the clock.
+    const CLOCK: [Self; 5] = [
+        Self::Time(HOUR),
+        Self::Time(MINUTE),
+        Self::Time(SECOND),
+        Self::Time(1_000),
+        Self::Time(1),
+    ];
+}
+
 #[derive(Default)]
 struct Sum {
     months: i64,
     days: i64,
     micros: i64,
     is_over: bool,
+    /// Units that were given: none may be twice.
+    given: Vec<Unit>,
 }
 
 impl Sum {
+    /// Notes units, none of which may have been given before.
+    fn give(&mut self, units: &[Unit]) -> Option<()> {
+        let again = units.iter().any(|unit| self.given.contains(unit));
+        self.given.extend_from_slice(units);
+        (!again).then_some(())
+    }
+
+    /// Adds a time of the clock.
+    fn add_clock(&mut self, text: &str) -> Option<()> {
+        self.give(&Unit::CLOCK)?;
+        let (micros, is_on_clock) = clock(text)?;
+        let sum = self.micros.checked_add(micros).filter(|_| is_on_clock);
+        self.is_over |= sum.is_none();
+        self.micros = sum?;
+        Some(())
+    }
+
     /// Adds so many of a unit. Absent on overflow.
     fn add(&mut self, quantity: Quantity, unit: Unit) -> Option<()> {
         let added = self.try_add(quantity, unit);
@@ -171,11 +205,17 @@ fn read_words(text: &str, sum: &mut Sum) -> Option<()> {
     words.peek()?;
     while let Some(word) = words.next() {
         if word.contains(':') {
-            sum.micros = sum.micros.checked_add(clock(word)?)?;
-        } else if let Some(months) = year_month(word) {
+            sum.add_clock(&word)?;
+        } else if let Some(months) = year_month(&word) {
+            sum.give(&[Unit::Month])?;
             sum.months = sum.months.checked_add(months)?;
         } else {
-            let quantity = quantity(word)?;
+            let Some(quantity) = quantity(&word) else {
+                // Digits alone are a number, if one that is too large.
+                sum.is_over |=
+                    word.trim_start_matches(['+', '-']).bytes().all(|b| b.is_ascii_digit());
+                return None;
+            };
             let next_is_clock = words.peek().is_some_and(|next| next.contains(':'));
             let named = words.peek().and_then(|next| unit(next));
             let unit = match named {
@@ -188,6 +228,12 @@ fn read_words(text: &str, sum: &mut Sum) -> Option<()> {
                 None if words.peek().is_none() => Unit::Time(SECOND),
                 None => return None,
             };
+            let has_part = quantity.part != 0.0;
+            match unit {
+                // Parts of seconds are given with them.
+                Unit::Time(SECOND) if has_part => sum.give(&Unit::CLOCK[2..])?,
+                unit => sum.give(&[unit])?,
+            }
             sum.add(quantity, unit)?;
         }
     }
@@ -199,22 +245,29 @@ fn read_words(text: &str, sum: &mut Sum) -> Option<()> {
     Some(())
 }
 
-/// The words of a text, and apart from them the numbers that stand right before them: `1h`.
-fn split_words(text: &str) -> Vec<&str> {
+/// The words of a text, and apart from them the numbers that stand right before them: `1h`. A sign
+/// may stand apart from its number.
+fn split_words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
+    let mut sign = String::new();
     for word in text.split_ascii_whitespace() {
+        if matches!(word, "-" | "+") {
+            word.clone_into(&mut sign);
+            continue;
+        }
+        let word = format!("{}{word}", mem::take(&mut sign));
         let letters = word.find(|letter: char| letter.is_ascii_alphabetic());
-        let mut rest = word;
+        let mut rest = word.as_str();
         if let Some(mut at) = letters {
             // Pairs may follow each other without a space: 1h30m.
             loop {
                 let (number, after) = rest.split_at(at);
                 if !number.is_empty() {
-                    words.push(number);
+                    words.push(number.to_owned());
                 }
                 let end = after.find(|letter: char| !letter.is_ascii_alphabetic());
                 let (unit, after) = after.split_at(end.unwrap_or(after.len()));
-                words.push(unit);
+                words.push(unit.to_owned());
                 rest = after;
                 match rest.find(|letter: char| letter.is_ascii_alphabetic()) {
                     Some(next) => at = next,
@@ -223,15 +276,17 @@ fn split_words(text: &str) -> Vec<&str> {
             }
         }
         if !rest.is_empty() {
-            words.push(rest);
+            words.push(rest.to_owned());
         }
     }
+    // A sign without a number is no number.
+    words.extend(Some(sign).filter(|sign| !sign.is_empty()));
     words
 }
 
 /// Parses `-04:05:06.5` as microseconds; two parts are hours and minutes, or minutes and seconds
-/// where the second has a point.
-fn clock(text: &str) -> Option<i64> {
+/// where the second has a point. Beside it, whether a clock shows such minutes and seconds.
+fn clock(text: &str) -> Option<(i64, bool)> {
     let (sign, digits) = match text.as_bytes().first()? {
         b'-' => (-1, &text[1..]),
         b'+' => (1, &text[1..]),
@@ -242,19 +297,19 @@ fn clock(text: &str) -> Option<i64> {
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         text.parse::<i64>().ok().filter(|_| is_number)
     };
-    let below_sixty = |text: &str| number(text).filter(|&number| number < 60);
     let (hours, minutes, seconds) = match parts.as_slice() {
         [minutes, seconds] if seconds.contains('.') => (0, number(minutes)?, *seconds),
-        [hours, minutes] => (number(hours)?, below_sixty(minutes)?, "0"),
-        [hours, minutes, seconds] => (number(hours)?, below_sixty(minutes)?, *seconds),
+        [hours, minutes] => (number(hours)?, number(minutes)?, "0"),
+        [hours, minutes, seconds] => (number(hours)?, number(minutes)?, *seconds),
         _ => return None,
     };
-    let seconds = quantity(seconds).filter(|seconds| (0..=60).contains(&seconds.whole))?;
+    let seconds = quantity(seconds).filter(|seconds| seconds.whole >= 0)?;
+    let is_on_clock = minutes < 60 && seconds.whole <= 60;
     let mut sum = Sum::default();
     sum.try_add(Quantity { whole: hours, part: 0.0 }, Unit::Time(HOUR))?;
     sum.try_add(Quantity { whole: minutes, part: 0.0 }, Unit::Time(MINUTE))?;
     sum.try_add(seconds, Unit::Time(SECOND))?;
-    Some(sign * sum.micros)
+    Some((sign * sum.micros, is_on_clock))
 }
 
 /// Parses `1-2`, years and months, as months.
@@ -281,7 +336,7 @@ fn read_iso(text: &str, sum: &mut Sum) -> Option<()> {
         Some((date, time)) => (date, Some(time)),
         None => (text, None),
     };
-    if date.is_empty() && time.is_none_or(str::is_empty) {
+    if date.is_empty() && time.is_none() {
         return None;
     }
     if date.get(1..).is_some_and(|rest| rest.contains('-')) && !date.ends_with(['y', 'm', 'w', 'd'])
@@ -303,10 +358,7 @@ fn read_iso(text: &str, sum: &mut Sum) -> Option<()> {
         })?;
     }
     match time {
-        Some(time) if time.contains(':') => {
-            sum.micros = sum.micros.checked_add(clock(time)?)?;
-            Some(())
-        }
+        Some(time) if time.contains(':') => sum.add_clock(time),
         Some(time) => read_designators(time, sum, |letter| match letter {
             'h' => Some(Unit::Time(HOUR)),
             'm' => Some(Unit::Time(MINUTE)),

@@ -8,7 +8,7 @@ use crate::pg::parameters::{MOMENT_RANGE, bad};
 use crate::pg::types::{WireError, oids};
 
 /// The first and the last day that PostgreSQL holds: 4714-11-24 BC and 5874897-12-31.
-const DAYS: std::ops::RangeInclusive<i64> = -2_440_588..=2_145_031_948;
+const DAYS: std::ops::RangeInclusive<i64> = -2_440_588..=2_145_042_905;
 /// The first moment that PostgreSQL holds, in microseconds since 1970.
 const MICROS_MIN: i64 = -210_866_803_200_000_000;
 
@@ -80,6 +80,10 @@ enum Refused {
     Syntax,
     /// A part of it is not in the calendar, or on the clock.
     Field,
+    /// It is further from Greenwich than any place.
+    Displacement,
+    /// There is no zone of this name.
+    Zone(String),
 }
 
 /// What a text says, part by part.
@@ -103,6 +107,13 @@ impl Moment {
             Refused::Field => {
                 let message = format!("date/time field value out of range: \"{text}\"");
                 WireError::new(MOMENT_RANGE, message)
+            }
+            Refused::Displacement => {
+                let message = format!("time zone displacement out of range: \"{text}\"");
+                WireError::new("22009", message)
+            }
+            Refused::Zone(name) => {
+                WireError::new("22023", format!("time zone \"{name}\" not recognized"))
             }
         })
     }
@@ -310,8 +321,9 @@ impl Parser<'_> {
         if name.contains('/') {
             let tail =
                 self.take(|letter| letter.is_ascii_alphanumeric() || "/_-+".contains(letter));
-            let zone = Zone::parse(&format!("{name}{tail}"));
-            return Ok(zone.and_then(|zone| self.set_zone(zone)));
+            let name = format!("{name}{tail}");
+            let zone = Zone::parse(&name).ok_or(Refused::Zone(name))?;
+            return Ok(self.set_zone(zone));
         }
         self.rest = self.rest.strip_prefix('.').unwrap_or(self.rest);
         match name.as_str() {
@@ -354,7 +366,7 @@ impl Parser<'_> {
             let Some(number) = number else { return Ok(None) };
             let limit = if unit == 3_600 { 15 } else { 59 };
             if number > limit {
-                return Err(Refused::Field);
+                return Err(Refused::Displacement);
             }
             seconds += number * unit;
         }

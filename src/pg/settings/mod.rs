@@ -26,6 +26,10 @@ pub(super) struct Settings {
     local: BTreeMap<String, String>,
 }
 
+/// Settings of a transaction; each session has a default for them.
+const OF_TRANSACTION: [&str; 3] =
+    ["transaction_isolation", "transaction_read_only", "transaction_deferrable"];
+
 /// How long a value is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -40,6 +44,10 @@ impl Settings {
     /// The value of a setting.
     pub(super) fn get(&self, name: &str) -> Result<String, Fault> {
         let key = name.to_lowercase();
+        if OF_TRANSACTION.contains(&key.as_str()) && !self.local.contains_key(&key) {
+            // Outside of a transaction, what the next one will have.
+            return self.get(&format!("default_{key}"));
+        }
         self.changed(&key)
             .map(str::to_owned)
             .or_else(|| known::find(&key).map(|known| known.default.to_owned()))

@@ -17,9 +17,16 @@ const NONE: &str = "?column?";
 /// The columns of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::pg) struct Names {
-    before: Vec<String>,
+    before: Vec<Column>,
     /// Absent if there is no `*`.
-    after: Option<Vec<String>>,
+    after: Option<Vec<Column>>,
+}
+
+/// The name of a column, and its type where PostgreSQL's is none of DataFusion's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Column {
+    name: String,
+    data_type: Option<String>,
 }
 
 impl Names {
@@ -27,9 +34,14 @@ impl Names {
     pub(in crate::pg) fn of(query: &ast::Query) -> Option<Self> {
         let mut names = Self::default();
         for item in &select(&query.body)?.projection {
-            let name = match item {
-                SelectItem::UnnamedExpr(expr) => figure(expr).unwrap_or_else(|| NONE.to_owned()),
-                SelectItem::ExprWithAlias { alias, .. } => plain(alias),
+            let column = match item {
+                SelectItem::UnnamedExpr(expr) => Column {
+                    name: figure(expr).unwrap_or_else(|| NONE.to_owned()),
+                    data_type: declared(expr),
+                },
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    Column { name: plain(alias), data_type: declared(expr) }
+                }
                 SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
                     if names.after.is_some() {
                         return None;
@@ -39,22 +51,60 @@ impl Names {
                 }
                 SelectItem::ExprWithAliases { .. } => return None,
             };
-            names.after.as_mut().unwrap_or(&mut names.before).push(name);
+            names.after.as_mut().unwrap_or(&mut names.before).push(column);
         }
         Some(names)
     }
 
     /// The name of each column; what `*` stands for is called as in `found`.
     pub(in crate::pg) fn fill(&self, found: Vec<String>) -> Vec<String> {
-        let Some(after) = &self.after else {
-            return if self.before.len() == found.len() { self.before.clone() } else { found };
-        };
-        let Some(stars) = found.len().checked_sub(self.before.len() + after.len()) else {
-            return found;
-        };
-        let middle = found.into_iter().skip(self.before.len()).take(stars);
-        let before = self.before.iter().cloned();
-        before.chain(middle).chain(after.iter().cloned()).collect()
+        let Some(columns) = self.spread(found.len()) else { return found };
+        let named = found.into_iter().zip(columns);
+        named.map(|(found, column)| column.map_or(found, |column| column.name.clone())).collect()
+    }
+
+    /// The types that the text gives to so many columns, as [`crate::pg::types::parse_type`] reads
+    /// them; absent for those that have their own.
+    pub(in crate::pg) fn types(&self, count: usize) -> Vec<Option<String>> {
+        let columns = self.spread(count).unwrap_or_default();
+        columns.into_iter().map(|column| column?.data_type.clone()).collect()
+    }
+
+    /// The columns, with nothing in the places of what `*` stands for. Absent if they do not fit.
+    fn spread(&self, count: usize) -> Option<Vec<Option<&Column>>> {
+        let after = self.after.as_deref().unwrap_or_default();
+        let stars = count.checked_sub(self.before.len() + after.len())?;
+        if self.after.is_none() && stars > 0 {
+            return None;
+        }
+        let middle = (0..stars).map(|_| None);
+        Some(self.before.iter().map(Some).chain(middle).chain(after.iter().map(Some)).collect())
+    }
+}
+
+/// The type of an expression where the text says more of it than its values: a cast to one of the
+/// types of text, and a number that is calculated, which is of any precision.
+fn declared(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Nested(inner) => declared(inner),
+        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => None,
+        Expr::Cast { data_type, .. } => match data_type {
+            DataType::Varchar(_)
+            | DataType::CharacterVarying(_)
+            | DataType::CharVarying(_)
+            | DataType::Char(_)
+            | DataType::Character(_) => Some(data_type.to_string().to_lowercase()),
+            DataType::Custom(name, arguments) if arguments.is_empty() => {
+                Some(name.to_string().to_lowercase())
+            }
+            DataType::Numeric(info) | DataType::Decimal(info)
+                if *info != ast::ExactNumberInfo::None =>
+            {
+                None
+            }
+            _ => Some("numeric".to_owned()),
+        },
+        _ => Some("numeric".to_owned()),
     }
 }
 
@@ -282,7 +332,8 @@ mod tests {
                 panic!("no query");
             };
             let names = Names::of(&query).expect("names");
-            assert_eq!(names.before.join(","), expected, "{list}");
+            let names: Vec<String> = names.before.into_iter().map(|column| column.name).collect();
+            assert_eq!(names.join(","), expected, "{list}");
         };
         check("1, 'a', a + 1, NOT a, -a", "?column?,?column?,?column?,?column?,?column?");
         check("a, t.b, \"C\", D", "a,b,C,d");

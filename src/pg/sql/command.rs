@@ -90,6 +90,12 @@ const CHANGES: [(&str, usize); 26] = [
     ("USE", 1),
 ];
 
+/// Whether a statement with these first words would change something.
+pub(in crate::pg) fn changes(statement: &str) -> bool {
+    let first = statement.split(' ').next().unwrap_or_default();
+    CHANGES.iter().any(|(word, _)| *word == first) || statement == "SELECT INTO"
+}
+
 /// Reads one statement.
 pub(in crate::pg) fn parse(sql: &str, part: &Part) -> Result<Command, Fault> {
     let mut words = Words::new(sql, part);

@@ -3,8 +3,9 @@
 //! Read in this order: `text` (statements and places in a text), `words` (a cursor over tokens),
 //! `command` (what a statement asks for), `transaction`, `copy` and `cursor` (the words of those
 //! commands), `columns` (what columns are called), `literals` and `parameters` (types that
-//! PostgreSQL would give).
+//! PostgreSQL would give), `adapt` (what only PostgreSQL writes so).
 
+pub(super) mod adapt;
 pub(super) mod columns;
 pub(super) mod command;
 pub(super) mod copy;

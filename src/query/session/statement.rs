@@ -86,9 +86,14 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
-    /// The columns of its answers.
+    /// The columns of its answers. Their types are those after the analysis, which gives a sum of
+    /// whole numbers more room; a plan that is open for a type keeps its own.
     pub fn schema(&self) -> SchemaRef {
-        headers::named(&self.plan, self.plan.schema().inner())
+        let session = &self.ready.session;
+        let options = session.config_options();
+        let analysed = session.analyzer().execute_and_check(self.plan.clone(), options, |_, _| {});
+        let plan = analysed.as_ref().unwrap_or(&self.plan);
+        headers::named(&self.plan, plan.schema().inner())
     }
 
     /// The plan, with `$1`, `$2` and so on in it.
@@ -345,6 +350,7 @@ impl Session {
             if let Some(configure) = &state.configure {
                 let config = configure(session.config().clone());
                 *session.config_mut() = config;
+                follow_configuration(&mut session).map_err(|error| from_datafusion(&error))?;
             }
             for function in functions::all(&names.labels, &settings.language) {
                 let added = register(&mut session, function);
@@ -422,6 +428,15 @@ impl Session {
 
 fn register(session: &mut SessionState, function: Arc<ScalarUDF>) -> DataFusionResult<()> {
     session.register_udf(function).map(|_| ())
+}
+
+/// Registers again what depends on the configuration, such as the time zone of `now()`.
+fn follow_configuration(session: &mut SessionState) -> DataFusionResult<()> {
+    let options = session.config_options();
+    let changed = session.scalar_functions().values();
+    let changed = changed.filter_map(|function| function.inner().with_updated_config(options));
+    let changed: Vec<ScalarUDF> = changed.collect();
+    changed.into_iter().try_for_each(|function| register(session, Arc::new(function)))
 }
 
 /// Whether a plan calls a function whose value is fixed when the statement begins, as `now()`. A

@@ -53,8 +53,12 @@ pub enum DataFormat {
     Csv(CsvStyle),
     /// `genericdata+xml;version=2.1`.
     GenericXml21,
+    /// `generictimeseriesdata+xml;version=2.1`: time stands at the observation.
+    GenericSeriesXml21,
     /// `structurespecificdata+xml;version=2.1`.
     StructureSpecificXml21,
+    /// `structurespecifictimeseriesdata+xml;version=2.1`: time stands at the observation.
+    StructureSpecificSeriesXml21,
     /// `data+xml;version=3.0.0`.
     Xml30,
     /// `data+json;version=1.0.0-wd`: header, dataSets and structure at the top.
@@ -157,7 +161,8 @@ pub trait DataWriter {
 
     /// Begins a series: the cells of its dimensions (without the one at the observation) and of
     /// every attribute that applies to it, those of the dataflow and of partial keys included;
-    /// attributes on the dimension at the observation come with the observations.
+    /// attributes on the dimension at the observation come with the observations. Where that is
+    /// not time, time is a cell of the series.
     /// Where all dimensions stand at the observation there is one for each series of the store
     /// all the same, so that what its observations share is said once.
     ///

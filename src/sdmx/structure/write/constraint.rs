@@ -111,6 +111,8 @@ impl Found<'_> {
         message.reference("str:Dataflow", "Dataflow", &self.flow.id);
         message.xml.end();
         self.xml_region(message, "com");
+        // Time is in the region. A reference period would say it once more, in a form that clients
+        // do not read (sdmx1 2.28).
         message.xml.end();
     }
 
