@@ -137,9 +137,7 @@ impl Fault {
             Severity::Error | Severity::Fatal => {
                 PgWireBackendMessage::ErrorResponse(ErrorResponse::new(fields))
             }
-            Severity::Warning | Severity::Notice => {
-                PgWireBackendMessage::NoticeResponse(NoticeResponse::new(fields))
-            }
+            Severity::Warning | Severity::Notice => PgWireBackendMessage::NoticeResponse(NoticeResponse::new(fields)),
         }
     }
 }
