@@ -140,7 +140,10 @@ impl<'a> JsonMessage<'a> {
         self.json.member_array("links");
         self.json.object();
         self.json.member("rel", "self");
-        self.json.member("urn", &urn(element, &identity.id));
+        // The schema of 2.0 knows no URN of a value list, though it has value lists.
+        if element != "ValueList" || self.format == StructureFormat::Json21 {
+            self.json.member("urn", &urn(element, &identity.id));
+        }
         if let Some(url) = &identity.structure_url {
             self.json.member("href", url);
         }

@@ -10,7 +10,7 @@ use crate::sdmx::structure::agencies::agencies;
 use crate::sdmx::structure::classes::urn_within;
 use crate::sdmx::structure::select::Form;
 use crate::sdmx::structure::write::facets::Place;
-use crate::sdmx::structure::write::message::{as_codelist, hierarchy_identity};
+use crate::sdmx::structure::write::message::{StructureFormat, as_codelist, hierarchy_identity};
 use crate::sdmx::structure::write::xml_message::XmlMessage;
 
 impl XmlMessage<'_> {
@@ -39,7 +39,12 @@ impl XmlMessage<'_> {
             self.xml.attribute("urn", &urn_within("codelist.Code", list, &code.id));
         }
         self.item_names(&code.id, &code.names, &code.descriptions, &code.annotations);
-        if let Some(parent) = code.parent.as_ref().filter(|_| !is_value) {
+        let has_form = |parent: &&String| {
+            // The schema of 3.0 alone wants a letter first, and `_T` is a common parent.
+            self.format != StructureFormat::Xml30
+                || parent.starts_with(|c: char| c.is_ascii_alphabetic())
+        };
+        if let Some(parent) = code.parent.as_ref().filter(|_| !is_value).filter(has_form) {
             self.local_reference("str:Parent", parent);
         }
         self.xml.end();
