@@ -4,14 +4,16 @@ use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::result;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::ctrl_c;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::cli::{arguments, now, open};
 use crate::error::{Error, Result};
@@ -167,7 +169,7 @@ impl Servers {
     }
 }
 
-fn flat(ended: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+fn flat(ended: result::Result<Result<()>, JoinError>) -> Result<()> {
     ended.unwrap_or_else(|error| Err(Error::bug(format!("a server broke off: {error}"))))
 }
 
@@ -209,12 +211,12 @@ async fn interrupted() {
         use tokio::signal::unix::{SignalKind, signal};
         if let Ok(mut terminate) = signal(SignalKind::terminate()) {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+                _ = ctrl_c() => {}
                 _ = terminate.recv() => {}
             }
             return;
         }
     }
     // Without signals, the server ends with its process.
-    drop(tokio::signal::ctrl_c().await);
+    drop(ctrl_c().await);
 }

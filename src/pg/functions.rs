@@ -182,8 +182,9 @@ fn set_config(hooks: &Hooks, arguments: &[ArrayRef]) -> Result<ArrayRef> {
             None => Ok(value.unwrap_or_default().to_owned()),
         };
         set.push(
-            found
-                .map_err(|fault: Fault| to_datafusion(Error::invalid(fault.code, &fault.message)))?,
+            found.map_err(|fault: Fault| {
+                to_datafusion(Error::invalid(fault.code, &fault.message))
+            })?,
         );
     }
     Ok(Arc::new(StringArray::from_iter_values(set)))

@@ -36,7 +36,8 @@ const STRUCTURES: &str = r#"<?xml version="1.0"?>
 /// The cells of a row, in the order of components; the empty text for none.
 type Line<'a> = [&'a str; 10];
 
-/// FREQ, SEX, TIME_PERIOD, OBS_VALUE, SECOND, SOURCE, TITLE, COLLECT, UNIT, STATUS.
+/// `FREQ`, `SEX`, `TIME_PERIOD`, `OBS_VALUE`, `SECOND`, `SOURCE`, `TITLE`, `COLLECT`, `UNIT`,
+/// `STATUS`.
 const LINES: [Line<'_>; 3] = [
     ["A", "B", "2020", "1.50", "", "me & you", "all", "X", "PS", "p;q"],
     ["A", "B", "2021", "", "2", "me & you", "all", "X", "PS", ""],
@@ -477,9 +478,7 @@ fn read_generic(text: &str) -> Vec<Vec<(String, String)>> {
                 let mut found = (String::from("OBS_VALUE"), String::new());
                 for attribute in tag.attributes() {
                     let attribute = attribute.expect("an attribute");
-                    let value = quick_xml::escape::unescape(&attribute.value)
-                        .expect("entities")
-                        .into_owned();
+                    let value = unescape(&attribute.value).expect("entities").into_owned();
                     match attribute.key.as_ref() {
                         "id" => found.0 = value,
                         _ => found.1 = value,
@@ -565,7 +564,9 @@ proptest! {
             })
             .collect();
         let sorted = |mut rows: Vec<Vec<(String, String)>>| {
-            rows.iter_mut().for_each(|row| row.sort());
+            for row in &mut rows {
+                row.sort();
+            }
             rows.sort();
             rows
         };
