@@ -21,7 +21,7 @@ pub const BLOCK_CHUNKS_MAX: usize = 1_024;
 pub const CODE_BYTES_MAX: usize = 512;
 /// Bytes of one attribute or text value.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
-/// Bytes of one line or record of CSV.
+/// Bytes of one line or record of CSV, and of the values of one element of XML.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
 /// Bytes of one structure message, uncompressed.
 pub const STRUCTURE_BYTES_MAX: u64 = 1 << 30;
@@ -57,7 +57,7 @@ pub const QUERY_MEMORY_BYTES: u64 = 4 << 30;
 pub const XML_EVENT_BYTES_MAX: u64 = 16 << 20;
 /// Namespace prefixes in scope at one place of an XML document: official messages have 4.
 pub const XML_NAMESPACES_MAX: usize = 256;
-/// Dataflows that one CSV file may name.
+/// Dataflows that one data message may name.
 pub const MESSAGE_FLOWS_MAX: usize = 4_096;
 /// Records of the longest kind that may be read again in one CSV file, after unclosed quotes.
 pub const RECORD_RESCANS_MAX: u64 = 64;
@@ -115,6 +115,9 @@ pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;
 /// Memory of one data message for what must be brought together before it is written: the
 /// observations of a group of a cross-section.
 pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;
+/// Answers of SDMX REST that are written at one time, unless the operator says otherwise: each has
+/// a thread.
+pub const HTTP_ANSWERS_MAX: usize = 64;
 /// Connections of the Postgres wire at one time, unless the operator says otherwise.
 pub const PG_CONNECTIONS_MAX: usize = 200;
 /// Bytes of one message of a Postgres client: a statement of the longest kind with its parameters.

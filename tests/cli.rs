@@ -360,9 +360,39 @@ fn the_examples_of_help_run() {
         let examples = examples(text);
         assert!(!examples.is_empty(), "{name}: no example in\n{text}");
         for example in examples {
-            shell(at, &example);
+            if example.starts_with("sdmxdb serve") || example == "sdmxdb demo" {
+                serve_until_ready(at, &example);
+            } else if example.starts_with("psql") || example.starts_with("curl") {
+                // They belong to a server at the usual address, which may not be free here:
+                // tests/pg.rs and tests/rest.rs ask such questions.
+            } else {
+                shell(at, &example);
+            }
         }
     }
+}
+
+/// Starts a command that serves, at free ports, waits until it listens, and tells it to end.
+fn serve_until_ready(at: &Path, line: &str) {
+    let program = Path::new(env!("CARGO_BIN_EXE_sdmxdb"));
+    let arguments = line.split_whitespace().skip(1);
+    let mut server = Command::new(program)
+        .args(arguments)
+        .args(["--pg", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+        .current_dir(at)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut said = BufReader::new(server.stdout.take().expect("a pipe")).lines();
+    let ready = said.find(|line| line.as_ref().is_ok_and(|line| line.starts_with("ready: ")));
+    assert!(ready.is_some(), "{line}: ended before it was ready");
+    let told = Command::new("kill").arg(server.id().to_string()).status().expect("kill");
+    assert!(told.success());
+    drop(said);
+    let output = server.wait_with_output().expect("it ends");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{line}: {} {err}", output.status);
 }
 
 /// The indented lines behind `Example:` or `Examples:`; a remark stands behind many spaces.

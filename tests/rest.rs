@@ -7,10 +7,12 @@ mod limits;
 #[path = "rest/server.rs"]
 mod server;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sdmxdb::sdmx::structure::read_structures;
 use sdmxdb::store::{Database, LoadOptions};
 
-use crate::client::ask;
+use crate::client::{Answer, ask};
 use crate::server::{LOADED, Server, options};
 
 const DATA_V1: &str = "/sdmx/v1/data/ECB,EXR,1.0/D.USD.EUR.SP00.A";
@@ -159,6 +161,9 @@ fn head_and_options_say_what_get_would() {
     for name in ["content-type", "etag", "last-modified", "vary"] {
         assert_eq!(head.header(name), get.header(name), "{name}");
     }
+    assert_eq!(head.header("content-length"), None, "it is not known");
+    let page = ask(server.address, "HEAD", "/healthz", &[]);
+    assert_eq!((page.header("content-length"), page.body.len()), (Some("3"), 0));
     assert_eq!(ask(server.address, "HEAD", "/sdmx/v1/nonsense", &[]).status, 404);
     let origin = ("Origin", "https://portal.example");
     let preflight = [origin, ("Access-Control-Request-Method", "GET")];
@@ -282,6 +287,57 @@ fn structures_come_with_what_they_refer_to() {
     }
     let schema = server.get("/sdmx/v2/schema/dataflow/ECB/EXR/~").text();
     assert!(schema.contains("dataStructures"));
+}
+
+/// The codes of each dimension in an availability.
+fn listed(answer: &Answer) -> BTreeMap<String, BTreeSet<String>> {
+    let message: serde_json::Value = serde_json::from_slice(&answer.body).expect("JSON");
+    let region = &message["data"]["dataConstraints"][0]["cubeRegions"][0];
+    let mut found = BTreeMap::new();
+    for listed in region["keyValues"].as_array().expect("key values") {
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        let values = listed["values"].as_array().into_iter().flatten();
+        let values: BTreeSet<String> = values.filter_map(|value| text(&value["value"])).collect();
+        if !values.is_empty() {
+            found.insert(text(&listed["id"]).expect("an id"), values);
+        }
+    }
+    found
+}
+
+/// The codes in a column of rows.
+fn column(rows: &[String], position: usize) -> BTreeSet<String> {
+    rows.iter().filter_map(|row| row.split(',').nth(position)).map(str::to_owned).collect()
+}
+
+/// The witness: data of the same selection, or of the selection without one dimension.
+#[test]
+fn availability_lists_what_the_data_have() {
+    let server = Server::start();
+    let flow = "dataflow/DEMO/POP_BE/1.0";
+    let dimensions = ["FREQ", "REF_AREA", "SEX", "AGE", "CITIZENSHIP"];
+    let rows = server.rows(&format!("/sdmx/v2/data/{flow}/A.*.F.Y0?lastNObservations=1"));
+    let exact = listed(&server.get(&format!("/sdmx/v2/availability/{flow}/A.*.F.Y0")));
+    for (position, dimension) in (3..).zip(dimensions) {
+        assert_eq!(exact.get(dimension), Some(&column(&rows, position)), "{dimension}");
+    }
+    let available = format!("/sdmx/v2/availability/{flow}/A.BE1.F?mode=available");
+    let available = listed(&server.get(&available));
+    for (key, position, dimension) in
+        [("A.*.F", 4, "REF_AREA"), ("A.BE1.*", 5, "SEX"), ("A.BE1.F", 6, "AGE")]
+    {
+        let rows = server.rows(&format!("/sdmx/v2/data/{flow}/{key}?lastNObservations=1"));
+        assert_eq!(available.get(dimension), Some(&column(&rows, position)), "{dimension}");
+    }
+    let one = listed(&server.get(&format!("/sdmx/v2/availability/{flow}/*/SEX")));
+    assert_eq!(one.keys().collect::<Vec<_>>(), ["SEX"]);
+    // What may be selected is listed though nothing is selected.
+    let none = format!("/sdmx/v2/availability/{flow}/A.NONE.F/REF_AREA");
+    assert_eq!(server.get(&none).status, 404);
+    let other = listed(&server.get(&format!("{none}?mode=available")));
+    assert_eq!(other.get("REF_AREA"), available.get("REF_AREA"));
+    let first = server.get("/sdmx/v1/availableconstraint/POP_BE/A..F.Y0.?references=codelist");
+    assert!(first.text().contains("CubeRegion") && first.text().contains("CL_SEX"));
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::limits::{HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES};
+
 /// Where clients of PostgreSQL connect, unless the operator says otherwise.
 pub(super) const PG_ADDRESS: &str = "127.0.0.1:5433";
 /// Where SDMX REST answers.
@@ -209,4 +211,17 @@ pub(super) struct Serve {
     /// Threads of one query; all processors without it
     #[arg(long, value_name = "N")]
     pub(super) threads: Option<usize>,
+    /// Connections of clients of PostgreSQL at one time
+    #[arg(long, value_name = "N", default_value_t = PG_CONNECTIONS_MAX)]
+    pub(super) pg_connections: usize,
+    /// Answers of SDMX REST that are written at one time
+    #[arg(long, value_name = "N", default_value_t = HTTP_ANSWERS_MAX)]
+    pub(super) http_answers: usize,
+    /// The longest that one statement of a client of PostgreSQL may run, in seconds; 0 is without
+    /// end. A session may choose another with SET statement_timeout
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(super) statement_timeout: u64,
+    /// Memory that all running queries share, in megabytes; sorts and joins then use the disk
+    #[arg(long, value_name = "MB", default_value_t = QUERY_MEMORY_BYTES >> 20)]
+    pub(super) memory: u64,
 }

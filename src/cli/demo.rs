@@ -79,7 +79,7 @@ fn start(database: &Database, arguments: &arguments::Demo) -> Result<Servers> {
     };
     let pg = choose("--pg", &arguments.pg, PG_ADDRESS)?;
     let http = choose("--http", &arguments.http, HTTP_ADDRESS)?;
-    Servers::start(database.clone(), &Wanted { pg, http, threads: None })
+    Servers::start(database.clone(), &Wanted::at(pg, http))
 }
 
 /// The address itself, or one with any free port if somebody listens there.

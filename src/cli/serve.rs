@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -14,9 +15,10 @@ use tokio::task::JoinHandle;
 
 use crate::cli::{arguments, now, open};
 use crate::error::{Error, Result};
-use crate::limits::Budget;
+use crate::limits::{Budget, HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES};
 use crate::pg::{self, PgOptions};
 use crate::query::EngineOptions;
+use crate::query::error::QUERY_MEMORY;
 use crate::rest::{self, RestOptions};
 use crate::store::Database;
 
@@ -27,7 +29,15 @@ pub(super) fn run(arguments: &arguments::Serve) -> Result<ExitCode> {
     let database = open(&arguments.database)?;
     let pg = address("--pg", &arguments.pg)?;
     let http = address("--http", &arguments.http)?;
-    let servers = Servers::start(database, &Wanted { pg, http, threads: arguments.threads })?;
+    let wanted = Wanted {
+        threads: arguments.threads,
+        pg_connections: arguments.pg_connections,
+        http_answers: arguments.http_answers,
+        statement_timeout: Duration::from_secs(arguments.statement_timeout),
+        memory: arguments.memory.saturating_mul(1 << 20),
+        ..Wanted::at(pg, http)
+    };
+    let servers = Servers::start(database, &wanted)?;
     let Servers { pg, http, .. } = &servers;
     say(&format!("ready: postgres://{pg}/sdmxdb http://{http}/sdmx"))?;
     if io::stderr().is_terminal() {
@@ -64,6 +74,27 @@ pub(super) struct Wanted {
     pub(super) http: SocketAddr,
     /// Threads of one query; all processors without it.
     pub(super) threads: Option<usize>,
+    pub(super) pg_connections: usize,
+    pub(super) http_answers: usize,
+    /// Zero is without end.
+    pub(super) statement_timeout: Duration,
+    /// Bytes that all running queries share.
+    pub(super) memory: u64,
+}
+
+impl Wanted {
+    /// Servers with the usual limits.
+    pub(super) fn at(pg: SocketAddr, http: SocketAddr) -> Self {
+        Self {
+            pg,
+            http,
+            threads: None,
+            pg_connections: PG_CONNECTIONS_MAX,
+            http_answers: HTTP_ANSWERS_MAX,
+            statement_timeout: Duration::ZERO,
+            memory: QUERY_MEMORY_BYTES,
+        }
+    }
 }
 
 /// Two servers that run.
@@ -90,16 +121,23 @@ impl Servers {
         // Twice the threads that a query uses, so that two of them share the processors fairly.
         let queries = runtime("sdmxdb-query", threads.get() * 2)?;
         let network = runtime("sdmxdb-network", NETWORK_THREADS)?;
-        let engine_options = EngineOptions::new(threads);
-        let memory = engine_options.memory.clone();
+        let memory = Budget::new(QUERY_MEMORY, wanted.memory);
+        let engine_options =
+            EngineOptions { memory: memory.clone(), ..EngineOptions::new(threads) };
         let engine = pg::engine(database.clone(), engine_options)?;
         let (stop, stopped) = watch::channel(false);
         let (pg_socket, pg) = network.block_on(listen(wanted.pg, "--pg"))?;
         let (http_socket, http) = network.block_on(listen(wanted.http, "--http"))?;
         let handle = queries.handle().clone();
-        let wire =
-            pg::serve(pg_socket, Arc::clone(&engine), handle, PgOptions::new(now), stopped.clone());
-        let web = rest::serve(http_socket, database, rest_options(memory), stopped);
+        let pg_options = PgOptions {
+            connections_max: wanted.pg_connections,
+            statement_timeout: wanted.statement_timeout,
+            ..PgOptions::new(now)
+        };
+        let wire = pg::serve(pg_socket, Arc::clone(&engine), handle, pg_options, stopped.clone());
+        let answers_max = wanted.http_answers.max(1);
+        let rest_options = RestOptions { answers_max, ..rest_options(memory) };
+        let web = rest::serve(http_socket, database, rest_options, stopped);
         let both = [network.spawn(wire), network.spawn(web)];
         Ok(Self { pg, http, network, queries, stop, both })
     }

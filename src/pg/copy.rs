@@ -73,10 +73,8 @@ impl CopyEncoder {
     /// The same, with names for numbers of the catalogue such as `regclass`.
     #[must_use]
     pub fn with_names(mut self, names: &RegNames) -> Self {
-        let columns = self.columns.into_iter();
-        let named =
-            columns.map(|column| Column { target: column.target.with_names(names), ..column });
-        self.columns = named.collect();
+        let rename = |column: Column| Column { target: column.target.with_names(names), ..column };
+        self.columns = self.columns.into_iter().map(rename).collect();
         self
     }
 
@@ -248,4 +246,169 @@ fn message(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> Result<()>) 
     out.put_slice(b"d\0\0\0\0");
     write(out)?;
     set_length(start + 1, 0, out)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int32Array, StringArray};
+    use arrow::datatypes::{DataType, Field};
+
+    use super::*;
+
+    /// The rows of the vectors below, as PostgreSQL had them in a table.
+    fn batch() -> RecordBatch {
+        let field = |name: &str, of: DataType| Field::new(name, of, true);
+        let (utf8, int4) = (DataType::Utf8, DataType::Int32);
+        let schema =
+            Schema::new(vec![field("a", utf8.clone()), field("b", int4), field("d \"x", utf8)]);
+        let last = vec![Some("tab\tnl\nbs\\cr\r,q\""), None, Some("\\N"), Some("é")];
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(StringArray::from(vec!["x", "", "NULL", "\x08\x0c\x0b"])),
+            Arc::new(Int32Array::from(vec![Some(1), None, Some(3), Some(4)])),
+            Arc::new(StringArray::from(last)),
+        ];
+        RecordBatch::try_new(Arc::new(schema), columns).expect("a batch")
+    }
+
+    fn options(words: &[(&str, &str)]) -> Result<CopyOptions, WireError> {
+        let given = words.iter().map(|(name, argument)| {
+            let argument = match *argument {
+                "" => CopyArgument::None,
+                "*" => CopyArgument::All,
+                text => CopyArgument::Text(text.to_owned()),
+            };
+            ((*name).to_owned(), argument)
+        });
+        CopyOptions::parse(&given.collect::<Vec<_>>())
+    }
+
+    /// What all messages hold, once each of them was found to be whole.
+    fn copied(batch: &RecordBatch, options: CopyOptions) -> Vec<u8> {
+        let style = RowStyle::default();
+        let mut encoder = CopyEncoder::new(&batch.schema(), options, style).expect("types");
+        let mut out = BytesMut::new();
+        encoder.begin(&mut out).expect("names");
+        encoder.encode(batch, &mut out).expect("rows");
+        encoder.finish(&mut out);
+        let mut rest = out.as_ref();
+        let mut held = Vec::new();
+        while let Some((head, after)) = rest.split_first_chunk::<5>() {
+            assert_eq!(head[0], b'd');
+            let length = head[1..].iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)) - 4;
+            held.extend_from_slice(&after[..length]);
+            rest = &after[length..];
+        }
+        assert!(rest.is_empty());
+        held
+    }
+
+    fn check(words: &[(&str, &str)], expected: &str) {
+        let options = options(words).expect("options");
+        assert_eq!(String::from_utf8_lossy(&copied(&batch(), options)), expected);
+    }
+
+    #[test]
+    fn copies_text_as_postgresql() {
+        check(
+            &[],
+            "x\t1\ttab\\tnl\\nbs\\\\cr\\r,q\"\n\t\\N\t\\N\nNULL\t3\t\\\\N\n\\b\\f\\v\t4\té\n",
+        );
+        check(
+            &[("header", ""), ("delimiter", "|"), ("null", "x")],
+            "a|b|d \"x\nx|1|tab\\tnl\\nbs\\\\cr\\r,q\"\n|x|x\nNULL|3|\\\\N\n\\b\\f\\v|4|é\n",
+        );
+    }
+
+    #[test]
+    fn copies_csv_as_postgresql() {
+        let forced = CopyArgument::Columns(vec!["a".to_owned()]);
+        let given = [
+            ("FORMAT".to_owned(), CopyArgument::Text("csv".to_owned())),
+            ("HEADER".to_owned(), CopyArgument::None),
+            ("FORCE_QUOTE".to_owned(), forced),
+        ];
+        let held = copied(&batch(), CopyOptions::parse(&given).expect("options"));
+        assert_eq!(
+            String::from_utf8_lossy(&held),
+            "a,b,\"d \"\"x\"\n\"x\",1,\"tab\tnl\nbs\\cr\r,q\"\"\"\n\"\",,\n\"NULL\",3,\\N\n\
+             \"\x08\x0c\x0b\",4,é\n"
+        );
+        check(
+            &[
+                ("format", "csv"),
+                ("quote", "'"),
+                ("escape", "\\"),
+                ("delimiter", ";"),
+                ("null", "NULL"),
+                ("force_quote", "*"),
+            ],
+            "'x';'1';'tab\tnl\nbs\\\\cr\r,q\"'\n'';NULL;NULL\n'NULL';'3';'\\\\N'\n\
+             '\x08\x0c\x0b';'4';'é'\n",
+        );
+        let single = Schema::new(vec![Field::new("a", DataType::Utf8, true)]);
+        let column: ArrayRef = Arc::new(StringArray::from(vec![Some("\\."), Some(""), None]));
+        let single = RecordBatch::try_new(Arc::new(single), vec![column]).expect("a batch");
+        let held = copied(&single, CopyOptions::of(CopyFormat::Csv));
+        assert_eq!(held, b"\"\\.\"\n\"\"\n\n");
+    }
+
+    #[test]
+    fn copies_binary_as_postgresql() {
+        let held = copied(&batch(), CopyOptions::of(CopyFormat::Binary));
+        let expected = "5047434f50590aff0d0a000000000000000000000300000001780000000400000001\
+            00000010746162096e6c0a62735c63720d2c7122000300000000ffffffffffffffff0003000000044e55\
+            4c4c0000000400000003000000025c4e000300000003080c0b000000040000000400000002c3a9ffff";
+        let bytes = (0..expected.len()).step_by(2).map(|at| &expected[at..at + 2]);
+        let bytes = bytes.map(|digits| u8::from_str_radix(digits, 16).expect("hexadecimal"));
+        assert_eq!(held, bytes.collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn refuses_options_as_postgresql() {
+        let check = |words: &[(&str, &str)], sqlstate: &str, message: &str| {
+            let error = options(words).expect_err(message);
+            assert_eq!((error.sqlstate, error.message.as_str()), (sqlstate, message));
+        };
+        check(&[("format", "xml")], "22023", "COPY format \"xml\" not recognized");
+        check(&[("zip", "")], "42601", "option \"zip\" not recognized");
+        let twice = [("null", "x"), ("null", "y")];
+        check(&twice, "42601", "conflicting or redundant options");
+        let binary = [("format", "binary"), ("delimiter", ",")];
+        check(&binary, "42601", "cannot specify DELIMITER in BINARY mode");
+        let binary = [("format", "binary"), ("null", "x")];
+        check(&binary, "42601", "cannot specify NULL in BINARY mode");
+        let binary = [("format", "binary"), ("header", "on")];
+        check(&binary, "0A000", "cannot specify HEADER in BINARY mode");
+        let long = [("delimiter", "ab")];
+        check(&long, "0A000", "COPY delimiter must be a single one-byte character");
+        let line = [("delimiter", "\n")];
+        check(&line, "22023", "COPY delimiter cannot be newline or carriage return");
+        check(&[("delimiter", "a")], "22023", "COPY delimiter cannot be \"a\"");
+        let null = [("null", "a\n")];
+        check(&null, "22023", "COPY null representation cannot use newline or carriage return");
+        check(&[("quote", "'")], "0A000", "COPY quote available only in CSV mode");
+        check(&[("escape", "'")], "0A000", "COPY escape available only in CSV mode");
+        check(&[("force_quote", "*")], "0A000", "COPY force quote available only in CSV mode");
+        let same = [("format", "csv"), ("quote", ",")];
+        check(&same, "22023", "COPY delimiter and quote must be different");
+        let long = [("format", "csv"), ("quote", "''")];
+        check(&long, "0A000", "COPY quote must be a single one-byte character");
+        let inside = [("null", "a\tb")];
+        check(&inside, "0A000", "COPY delimiter must not appear in the NULL specification");
+        let inside = [("format", "csv"), ("null", "a\"b")];
+        check(&inside, "0A000", "CSV quote character must not appear in the NULL specification");
+        let header = [("header", "maybe")];
+        check(&header, "42601", "header requires a Boolean value or \"match\"");
+        check(&[("header", "match")], "0A000", "cannot use \"match\" with HEADER in COPY TO");
+        let force = CopyOptions {
+            force_quote: ForceQuote::Columns(vec!["z".to_owned()]),
+            ..CopyOptions::of(CopyFormat::Csv)
+        };
+        let refused = CopyEncoder::new(&batch().schema(), force, RowStyle::default());
+        let message = refused.err().map(|error| error.to_string());
+        let expected = "42P10: FORCE_QUOTE column \"z\" not referenced by COPY";
+        assert_eq!(message.as_deref(), Some(expected));
+    }
 }

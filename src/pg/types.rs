@@ -151,10 +151,16 @@ pub fn arrow_type(oid: u32) -> Option<DataType> {
 /// `information_schema.sql_identifier`. Absent for a type that this server never sends.
 pub fn parse_type(text: &str) -> Option<WireType> {
     let text = text.trim();
-    if let Some(element) = text.strip_suffix("[]") {
-        let element = parse_type(element)?;
+    // As many brackets as there are: PostgreSQL has one type for any number of dimensions.
+    let element = text.trim_end_matches("[]");
+    if element.len() < text.len() {
+        let element = parse_scalar(element)?;
         return array_of(element.oid).map(|oid| WireType::of(oid).with_modifier(element.modifier));
     }
+    parse_scalar(text)
+}
+
+fn parse_scalar(text: &str) -> Option<WireType> {
     if let Some(domain) = text.strip_prefix("information_schema.") {
         return domain_type(domain);
     }
@@ -251,9 +257,8 @@ fn split_arguments(text: &str) -> Option<(&str, Option<&str>)> {
     let Some((name, rest)) = text.split_once('(') else { return Some((text, None)) };
     let (arguments, after) = rest.split_once(')')?;
     let name = match (name.trim_end(), after.trim()) {
-        (name, "") => name,
         ("timestamp", "with time zone") => "timestamptz",
-        (name @ ("time" | "timestamp"), "without time zone") => name,
+        (name, "") | (name @ ("time" | "timestamp"), "without time zone") => name,
         _ => return None,
     };
     Some((name, Some(arguments)))
@@ -375,5 +380,97 @@ fn is_written_as_text(oid: u32) -> bool {
 impl fmt::Display for WireType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&type_name(*self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrow_types_have_types_of_postgresql() {
+        let check = |data_type: DataType, oid: u32, length: i16, modifier: i32| {
+            let wire = wire_type(&Field::new("x", data_type, true));
+            assert_eq!(wire, WireType { oid, length, modifier });
+        };
+        let list = |of: DataType| DataType::List(Arc::new(Field::new_list_field(of, true)));
+        check(DataType::Utf8View, 25, -1, -1);
+        check(
+            DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8)),
+            25,
+            -1,
+            -1,
+        );
+        check(DataType::Int8, 21, 2, -1);
+        check(DataType::UInt32, 20, 8, -1);
+        check(DataType::UInt64, 1700, -1, -1);
+        check(DataType::Decimal128(10, 2), 1700, -1, (10 << 16 | 2) + 4);
+        check(DataType::Timestamp(TimeUnit::Nanosecond, Some("Z".into())), 1184, 8, -1);
+        check(DataType::Null, 25, -1, -1);
+        check(list(DataType::Int64), 1016, -1, -1);
+        check(list(list(DataType::Boolean)), 1000, -1, -1);
+        check(
+            list(DataType::Struct(vec![Field::new("a", DataType::Int32, true)].into())),
+            2287,
+            -1,
+            -1,
+        );
+    }
+
+    #[test]
+    fn metadata_changes_the_type_where_values_allow_it() {
+        let check = |data_type: DataType, name: &str, oid: u32, modifier: i32| {
+            let wire = wire_type(&with_type(Field::new("x", data_type, true), name));
+            assert_eq!((wire.oid, wire.modifier), (oid, modifier), "{name}");
+        };
+        check(DataType::Utf8View, "varchar(3)", 1043, 7);
+        check(DataType::Utf8, "character varying", 1043, -1);
+        check(DataType::Utf8, "bpchar(1)", 1042, 5);
+        check(DataType::Utf8, "char", 1042, 5);
+        check(DataType::Utf8, "\"char\"", 18, -1);
+        check(DataType::Utf8, "pg_catalog.name", 19, -1);
+        check(DataType::Utf8, "information_schema.sql_identifier", 19, -1);
+        check(DataType::Utf8, "information_schema.yes_or_no", 1043, 7);
+        check(DataType::Int32, "information_schema.cardinal_number", 23, -1);
+        check(DataType::UInt32, "oid", 26, -1);
+        check(DataType::Int64, "regclass", 2205, -1);
+        check(DataType::Int64, "int", 23, -1);
+        check(DataType::Utf8, "_aclitem", 1034, -1);
+        let list = DataType::List(Arc::new(Field::new_list_field(DataType::UInt32, true)));
+        check(list.clone(), "oidvector", 30, -1);
+        check(list.clone(), "_oid", 1028, -1);
+        check(list, "oid[]", 1028, -1);
+        check(DataType::Utf8, "text[][]", 1009, -1);
+        check(DataType::Utf8, &"_".repeat(100_000), 25, -1);
+        check(DataType::Decimal128(38, 10), "numeric", 1700, -1);
+        check(DataType::Timestamp(TimeUnit::Microsecond, None), "timestamp(3)", 1114, 3);
+        // Values of these cannot be sent as such.
+        check(DataType::Utf8, "integer", 25, -1);
+        check(DataType::Float64, "oid", 701, -1);
+        check(DataType::Utf8, "no such type", 25, -1);
+        check(DataType::Utf8, "varchar(x)", 25, -1);
+        check(DataType::Utf8, "varchar(2147483647)", 25, -1);
+    }
+
+    #[test]
+    fn names_read_back() {
+        for name in [
+            "integer",
+            "character varying(3)",
+            "numeric(10,2)",
+            "timestamp(3) with time zone",
+            "time without time zone",
+            "\"char\"",
+            "text[]",
+            "character(1)",
+            "interval",
+        ] {
+            let wire = parse_type(name).expect(name);
+            assert_eq!(type_name(wire), name);
+        }
+        let field = with_varchar(Field::new("x", DataType::Utf8, true), 12);
+        assert_eq!(wire_type(&field).modifier, 16);
+        assert_eq!(arrow_type(1007).map(|of| of.to_string()), Some("List(Int32)".to_owned()));
+        assert_eq!(arrow_type(600), None);
     }
 }

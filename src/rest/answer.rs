@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, HeaderName};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
+use axum::http::{HeaderMap, Method, StatusCode};
 
 use crate::error::{Error, Result};
 use crate::model::{ArtefactClass, StructureQuery};
@@ -44,7 +44,7 @@ pub(super) struct Asked {
 impl Asked {
     /// Parses path, query and headers.
     pub(super) fn new(edition: Edition, path: &str, http: &Parts) -> Result<Self, Failure> {
-        let header = |name: HeaderName| http.headers.get(name).and_then(|v| v.to_str().ok());
+        let header = |name: HeaderName| list(&http.headers, name);
         let parse = || {
             let query = http.uri.query().unwrap_or_default();
             let mut parameters = Parameters::parse(query)?;
@@ -61,8 +61,12 @@ impl Asked {
             }
         };
         let not_acceptable = |detail: String| Failure::new(StatusCode::NOT_ACCEPTABLE, detail);
-        let chosen = choose(kind, edition, &preferences, header(ACCEPT)).map_err(not_acceptable)?;
-        let coding = codings::choose(preferences.compression.as_deref(), header(ACCEPT_ENCODING));
+        let chosen = choose(kind, edition, &preferences, header(ACCEPT).as_deref())
+            .map_err(not_acceptable)?;
+        let coding = {
+            let accept = header(ACCEPT_ENCODING);
+            codings::choose(preferences.compression.as_deref(), accept.as_deref())
+        };
         Ok(Self {
             edition,
             request,
@@ -70,7 +74,7 @@ impl Asked {
             chosen,
             coding: coding.map_err(not_acceptable)?,
             language: preferences.language,
-            accept_language: header(ACCEPT_LANGUAGE).map(str::to_owned),
+            accept_language: header(ACCEPT_LANGUAGE),
             conditions: Conditions::of(&http.headers),
         })
     }
@@ -92,6 +96,12 @@ impl Asked {
     pub(super) fn has_language(&self) -> bool {
         self.language.is_some() || self.accept_language.is_some()
     }
+}
+
+/// A header that is a list, which may come in several lines.
+pub(super) fn list(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let lines = headers.get_all(name).iter().filter_map(|line| line.to_str().ok());
+    lines.map(str::to_owned).reduce(|all, line| format!("{all}, {line}"))
 }
 
 /// What an answer is made from.

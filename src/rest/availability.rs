@@ -41,7 +41,8 @@ pub(super) fn answer(
     for state in &states {
         let of = availability(&context.snapshot, &state.flow.id, &request.query);
         let of = of.map_err(failed)?;
-        if of.series_count > 0 {
+        // What may be selected is listed even where nothing is selected now.
+        if of.time.is_some() || of.dimensions.iter().any(|listed| !listed.codes.is_empty()) {
             found.push((*state, of));
         }
     }

@@ -5,6 +5,8 @@
 //! is refused with their names: messages of several data sets are not written yet, and one made of
 //! them would not be what the standard asks for, which is one data set for each.
 
+use axum::http::StatusCode;
+
 use crate::error::Error;
 use crate::limits::REQUEST_FLOWS_MAX;
 use crate::model::{Action, ArtefactId, DataSelection};
@@ -14,7 +16,7 @@ use crate::rest::failure::Failure;
 use crate::rest::flows;
 use crate::rest::formats::Format;
 use crate::rest::outlet::{Outcome, Outlet};
-use crate::sdmx::data::writer;
+use crate::sdmx::data::{DataFormat, Level, writer};
 use crate::sdmx::request::{DataRequest, FlowPattern, KeyRule};
 use crate::store::{DataAnswer, FlowState};
 
@@ -64,9 +66,23 @@ pub(super) fn answer(
     let Format::Data(format) = context.asked.format() else {
         return Err(context.failed(&Error::bug("a format of structures for data")));
     };
+    refuse_time_series(format, answer)?;
     let artefacts = context.snapshot.artefacts();
     let scope = answer.scope(&header, artefacts, &context.language, Action::Merge);
     context.send(outlet, head, |out| answer.write(&mut *writer(format, scope, out)).map(drop))
+}
+
+/// Refuses messages of time series that do not have time at the observation.
+fn refuse_time_series(format: &DataFormat, answer: &DataAnswer) -> Result<(), Failure> {
+    let is_series =
+        matches!(format, DataFormat::GenericSeriesXml21 | DataFormat::StructureSpecificSeriesXml21);
+    let level = answer.scope_parts().level;
+    if is_series && Some(level) != answer.flow().time_index().map(Level::Component) {
+        let detail = "messages of time series have time at the observation; leave \
+                      dimensionAtObservation out, or ask for another format";
+        return Err(Failure::new(StatusCode::NOT_ACCEPTABLE, detail));
+    }
+    Ok(())
 }
 
 /// The dataflows that a request matches and that have what it speaks of.

@@ -1,5 +1,7 @@
 //! The dataflows that a request means.
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Result};
 use crate::model::{ArtefactId, DataSelection, VersionPattern};
 use crate::rest::nearest::nearest;
@@ -31,13 +33,18 @@ pub(super) fn matching<'a>(
     };
     let fits = |id: &ArtefactId| has(&pattern.agencies, &id.agency) && has(&pattern.ids, &id.id);
     let fitting: Vec<&FlowState> = all.iter().filter(|state| fits(named(state))).collect();
+    let mut versions: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+    for state in &fitting {
+        let ArtefactId { agency, id, version } = named(state);
+        versions.entry((agency, id)).or_default().push(version);
+    }
+    for known in versions.values_mut() {
+        *known = VersionPattern::choose(&pattern.versions, known.iter().copied());
+    }
     let is_chosen = |state: &&'a FlowState| {
-        let id = named(state);
-        let same = |other: &ArtefactId| other.agency == id.agency && other.id == id.id;
-        let versions = fitting.iter().map(|other| named(other)).filter(|other| same(other));
-        let versions = versions.map(|other| other.version.as_str());
-        let chosen = VersionPattern::choose(&pattern.versions, versions);
-        chosen.contains(&id.version.as_str())
+        let ArtefactId { agency, id, version } = named(state);
+        let chosen = versions.get(&(agency.as_str(), id.as_str()));
+        chosen.is_some_and(|chosen| chosen.contains(&version.as_str()))
     };
     let chosen: Vec<&FlowState> = fitting.iter().copied().filter(is_chosen).collect();
     if chosen.is_empty() { Err(unknown(snapshot, pattern, &fitting)) } else { Ok(chosen) }

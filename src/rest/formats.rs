@@ -74,9 +74,9 @@ const SDMX: &str = "application/vnd.sdmx.";
 const OFFERS: [Offer; 18] = [
     data("genericdata+xml", "2.1", Edition::V1, || DataFormat::GenericXml21),
     data("structurespecificdata+xml", "2.1", Edition::V1, || DataFormat::StructureSpecificXml21),
-    data("generictimeseriesdata+xml", "2.1", Edition::V1, || DataFormat::GenericXml21),
+    data("generictimeseriesdata+xml", "2.1", Edition::V1, || DataFormat::GenericSeriesXml21),
     data("structurespecifictimeseriesdata+xml", "2.1", Edition::V1, || {
-        DataFormat::StructureSpecificXml21
+        DataFormat::StructureSpecificSeriesXml21
     }),
     data("data+json", "1.0.0", Edition::V1, || DataFormat::Json10),
     data("data+json", "1.0.0-wd", Edition::V1, || DataFormat::JsonDraft),

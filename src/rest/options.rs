@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits::Budget;
+use crate::limits::{Budget, HTTP_ANSWERS_MAX};
 
 /// What the server is told when it starts.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl RestOptions {
         Self {
             now,
             report: |_| {},
-            answers_max: 64,
+            answers_max: HTTP_ANSWERS_MAX,
             answer_wait: Duration::from_secs(2),
             connections_max: 1_024,
             idle: Duration::from_mins(1),

@@ -1,6 +1,5 @@
 //! The server, from its first connection to its last.
 
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -28,7 +27,7 @@ pub async fn serve(
     options: RestOptions,
     stop: watch::Receiver<bool>,
 ) -> Result<()> {
-    let address = listener.local_addr().map_or_else(|_| "a socket".to_owned(), shown);
+    let address = listener.local_addr().map_or_else(|_| "a socket".to_owned(), |at| at.to_string());
     let grace = options.grace;
     let (abandon, abandoned) = watch::channel(false);
     let gate = Gate::new(listener, &options, abandoned);
@@ -54,8 +53,4 @@ pub async fn serve(
 /// way left.
 async fn told(mut stop: watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
-}
-
-fn shown(address: SocketAddr) -> String {
-    address.to_string()
 }

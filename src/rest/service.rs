@@ -1,5 +1,6 @@
 //! From a request of HTTP to its response.
 
+use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -7,10 +8,12 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, Request, Response, StatusCode};
+use bytes::Bytes;
+use futures::stream;
 use tokio::task::spawn_blocking;
 
 use crate::limits::{REQUEST_BODY_BYTES_MAX, REQUEST_HEADERS_BYTES_MAX, REQUEST_URL_BYTES_MAX};
-use crate::rest::answer::{Asked, answer};
+use crate::rest::answer::{Asked, answer, list};
 use crate::rest::codings;
 use crate::rest::connection::{Turn, Turns};
 use crate::rest::dates;
@@ -39,9 +42,6 @@ pub(super) async fn handle(
     let took = (server.options.now)().saturating_sub(began);
     let took = u64::try_from(took).unwrap_or(0);
     server.metrics.answered(resource, response.status().as_u16(), took);
-    if request.method == Method::HEAD {
-        *response.body_mut() = Body::empty();
-    }
     share(response.headers_mut());
     response
 }
@@ -106,8 +106,8 @@ fn name(path: &str) -> &'static str {
 fn family_of(edition: Edition, request: &Parts) -> Family {
     let query = request.uri.query().unwrap_or_default();
     let preferences = Parameters::parse(query).and_then(|mut p| Preferences::take(&mut p));
-    let accept = request.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    family(edition, &preferences.unwrap_or_default(), accept)
+    let accept = list(&request.headers, header::ACCEPT);
+    family(edition, &preferences.unwrap_or_default(), accept.as_deref())
 }
 
 /// Refuses what is too large, and methods that there are not.
@@ -191,7 +191,9 @@ async fn run(
             Ok(response)
         }
         Start::HeadOnly(head) => {
-            let mut response = Response::new(Body::empty());
+            // Not an empty one, whose length would be told: that of the answer is not known.
+            let mut response =
+                Response::new(Body::from_stream(stream::empty::<io::Result<Bytes>>()));
             describe(response.headers_mut(), &head);
             Ok(response)
         }

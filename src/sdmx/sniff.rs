@@ -6,7 +6,7 @@
 pub enum Kind {
     /// An SDMX-ML 2.1 structure message, or a 2.1 registry message that may hold one.
     StructureXml21,
-    /// An SDMX-ML structure message of version 3.0 or 3.1.
+    /// The same of version 3.0 or 3.1.
     StructureXml30,
     /// An SDMX-ML data or metadata message of any version.
     DataXml,
@@ -66,7 +66,7 @@ fn sniff_root(tag: &[u8]) -> Kind {
         b"Structure" | b"RegistryInterface" if names("/schemas/v2_1/message") => {
             Kind::StructureXml21
         }
-        b"Structure" if is_3 => Kind::StructureXml30,
+        b"Structure" | b"RegistryInterface" if is_3 => Kind::StructureXml30,
         b"GenericData"
         | b"GenericTimeSeriesData"
         | b"StructureSpecificData"
@@ -100,6 +100,7 @@ mod tests {
         check(&structure("v2_1", "RegistryInterface"), Kind::StructureXml21);
         check(&structure("v3_0", "Structure"), Kind::StructureXml30);
         check(&structure("v3_1", "Structure"), Kind::StructureXml30);
+        check(&structure("v3_0", "RegistryInterface"), Kind::StructureXml30);
         check(&structure("v2_1", "GenericData"), Kind::DataXml);
         check(&structure("v3_0", "StructureSpecificData"), Kind::DataXml);
         check(&structure("v2_0", "Structure"), Kind::Markup);

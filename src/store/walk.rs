@@ -23,6 +23,8 @@ pub(super) struct SeriesWalk {
     cube: Arc<Cube>,
     /// The dimensions, the one that orders first first.
     order: Vec<usize>,
+    /// How many series are sorted in one go at most.
+    most: u64,
     /// What is left to do, the next last.
     rest: Vec<Share>,
     /// The series being given, sorted.
@@ -50,6 +52,16 @@ impl Share {
 impl SeriesWalk {
     /// The selected series by the codes of these dimensions, then by those of all others.
     pub(super) fn new(cube: &Arc<Cube>, series: &Selections, dimensions: &[usize]) -> Self {
+        Self::with_most(cube, series, dimensions, SORTED_SERIES_MAX)
+    }
+
+    /// The same, sorting so many series at most in one go.
+    pub(super) fn with_most(
+        cube: &Arc<Cube>,
+        series: &Selections,
+        dimensions: &[usize],
+        most: u64,
+    ) -> Self {
         let count = cube.flow().dimensions().len();
         let others = (0..count).filter(|dimension| !dimensions.contains(dimension));
         let order = dimensions.iter().copied().chain(others).collect();
@@ -58,6 +70,7 @@ impl SeriesWalk {
         Self {
             cube: Arc::clone(cube),
             order,
+            most,
             rest: vec![Share { depth: 0, series }],
             sorted: Vec::new(),
             bounds: Vec::new(),
@@ -73,7 +86,7 @@ impl SeriesWalk {
     pub(super) fn peek(&mut self) -> Result<Option<&[Place]>> {
         while self.next + 1 >= self.bounds.len() {
             let Some(share) = self.rest.pop() else { return Ok(None) };
-            if share.depth < self.order.len() && share.len() > SORTED_SERIES_MAX {
+            if share.depth < self.order.len() && share.len() > self.most {
                 self.split(&share)?;
             } else {
                 self.sort(&share)?;

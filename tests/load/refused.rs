@@ -145,7 +145,14 @@ fn the_first_twenty_are_named_and_all_are_counted() {
 
 /// A writer whose bytes the test can see.
 #[derive(Clone, Default)]
-struct Shared(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    pub(crate) fn text(&self) -> String {
+        let bytes = self.0.lock().expect("not poisoned").clone();
+        String::from_utf8(bytes).expect("text")
+    }
+}
 
 impl Write for Shared {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -172,7 +179,7 @@ fn refused_rows_are_set_aside_and_the_rest_is_loaded() {
     assert_eq!(report.counts.inserted, 2);
     let lines: Vec<u64> = report.problems.iter().map(|problem| problem.line).collect();
     assert_eq!(lines, [3, 4, 6]);
-    let text = String::from_utf8(refused.0.lock().expect("not poisoned").clone()).expect("text");
+    let text = refused.text();
     assert_eq!(text, strict(&bad));
     let rows = ["A.AT 2019|1 OBS_STATUS=A", "A.BE 2019|1.5 OBS_STATUS=E TITLE=A title UNIT=KG"];
     assert_eq!(rows_of(&database, &STRICT_SHAPE), rows);
@@ -187,7 +194,7 @@ fn of_refused_duplicates_the_first_is_loaded() {
     let rows = ["A,AT,2020,1,,,", "A,AT,2020,2,,,", "A,BE,2020,3,,,", "A,BE,2020-A1,4,,,"];
     load.csv(strict(&rows).as_bytes(), "rows.csv").expect("goes on");
     let report = load.commit().expect("committed");
-    let text = String::from_utf8(refused.0.lock().expect("not poisoned").clone()).expect("text");
+    let text = refused.text();
     assert!(text.lines().count() == 3, "the header and the two rows left out: {text}");
     assert_eq!((report.refused, report.counts.inserted), (2, 2));
     assert_eq!(rows_of(&database, &STRICT_SHAPE), ["A.AT 2020|1", "A.BE 2020|3"]);

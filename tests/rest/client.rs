@@ -1,6 +1,6 @@
 //! A client of HTTP that says exactly what it is told to, over a socket.
 
-use std::io::{Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ impl Answer {
 
     /// The body without its compression.
     pub(crate) fn plain(&self) -> String {
-        let input = Box::new(std::io::Cursor::new(self.body.clone()));
+        let input = Box::new(Cursor::new(self.body.clone()));
         let mut text = String::new();
         let mut plain = decompress(input, "the body").expect("compressed or not");
         plain.read_to_string(&mut text).expect("text");
@@ -55,7 +55,7 @@ pub(crate) fn ask(
 /// Opens a connection and sends these bytes.
 pub(crate) fn send(address: SocketAddr, bytes: &[u8]) -> TcpStream {
     let mut socket = TcpStream::connect(address).expect("a server listens");
-    socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a limit");
+    socket.set_read_timeout(Some(Duration::from_mins(1))).expect("a limit");
     // A server may answer and close before it has read all.
     drop(socket.write_all(bytes));
     socket

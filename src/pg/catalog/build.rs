@@ -1,6 +1,7 @@
 //! From the description of a database to the rows of PostgreSQL's catalogue.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use crate::pg::catalog::describe::{ColumnDescription, Description, TableDescription, TableKind};
 use crate::pg::catalog::rows::{Class, Constraint, Rows};
@@ -19,14 +20,16 @@ const BTREE: u32 = 403;
 
 /// The rows that follow from a database, by relation of `pg_catalog`.
 pub(crate) struct Built {
-    rows: HashMap<&'static str, Vec<Vec<Value>>>,
+    rows: Mutex<HashMap<&'static str, Vec<Vec<Value>>>>,
 }
 
 impl Built {
-    /// The rows of a relation: PostgreSQL's own, then those of the database.
-    pub(crate) fn rows(&self, name: &str) -> Vec<Vec<Value>> {
+    /// The rows of a relation: PostgreSQL's own, then those of the database. They are given once,
+    /// to whoever keeps them.
+    pub(crate) fn take(&self, name: &str) -> Vec<Vec<Value>> {
         let mut all = statics().rows(name);
-        all.extend(self.rows.get(name).into_iter().flatten().cloned());
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        all.extend(rows.remove(name).into_iter().flatten());
         all
     }
 }
@@ -41,6 +44,8 @@ pub(crate) fn build(description: &Description, database: &str) -> Built {
     for table in &description.tables {
         let oid = builder.numbers.give("class", &table.schema, &table.name);
         builder.tables.insert((table.schema.clone(), table.name.clone()), oid);
+        let others = table.references.iter();
+        builder.referenced.extend(others.map(|other| (other.schema.clone(), other.table.clone())));
     }
     for table in &description.tables {
         builder.table(table, namespace(table));
@@ -48,7 +53,7 @@ pub(crate) fn build(description: &Description, database: &str) -> Built {
     for table in &description.tables {
         builder.references(table, namespace(table));
     }
-    Built { rows: builder.rows.into_all() }
+    Built { rows: Mutex::new(builder.rows.into_all()) }
 }
 
 /// Gives each object a number that follows from its name, so that it is the same after a restart
@@ -81,6 +86,8 @@ struct Builder {
     rows: Rows,
     tables: HashMap<(String, String), u32>,
     indexes: HashMap<(String, String), u32>,
+    /// Tables that a foreign key leads to.
+    referenced: HashSet<(String, String)>,
 }
 
 impl Builder {
@@ -132,7 +139,8 @@ impl Builder {
             columns: table.columns.len(),
             rows: table.rows,
             has_index: !table.primary_key.is_empty(),
-            has_triggers: !table.references.is_empty(),
+            // PostgreSQL keeps a foreign key by triggers on both sides.
+            has_triggers: !table.references.is_empty() || self.referenced.contains(&key),
         };
         self.rows.class(&class);
         self.rows.row_type(&class);

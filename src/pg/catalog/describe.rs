@@ -2,7 +2,7 @@
 
 /// What a table is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableKind {
+pub(crate) enum TableKind {
     /// Data.
     Table,
     /// A query over data.
@@ -11,60 +11,60 @@ pub enum TableKind {
 
 /// A column of a table.
 #[derive(Clone, Debug)]
-pub struct ColumnDescription {
+pub(crate) struct ColumnDescription {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The number of its type.
-    pub type_oid: u32,
+    pub(crate) type_oid: u32,
     /// The modifier of its type; -1 without one.
-    pub type_modifier: i32,
+    pub(crate) type_modifier: i32,
     /// Whether it may be NULL.
-    pub is_nullable: bool,
+    pub(crate) is_nullable: bool,
     /// What it means.
-    pub comment: Option<String>,
+    pub(crate) comment: Option<String>,
 }
 
 /// That columns of a table are found in the primary key of another.
 #[derive(Clone, Debug)]
-pub struct Reference {
+pub(crate) struct Reference {
     /// The columns, by position.
-    pub columns: Vec<usize>,
+    pub(crate) columns: Vec<usize>,
     /// The schema of the other.
-    pub schema: String,
+    pub(crate) schema: String,
     /// Its name.
-    pub table: String,
+    pub(crate) table: String,
     /// Its columns, by position.
-    pub foreign: Vec<usize>,
+    pub(crate) foreign: Vec<usize>,
 }
 
 /// A table.
 #[derive(Clone, Debug)]
-pub struct TableDescription {
+pub(crate) struct TableDescription {
     /// Its schema.
-    pub schema: String,
+    pub(crate) schema: String,
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// What it is.
-    pub kind: TableKind,
+    pub(crate) kind: TableKind,
     /// How many rows it has, where that is known.
-    pub rows: Option<u64>,
+    pub(crate) rows: Option<u64>,
     /// What it means.
-    pub comment: Option<String>,
+    pub(crate) comment: Option<String>,
     /// The query of a view.
-    pub definition: Option<String>,
+    pub(crate) definition: Option<String>,
     /// Its columns, in order.
-    pub columns: Vec<ColumnDescription>,
+    pub(crate) columns: Vec<ColumnDescription>,
     /// The columns of the primary key, by position.
-    pub primary_key: Vec<usize>,
+    pub(crate) primary_key: Vec<usize>,
     /// The foreign keys.
-    pub references: Vec<Reference>,
+    pub(crate) references: Vec<Reference>,
 }
 
 /// All of a database that a session sees.
 #[derive(Clone, Debug, Default)]
-pub struct Description {
+pub(crate) struct Description {
     /// The schemas, each with what it means.
-    pub schemas: Vec<(String, Option<String>)>,
+    pub(crate) schemas: Vec<(String, Option<String>)>,
     /// The tables.
-    pub tables: Vec<TableDescription>,
+    pub(crate) tables: Vec<TableDescription>,
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use datafusion::common::ScalarValue;
 use datafusion::sql::sqlparser::ast::Statement;
@@ -13,10 +13,12 @@ use crate::pg::catalog::output;
 use crate::pg::catalog::plan::{self, Planner};
 use crate::pg::catalog::run::Run;
 use crate::pg::catalog::session::SessionInfo;
+use crate::pg::catalog::statics::statics;
+use crate::pg::catalog::types::TEXT;
 use crate::pg::catalog::value::Value;
 use crate::pg::catalog::world::World;
 use crate::pg::catalog::{gather, ours};
-use crate::query::catalogue::Catalogue;
+use crate::query::catalogue::{Catalogue, DATABASE};
 use crate::store::Snapshot;
 
 /// Catalogues that are kept: as many as languages and names of the database are used at once.
@@ -92,7 +94,7 @@ impl PgCatalog {
         table: &str,
         column: &str,
     ) -> Result<Option<(u32, i16)>> {
-        let world = self.world(catalogue, crate::query::catalogue::DATABASE)?;
+        let world = self.world(catalogue, DATABASE)?;
         let Some(oid) = world.class(Some(schema), table) else { return Ok(None) };
         Ok(world.attribute(oid, column).map(|number| (oid, number)))
     }
@@ -159,9 +161,8 @@ impl CatalogPlan {
             | ScalarValue::Utf8View(Some(text)) => output::parameter(&self.world, oid, text)?,
             ScalarValue::List(list) => {
                 let values = list.value(0);
-                let element = crate::pg::catalog::statics::statics().types.element(oid);
-                let element = element.unwrap_or(crate::pg::catalog::types::TEXT);
-                let all: Result<Vec<Value>> = (0..arrow::array::Array::len(&values))
+                let element = statics().types.element(oid).unwrap_or(TEXT);
+                let all: Result<Vec<Value>> = (0..values.len())
                     .map(|row| {
                         let value = ScalarValue::try_from_array(&values, row);
                         let wrong = |_| Error::invalid("array", "is no parameter");

@@ -11,13 +11,14 @@ use crate::model::{Component, Flow};
 use crate::pg::catalog::describe::{
     ColumnDescription, Description, Reference, TableDescription, TableKind,
 };
-use crate::pg::catalog::output::PG_TYPE;
 use crate::pg::catalog::statics::statics;
 use crate::pg::catalog::types::{
     BOOL, DATE, FLOAT8, INT2, INT4, INT8, TEXT, TIMESTAMP, TIMESTAMPTZ, VARCHAR,
 };
+use crate::pg::types::TYPE_KEY;
 use crate::query::catalogue::{Catalogue, SEARCH_SCHEMA, Target};
 use crate::query::error::from_datafusion;
+use crate::query::names::quoted;
 use crate::store::SeriesFilter;
 
 /// The key of the field metadata that names the component of a column.
@@ -89,11 +90,7 @@ fn table(
             let flow = &catalogue.directory().flow(position)?.flow;
             describe_columns(flow, fields.fields(), catalogue.language(), &mut made);
             made.comment = flow_name(flow, catalogue).map(|name| format!("{name}, with labels"));
-            let from = catalogue.directory().flow(position)?;
-            made.definition = Some(format!(
-                "SELECT *, label(...) FROM {}.{}",
-                from.names.schema, from.names.table
-            ));
+            made.definition = Some(labels_definition(catalogue, position, fields.fields())?);
         }
         Some(Target::Dimension(position, dimension)) => {
             let state = catalogue.directory().flow(position)?;
@@ -140,6 +137,32 @@ fn of_flow(catalogue: &Arc<Catalogue>, position: usize, made: &mut TableDescript
     Ok(())
 }
 
+/// The query that a table with labels is: each name follows from the column before it.
+fn labels_definition(
+    catalogue: &Arc<Catalogue>,
+    position: usize,
+    fields: &[Arc<Field>],
+) -> Result<String> {
+    let state = catalogue.directory().flow(position)?;
+    let mut list = None;
+    let mut columns: Vec<String> = Vec::with_capacity(fields.len());
+    for field in fields {
+        let component = field.metadata().get(SDMX_ID).and_then(|id| state.flow.position(id));
+        let component = component.and_then(|position| state.flow.components().get(position));
+        let name = quoted(field.name());
+        match (component, &list, columns.last()) {
+            (None, Some(list), Some(code)) => {
+                columns.push(format!("label('{list}', {code}) AS {name}"));
+            }
+            _ => columns.push(name.into_owned()),
+        }
+        let codelist = component.and_then(|component| component.codelist.as_deref());
+        list = codelist.map(|codelist| codelist.identity.id.to_string());
+    }
+    let (schema, table) = (quoted(&state.names.schema), quoted(&state.names.table));
+    Ok(format!(" SELECT {}\n   FROM {schema}.{table};", columns.join(",\n    ")))
+}
+
 fn flow_name(flow: &Flow, catalogue: &Catalogue) -> Option<String> {
     flow.names.best(catalogue.language()).map(str::to_owned)
 }
@@ -163,7 +186,7 @@ fn concept(component: &Component, language: &str) -> Option<String> {
 }
 
 fn column(field: &Field) -> ColumnDescription {
-    let declared = field.metadata().get(PG_TYPE).and_then(|text| declared(text));
+    let declared = field.metadata().get(TYPE_KEY).and_then(|text| declared(text));
     let (type_oid, type_modifier) = declared.unwrap_or_else(|| (natural(field.data_type()), -1));
     ColumnDescription {
         name: field.name().clone(),

@@ -22,13 +22,12 @@ use crate::pg::catalog::types::{
 };
 use crate::pg::catalog::value::Value;
 use crate::pg::catalog::world::World;
+use crate::pg::types::TYPE_KEY;
 
-/// The key of the field metadata that holds the name of the type in PostgreSQL.
-pub const PG_TYPE: &str = "pg.type";
 /// Microseconds of a day.
 const DAY_MICROS: i64 = 86_400_000_000;
 
-/// The columns of an answer: each with its type in PostgreSQL under [`PG_TYPE`].
+/// The columns of an answer: each with its type in PostgreSQL under [`TYPE_KEY`].
 pub(crate) fn schema(columns: &[Column]) -> SchemaRef {
     let fields = columns.iter().map(|column| field(&column.name, &column.ty));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
@@ -41,9 +40,10 @@ pub(crate) fn field(name: &str, ty: &Type) -> Field {
     let known = match ty.modifier {
         modifier if ty.oid == VARCHAR && modifier > 4 => format!("varchar({})", modifier - 4),
         _ if known == "char" => "\"char\"".to_owned(),
+        _ if known == "_char" => "\"char\"[]".to_owned(),
         _ => known.to_owned(),
     };
-    let metadata = HashMap::from([(PG_TYPE.to_owned(), known)]);
+    let metadata = HashMap::from([(TYPE_KEY.to_owned(), known)]);
     Field::new(name, data_type(&ty), true).with_metadata(metadata)
 }
 

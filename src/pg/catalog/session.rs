@@ -1,7 +1,6 @@
 //! What a session tells its functions: who asks, where, and with which settings.
 
 use std::collections::BTreeMap;
-use std::env::consts::{ARCH, OS};
 
 /// The version of PostgreSQL that this server answers as. Clients ask for what they know of it, so
 /// it says which columns the catalogue has.
@@ -65,7 +64,5 @@ impl Default for SessionInfo {
 
 /// `version()`.
 pub fn version() -> String {
-    let (system, machine) = (OS, ARCH);
-    let own = env!("CARGO_PKG_VERSION");
-    format!("PostgreSQL {SERVER_VERSION} (sdmxdb {own}) on {machine}-{system}")
+    format!("PostgreSQL {SERVER_VERSION} (sdmxdb {})", env!("CARGO_PKG_VERSION"))
 }

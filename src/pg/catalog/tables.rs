@@ -2,13 +2,15 @@
 
 use std::any::Any;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
-use datafusion::common::{DataFusionError, Result, ScalarValue};
+use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
     Volatility,
@@ -19,9 +21,10 @@ use crate::pg::catalog::describe::Description;
 use crate::pg::catalog::front::PgCatalog;
 use crate::pg::catalog::functions::{self as known, Called};
 use crate::pg::catalog::output;
+use crate::pg::catalog::relation::Column;
 use crate::pg::catalog::session::SessionInfo;
 use crate::pg::catalog::statics::statics;
-use crate::pg::catalog::types::{INT4, INT8, TEXT, Type};
+use crate::pg::catalog::types::{BOOL, INT4, INT8, TEXT, Type};
 use crate::pg::catalog::value::Value;
 use crate::pg::catalog::world::World;
 use crate::query::catalogue::{Catalogue, DATABASE, Listing, SchemaFactory};
@@ -96,7 +99,7 @@ impl SchemaProvider for Tables {
         let schema = output::schema(&shape.columns);
         let listing = Listing::new(move |with_rows| {
             if !with_rows {
-                return Ok(arrow::array::RecordBatch::new_empty(Arc::clone(&schema)));
+                return Ok(RecordBatch::new_empty(Arc::clone(&schema)));
             }
             let world = catalog.world(&catalogue, DATABASE).map_err(to_datafusion)?;
             let session = SessionInfo::default();
@@ -128,7 +131,7 @@ const FUNCTIONS: &[(&str, u32, &[usize])] = &[
     ("user", TEXT, &[0]),
     ("current_setting", TEXT, &[1, 2]),
     ("pg_backend_pid", INT4, &[0]),
-    ("pg_is_in_recovery", crate::pg::catalog::types::BOOL, &[0]),
+    ("pg_is_in_recovery", BOOL, &[0]),
     ("txid_current", INT8, &[0]),
     ("quote_ident", TEXT, &[1]),
     ("quote_literal", TEXT, &[1]),
@@ -177,8 +180,8 @@ impl PartialEq for Function {
 
 impl Eq for Function {}
 
-impl std::hash::Hash for Function {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+impl Hash for Function {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
     }
 }
@@ -214,8 +217,7 @@ impl ScalarUDFImpl for Function {
                 .collect();
             values.push(vec![(self.body.0)(&called, &found?).map_err(to_datafusion)?]);
         }
-        let column =
-            crate::pg::catalog::relation::Column { name: self.name.to_owned(), ty: result };
+        let column = Column { name: self.name.to_owned(), ty: result };
         let columns = [column];
         let schema = output::schema(&columns);
         let batch = output::batch(world, &columns, &schema, &values).map_err(to_datafusion)?;
@@ -237,10 +239,10 @@ fn value(value: &ScalarValue) -> Value {
         | ScalarValue::Utf8View(Some(text))
         | ScalarValue::LargeUtf8(Some(text)) => Value::text(text),
         other => {
-            let whole = other.cast_to(&DataType::Int64);
-            match whole {
+            // What is no number is no argument of these functions.
+            match other.cast_to(&DataType::Int64) {
                 Ok(ScalarValue::Int64(Some(number))) => Value::Int(number),
-                Ok(_) | Err(DataFusionError::ArrowError(..)) | Err(_) => Value::Null,
+                Ok(_) | Err(_) => Value::Null,
             }
         }
     }

@@ -27,7 +27,6 @@ pub(crate) const VARCHAR: u32 = 1043;
 pub(crate) const DATE: u32 = 1082;
 pub(crate) const TIMESTAMP: u32 = 1114;
 pub(crate) const TIMESTAMPTZ: u32 = 1184;
-pub(crate) const INTERVAL: u32 = 1186;
 pub(crate) const NUMERIC: u32 = 1700;
 pub(crate) const REGCLASS: u32 = 2205;
 pub(crate) const REGTYPE: u32 = 2206;
@@ -36,7 +35,6 @@ pub(crate) const ANYARRAY: u32 = 2277;
 pub(crate) const REGNAMESPACE: u32 = 4089;
 pub(crate) const REGROLE: u32 = 4096;
 pub(crate) const TEXT_ARRAY: u32 = 1009;
-pub(crate) const VOID: u32 = 2278;
 const ANY: u32 = 2276;
 const ANYELEMENT: u32 = 2283;
 const ANYNONARRAY: u32 = 2776;
@@ -99,7 +97,6 @@ pub(crate) struct Known {
     pub(crate) align: String,
     pub(crate) storage: String,
     pub(crate) collation: u32,
-    pub(crate) relation: u32,
     pub(crate) base: u32,
     pub(crate) base_modifier: i32,
 }
@@ -127,7 +124,6 @@ impl Types {
                 align: text(22).to_owned(),
                 storage: text(23).to_owned(),
                 collation: number(28),
-                relation: number(11),
                 category: text(7).chars().next().unwrap_or('X'),
                 is_preferred: text(8) == "t",
                 element: number(13),

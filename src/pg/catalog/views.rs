@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use datafusion::sql::sqlparser::ast::{Query, Statement};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Expr, Query, SelectItem, SetExpr, Statement,
+};
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
@@ -29,7 +31,7 @@ pub(crate) fn rows(
     name: &str,
     session: &SessionInfo,
 ) -> Result<Option<Vec<Vec<Value>>>> {
-    let Some(query) = definitions().get(&format!("{schema}.{name}")) else { return Ok(None) };
+    let Some(query) = definition(schema, name) else { return Ok(None) };
     let Some(shape) = statics().shape(schema, name) else { return Ok(None) };
     let bug = |error: Error| Error::bug(format!("the view {schema}.{name}: {error}"));
     let statement = Planner::plan(world, session, query, &[]).map_err(bug)?;
@@ -52,6 +54,44 @@ pub(crate) fn rows(
 /// Whether the rows of a view are others for another session.
 pub(crate) fn follows_session(schema: &str, name: &str) -> bool {
     (schema, name) == ("information_schema", "enabled_roles")
+}
+
+/// The query of a view.
+pub(crate) fn definition(schema: &str, name: &str) -> Option<&'static Query> {
+    definitions().get(&format!("{schema}.{name}"))
+}
+
+/// The query of a view with more conditions, each on one of its columns. Absent if it is no view,
+/// or none of the columns is there.
+pub(crate) fn narrowed(schema: &str, name: &str, equal: &[(String, Expr)]) -> Option<Query> {
+    let mut query = definition(schema, name)?.clone();
+    let SetExpr::Select(select) = query.body.as_mut() else { return None };
+    let conditions = equal.iter().filter_map(|(column, value)| {
+        let shown = select.projection.iter().find_map(|item| match item {
+            SelectItem::ExprWithAlias { expr, alias } if alias.value == *column => {
+                Some(expr.clone())
+            }
+            SelectItem::UnnamedExpr(Expr::CompoundIdentifier(names)) => {
+                let is_meant = names.last().is_some_and(|last| last.value == *column);
+                is_meant.then(|| Expr::CompoundIdentifier(names.clone()))
+            }
+            _ => None,
+        })?;
+        let (left, right) = (Box::new(shown), Box::new(value.clone()));
+        Some(Expr::BinaryOp { left, op: BinaryOperator::Eq, right })
+    });
+    let all = conditions.chain(select.selection.clone());
+    let both =
+        |a, b| Expr::BinaryOp { left: Box::new(a), op: BinaryOperator::And, right: Box::new(b) };
+    let had = usize::from(select.selection.is_some());
+    let all: Vec<Expr> = all.collect();
+    if all.len() == had {
+        return None;
+    }
+    // What was there before may hold an OR.
+    let all = all.into_iter().map(|condition| Expr::Nested(Box::new(condition)));
+    select.selection = all.reduce(both);
+    Some(query)
 }
 
 fn definitions() -> &'static HashMap<String, Query> {

@@ -70,10 +70,10 @@ impl World {
         if let Some(made) = cell.get() {
             return Ok(Some(Arc::clone(made)));
         }
-        let rows = match views::rows(self, schema, name, session)? {
-            Some(rows) => rows,
-            None if schema == "pg_catalog" => self.built.rows(name),
-            None => Vec::new(),
+        let Some(rows) = views::rows(self, schema, name, session)? else {
+            let has_rows = schema == "pg_catalog";
+            let none = || Relation::new(shape.oid, shape.columns.clone(), Vec::new());
+            return Ok(Some(if has_rows { self.own(name) } else { Arc::new(none()) }));
         };
         let made = Arc::new(Relation::new(shape.oid, shape.columns.clone(), rows));
         if views::follows_session(schema, name) {
@@ -88,7 +88,7 @@ impl World {
             let shape = statics().shape("pg_catalog", name);
             let (oid, columns) =
                 shape.map_or((0, Vec::new()), |shape| (shape.oid, shape.columns.clone()));
-            Arc::new(Relation::new(oid, columns, self.built.rows(name)))
+            Arc::new(Relation::new(oid, columns, self.built.take(name)))
         };
         match self.cell("pg_catalog", name) {
             Some(cell) => Arc::clone(cell.get_or_init(make)),

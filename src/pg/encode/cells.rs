@@ -184,13 +184,11 @@ impl Integers<'_> {
     /// The sign and the magnitude of the number.
     #[inline]
     pub(super) fn magnitude(&self, row: usize) -> (bool, u64) {
-        match self {
-            Self::U64(values) => (false, values[row]),
-            _ => {
-                let number = self.signed(row).unwrap_or_default();
-                (number < 0, number.unsigned_abs())
-            }
+        if let Self::U64(values) = self {
+            return (false, values[row]);
         }
+        let number = self.signed(row).unwrap_or_default();
+        (number < 0, number.unsigned_abs())
     }
 
     /// The number as an index; one that is not, as an index that nothing has.

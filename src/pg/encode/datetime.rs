@@ -24,7 +24,7 @@ const WEEKDAYS: [&[u8]; 7] = [b"Thu", b"Fri", b"Sat", b"Sun", b"Mon", b"Tue", b"
 pub(crate) struct Day {
     pub(crate) year: i64,
     pub(crate) month: u64,
-    pub(crate) day: u64,
+    pub(crate) number: u64,
 }
 
 impl Day {
@@ -39,10 +39,10 @@ impl Day {
         let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
         let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted = (5 * of_year + 2) / 153;
-        let day = (of_year - (153 * shifted + 2) / 5 + 1).unsigned_abs();
+        let number = (of_year - (153 * shifted + 2) / 5 + 1).unsigned_abs();
         let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
-        Self { year, month: month.unsigned_abs(), day }
+        Self { year, month: month.unsigned_abs(), number }
     }
 
     /// The days since 1970-01-01, absent if the calendar has no such day.
@@ -56,7 +56,7 @@ impl Day {
         let year_of_era = year.rem_euclid(400);
         let of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5;
         let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
-        let days = era * 146_097 + of_era + self.day.cast_signed() - 1 - 719_468;
+        let days = era * 146_097 + of_era + self.number.cast_signed() - 1 - 719_468;
         // A day too many ends up in the next month.
         (Self::from_days(days) == self).then_some(days)
     }
@@ -77,7 +77,7 @@ impl Day {
                 out.put_u8(b'-');
                 write_two(self.month, out);
                 out.put_u8(b'-');
-                write_two(self.day, out);
+                write_two(self.number, out);
                 return;
             }
             DateForm::Sql => (b'/', style.order == DateOrder::Dmy),
@@ -85,7 +85,7 @@ impl Day {
             DateForm::Postgres => (b'-', style.order == DateOrder::Dmy),
         };
         let (first, second) =
-            if day_first { (self.day, self.month) } else { (self.month, self.day) };
+            if day_first { (self.number, self.month) } else { (self.month, self.number) };
         write_two(first, out);
         out.put_u8(separator);
         write_two(second, out);
@@ -149,17 +149,13 @@ pub(super) fn write_timestamp(
         write_time(of_day, out);
     }
     if let (Some(zone), Some(offset)) = (zone, offset) {
-        match zone.abbreviation().filter(|_| style.form != DateForm::Iso) {
-            Some(name) => {
-                out.put_u8(b' ');
-                out.put_slice(name.as_bytes());
-            }
-            None => {
-                if style.form == DateForm::Postgres {
-                    out.put_u8(b' ');
-                }
-                write_offset(offset, out);
-            }
+        let name = zone.abbreviation().filter(|_| style.form != DateForm::Iso);
+        if name.is_some() || style.form == DateForm::Postgres {
+            out.put_u8(b' ');
+        }
+        match name {
+            Some(name) => out.put_slice(name.as_bytes()),
+            None => write_offset(offset, out),
         }
     }
     if day.is_before_christ() {
@@ -175,13 +171,13 @@ fn write_words(day: Day, days: i64, of_day: u64, order: DateOrder, out: &mut Byt
     let month = usize::try_from(day.month - 1).ok().and_then(|at| MONTHS.get(at).copied());
     let month = month.unwrap_or_default();
     if order == DateOrder::Dmy {
-        write_two(day.day, out);
+        write_two(day.number, out);
         out.put_u8(b' ');
         out.put_slice(month);
     } else {
         out.put_slice(month);
         out.put_u8(b' ');
-        write_two(day.day, out);
+        write_two(day.number, out);
     }
     out.put_u8(b' ');
     write_time(of_day, out);

@@ -1,6 +1,6 @@
 //! Binary floating point as PostgreSQL writes it.
 
-use std::fmt::{LowerExp, Write};
+use std::fmt::{self, Arguments, LowerExp, Write};
 use std::num::ParseFloatError;
 use std::str::FromStr;
 
@@ -57,7 +57,7 @@ fn write_short_decimal(value: f64, out: &mut BytesMut) -> bool {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1e15")]
     let mut mantissa = (magnitude * power + 0.5) as u64;
     #[expect(clippy::cast_precision_loss, reason = "at most 2^53")]
-    if mantissa as f64 / power != magnitude {
+    if (mantissa as f64 / power).to_bits() != magnitude.to_bits() {
         return false;
     }
     let mut places: usize = places;
@@ -156,7 +156,7 @@ struct Scientific {
 
 impl Scientific {
     /// Takes apart what the standard library writes: `-1.25e-7`.
-    fn new(text: std::fmt::Arguments<'_>) -> Self {
+    fn new(text: Arguments<'_>) -> Self {
         let mut number = Self { digits: [b'0'; 20], count: 0, exponent: 0 };
         let mut parts = Parts { number: &mut number, in_exponent: false, negative: false };
         // Writing into an array that is long enough cannot fail.
@@ -238,7 +238,7 @@ struct Parts<'a> {
 }
 
 impl Write for Parts<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
         for byte in text.bytes() {
             match byte {
                 b'e' => self.in_exponent = true,
@@ -248,7 +248,7 @@ impl Write for Parts<'_> {
                 }
                 b'0'..=b'9' => {
                     let count = self.number.count;
-                    *self.number.digits.get_mut(count).ok_or(std::fmt::Error)? = byte;
+                    *self.number.digits.get_mut(count).ok_or(fmt::Error)? = byte;
                     self.number.count += 1;
                 }
                 _ => {}

@@ -133,8 +133,8 @@ impl Span {
             return;
         }
         let fields = self.fields();
-        let standard = !(has_negative && has_positive) && !(self.months != 0 && has_time);
-        if !standard {
+        let has_both = has_negative && has_positive || self.months != 0 && has_time;
+        if has_both {
             // Every part has a sign, so that none is in doubt.
             write_sign(self.months < 0, out);
             write_months(&fields, out);

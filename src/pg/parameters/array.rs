@@ -1,5 +1,6 @@
 //! Parameters that are arrays.
 
+use std::iter;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, ListArray, new_empty_array};
@@ -203,7 +204,7 @@ fn build(
     let mut values = ScalarValue::iter_to_array(leaves).map_err(|_| bad_binary())?;
     for &length in lengths.get(1..).unwrap_or_default().iter().rev() {
         let count = values.len() / length.max(1);
-        let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(length, count));
+        let offsets = OffsetBuffer::from_lengths(iter::repeat_n(length, count));
         let field = Field::new_list_field(values.data_type().clone(), true);
         values = Arc::new(ListArray::new(Arc::new(field), offsets, values, None));
     }
@@ -239,8 +240,8 @@ fn align_decimals(leaves: Vec<ScalarValue>) -> Result<Vec<ScalarValue>, WireErro
     let precision = u8::try_from(whole + i16::from(scale)).map_err(|_| overflow())?.max(1);
     let common = match precision {
         _ if is_double => DataType::Float64,
-        ..=38 => DataType::Decimal128(precision, scale),
-        ..=76 => DataType::Decimal256(precision, scale),
+        1..=38 => DataType::Decimal128(precision, scale),
+        39..=76 => DataType::Decimal256(precision, scale),
         _ => return Err(overflow()),
     };
     leaves.iter().map(|leaf| leaf.cast_to(&common).map_err(|_| overflow())).collect()

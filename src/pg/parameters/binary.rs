@@ -1,5 +1,7 @@
 //! Parameters in their binary form.
 
+use std::mem;
+
 use bytes::{Buf, TryGetError};
 use datafusion::common::ScalarValue;
 
@@ -76,7 +78,7 @@ pub(super) fn from_binary(mut bytes: &[u8], oid: u32) -> Result<ScalarValue, Wir
 }
 
 fn take_all<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
-    std::mem::take(rest)
+    mem::take(rest)
 }
 
 /// A moment in microseconds since 1970.

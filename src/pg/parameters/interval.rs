@@ -197,11 +197,11 @@ fn unit(word: &str) -> Option<Unit> {
 /// Reads words and numbers: `@ 1 year -2 mons 3 04:05:06 ago`.
 fn read_words(text: &str, sum: &mut Sum) -> Option<()> {
     let text = text.strip_prefix('@').unwrap_or(text).trim_ascii();
-    let (text, is_ago) = match text.strip_suffix("ago") {
-        Some(before) => (before.trim_ascii(), true),
-        None => (text, false),
-    };
-    let mut words = split_words(text).into_iter().peekable();
+    let mut words = split_words(text);
+    let count = words.len();
+    words.retain(|word| word != "ago");
+    let is_ago = words.len() < count;
+    let mut words = words.into_iter().peekable();
     words.peek()?;
     while let Some(word) = words.next() {
         if word.contains(':') {
@@ -212,8 +212,9 @@ fn read_words(text: &str, sum: &mut Sum) -> Option<()> {
         } else {
             let Some(quantity) = quantity(&word) else {
                 // Digits alone are a number, if one that is too large.
-                sum.is_over |=
-                    word.trim_start_matches(['+', '-']).bytes().all(|b| b.is_ascii_digit());
+                let digits = word.trim_start_matches(['+', '-']);
+                let is_number = digits.bytes().all(|digit| digit.is_ascii_digit());
+                sum.is_over |= is_number && !digits.is_empty();
                 return None;
             };
             let next_is_clock = words.peek().is_some_and(|next| next.contains(':'));

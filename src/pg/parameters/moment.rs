@@ -1,5 +1,8 @@
 //! Dates and times as text.
 
+use std::mem;
+use std::ops::RangeInclusive;
+
 use datafusion::common::ScalarValue;
 
 use crate::pg::encode::datetime::{DAY_MICROS, Day};
@@ -8,7 +11,7 @@ use crate::pg::parameters::{MOMENT_RANGE, bad};
 use crate::pg::types::{WireError, oids};
 
 /// The first and the last day that PostgreSQL holds: 4714-11-24 BC and 5874897-12-31.
-const DAYS: std::ops::RangeInclusive<i64> = -2_440_588..=2_145_042_905;
+const DAYS: RangeInclusive<i64> = -2_440_588..=2_145_042_905;
 /// The first moment that PostgreSQL holds, in microseconds since 1970.
 const MICROS_MIN: i64 = -210_866_803_200_000_000;
 
@@ -188,7 +191,7 @@ impl Parts {
             (year, _) => year,
         };
         let part = |number: i64| u64::try_from(number).map_err(|_| Refused::Field);
-        let day = Day { year, month: part(month)?, day: part(day)? };
+        let day = Day { year, month: part(month)?, number: part(day)? };
         day.to_days().map(Some).ok_or(Refused::Field)
     }
 }
@@ -329,7 +332,7 @@ impl Parser<'_> {
         match name.as_str() {
             "bc" | "ad" => {
                 self.parts.is_before_christ = name == "bc";
-                let again = std::mem::replace(&mut self.parts.has_era, true);
+                let again = mem::replace(&mut self.parts.has_era, true);
                 return Ok((!again).then_some(()));
             }
             "am" | "pm" => {

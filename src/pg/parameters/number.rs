@@ -1,5 +1,7 @@
 //! Numbers as text.
 
+use std::ops::RangeInclusive;
+
 use arrow::datatypes::i256;
 use datafusion::common::ScalarValue;
 
@@ -55,7 +57,7 @@ pub(super) fn single(text: &str) -> Result<f32, WireError> {
 fn check_range(text: &str, infinite: bool, zero: bool, name: &str) -> Result<(), WireError> {
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let has_digit =
-        |digits: std::ops::RangeInclusive<u8>| mantissa.bytes().any(|byte| digits.contains(&byte));
+        |digits: RangeInclusive<u8>| mantissa.bytes().any(|byte| digits.contains(&byte));
     if infinite && has_digit(b'0'..=b'9') || zero && has_digit(b'1'..=b'9') {
         let message = format!("\"{text}\" is out of range for type {name}");
         return Err(WireError::new(NUMBER_RANGE, message));

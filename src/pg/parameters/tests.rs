@@ -10,8 +10,8 @@ use postgres::types::{FromSql, Type};
 use postgres::{Client, NoTls};
 
 use super::*;
-use crate::pg::encode::{Cells, Target};
-use crate::pg::types::with_type;
+use crate::pg::encode::{Cells, Target, Zone};
+use crate::pg::types::{wire_type, with_type};
 
 const WITNESS: &str = "SDMXDB_TEST_POSTGRES";
 
@@ -34,7 +34,7 @@ fn encode(value: &ScalarValue, oid: u32) -> Vec<u8> {
     let field = Field::new("x", array.data_type().clone(), true);
     let field = with_type(field, &type_name(WireType::of(oid)));
     let target = Target::new(&field, Format::Binary).expect("a type");
-    assert_eq!(crate::pg::types::wire_type(&field).oid, oid);
+    assert_eq!(wire_type(&field).oid, oid);
     let mut out = BytesMut::new();
     let cells = Cells::new(array.as_ref(), &target).expect("an array");
     cells.write_binary(0, &mut out).expect("a value");
@@ -394,7 +394,7 @@ fn a_server_agrees_about_parameters() {
     };
     let mut client = Client::connect(&address, NoTls).expect("a server");
     client.batch_execute("SET TimeZone = 'Europe/Berlin'").expect("a zone");
-    let zone = crate::pg::encode::Zone::parse("Europe/Berlin").expect("a zone");
+    let zone = Zone::parse("Europe/Berlin").expect("a zone");
     let mut style = RowStyle { time_zone: zone, ..RowStyle::default() };
     let mut differences = Vec::new();
     for order in ["MDY", "DMY", "YMD"] {

@@ -143,7 +143,8 @@ pub(super) fn by_oid(oid: u32) -> Option<&'static Known> {
 /// The number of a type by its name in SQL or in the catalogue.
 pub(super) fn oid_of_name(name: &str) -> Option<u32> {
     if let Some(element) = name.strip_prefix('_') {
-        return array_of(oid_of_name(element)?);
+        let known = KNOWN.iter().find(|known| known.name == element)?;
+        return array_of(known.oid);
     }
     match name {
         "char" => return Some(oids::BPCHAR),

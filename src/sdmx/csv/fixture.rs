@@ -5,11 +5,11 @@ use std::sync::Arc;
 use crate::error::{Error, Problem, Result};
 use crate::model::{Artefact, ArtefactId, Artefacts, Attachment, Attribute, Code, Codelist};
 use crate::model::{DataStructure, Dataflow, Dimension, Flow, Identity, Measure, Representation};
-use crate::model::{Names, Row};
+use crate::model::{Names, Occurs, Row};
 use crate::sdmx::rows::{FlowRef, RowSink};
 
 /// A flow without concepts. The dimension `TIME_PERIOD` or one with a `*` is that of time; ids with
-/// a `+` are coded. Attributes are `ID` (observation), `ID/` (dataflow) or `ID/D1/D2`.
+/// a `+` are coded, with a `#` of several values. Attributes are `ID` (observation), `ID/` (dataflow) or `ID/D1/D2`.
 pub(in crate::sdmx) fn flow(
     id: &str,
     dimensions: &[&str],
@@ -21,9 +21,10 @@ pub(in crate::sdmx) fn flow(
     let named = |id: &ArtefactId| Identity::named(id.clone(), "x");
     let representation = |id: &str| {
         let codelist = id.contains('+').then(|| list.clone());
-        Some(Representation { codelist, ..Default::default() })
+        let occurs_max = id.contains('#').then_some(Occurs::Times(9));
+        Some(Representation { codelist, occurs_max, ..Default::default() })
     };
-    let plain = |id: &str| id.replace(['+', '*'], "");
+    let plain = |id: &str| id.replace(['+', '*', '#'], "");
     let dimension = |id: &&str| Dimension {
         id: plain(id),
         representation: representation(id),

@@ -118,6 +118,16 @@ impl<W: Write> CsvWriter<W> {
             _ => &["STRUCTURE", "STRUCTURE_ID", "ACTION"],
         };
         let mut header: Vec<String> = fixed.iter().map(|id| (*id).to_owned()).collect();
+        // Columns of several values are marked, and the mark's separator is said at the top.
+        let has_marks = style.version != CsvEdition::V1_0;
+        let is_marked = |component: &Component| has_marks && component.is_multiple;
+        let has_marked = self.columns.iter().any(|column| {
+            let Content::Component(at) = column.content else { return false };
+            scope.flow.components().get(at).is_some_and(is_marked)
+        });
+        if let Some(first) = header.first_mut().filter(|_| has_marked) {
+            first.push_str("[;]");
+        }
         // Version 1.0 gives the measure no label.
         let is_plain = |id: &str| {
             style.labels != CsvLabels::Both
@@ -130,7 +140,9 @@ impl<W: Write> CsvWriter<W> {
                 Content::Key { without: None, .. } => "OBS_KEY".to_owned(),
                 Content::Component(at) => component(at).map_or_else(String::new, |component| {
                     let name = component.names.best(scope.language);
-                    labelled(&component.id, name.filter(|_| !is_plain(&component.id)))
+                    let mark = if is_marked(component) { "[]" } else { "" };
+                    let id = format!("{}{mark}", component.id);
+                    labelled(&id, name.filter(|_| !is_plain(&component.id)))
                 }),
                 Content::Name(at) => {
                     let name = component(at).and_then(|c| c.names.best(scope.language));
@@ -500,6 +512,29 @@ mod tests {
             Level::Component(2),
             "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,CUR,TIME_PERIOD,OBS_VALUE\n\
              dataflow,ECB:EXR(1.0),R,A,CHF,2020-04-01T00:00:00,1\n",
+        );
+    }
+
+    #[test]
+    fn marks_columns_of_several_values() {
+        let flow = flow("ECB:EXR(1.0)", &["FREQ", "TIME_PERIOD"], &["OBS_VALUE"], &["STATUS#"]);
+        let rows = [vec![Some("A"), Some("2020"), Some("1"), Some("X;Y")]];
+        let check = |version, expected: &str| {
+            let style = style(version);
+            let written = write_at(&flow, Level::Component(1), &style, Action::Replace, &rows);
+            assert_eq!(written, expected);
+            let mut kept = fixture::Kept { flows: vec![Arc::clone(&flow)], ..Default::default() };
+            read_rows(written.as_bytes(), "f.csv", &mut kept).unwrap();
+            assert!(kept.lines[0].contains(" [A|2020|1|X;Y]"), "{:?}", kept.lines);
+        };
+        check(
+            CsvEdition::V2_0,
+            "STRUCTURE[;],STRUCTURE_ID,ACTION,FREQ,TIME_PERIOD,OBS_VALUE,STATUS[]\n\
+             dataflow,ECB:EXR(1.0),R,A,2020,1,X;Y\n",
+        );
+        check(
+            CsvEdition::V1_0,
+            "DATAFLOW,FREQ,TIME_PERIOD,OBS_VALUE,STATUS\nECB:EXR(1.0),A,2020,1,X;Y\n",
         );
     }
 

@@ -18,6 +18,7 @@ use crate::sdmx::data::{DataScope, DataWriter};
 /// Writes generic data.
 pub(super) struct GenericXml<'a> {
     scope: DataScope<'a>,
+    kind: XmlKind,
     layout: Layout,
     groups: Groups<'a>,
     /// The measure that has an element of its own.
@@ -29,7 +30,7 @@ pub(super) struct GenericXml<'a> {
 }
 
 impl<'a> GenericXml<'a> {
-    pub(super) fn new(scope: DataScope<'a>, out: Output<'a>) -> Self {
+    pub(super) fn new(scope: DataScope<'a>, kind: XmlKind, out: Output<'a>) -> Self {
         let groups = Groups::new(&scope);
         let mut layout = Layout::new(&scope, |key| key.is_empty() || groups.name(key).is_some());
         let measures_from = scope.flow.measures_from();
@@ -43,7 +44,7 @@ impl<'a> GenericXml<'a> {
             tag
         });
         let tags = tags.collect();
-        Self { scope, layout, groups, primary, tags, out, is_in_series: false }
+        Self { scope, kind, layout, groups, primary, tags, out, is_in_series: false }
     }
 
     fn end_series(&mut self) {
@@ -75,7 +76,7 @@ impl<'a> GenericXml<'a> {
 
 impl DataWriter for GenericXml<'_> {
     fn begin(&mut self) -> io::Result<()> {
-        write_header(&mut self.out, XmlKind::Generic21, &self.scope, &self.layout);
+        write_header(&mut self.out, self.kind, &self.scope, &self.layout);
         self.out.push("<message:DataSet structureRef=\"");
         self.out.push(structure_reference(&self.scope));
         self.out.push("\" action=\"");
@@ -138,7 +139,9 @@ impl DataWriter for GenericXml<'_> {
 
     fn finish(&mut self) -> io::Result<()> {
         self.end_series();
-        self.out.push("</message:DataSet>\n</message:GenericData>\n");
+        self.out.push("</message:DataSet>\n</");
+        self.out.push(self.kind.root());
+        self.out.push(">\n");
         self.out.flush()
     }
 }

@@ -1,10 +1,10 @@
 //! Which values of measures are numbers in JSON.
 //!
 //! Source: SDMX-JSON 2.1 field guide, "Data type conversions": `Numeric`, `Long`, `Short`, `Float`
-//! and `Double` are numbers, `Integer` and `Count` integers, `Boolean` booleans, and all other types,
-//! `Decimal` among them, strings. Earlier versions have no such table, and their clients expect
-//! numbers. In all, a number that a double would change is a string, so that nobody calculates with
-//! what was not published.
+//! and `Double` are numbers, `Integer` and `Count` integers, `Boolean` booleans, and all other
+//! types, `Decimal` among them, strings. Earlier versions have no such table, and their clients
+//! expect numbers. In all, a number that a double would change is a string, so that nobody
+//! calculates with what was not published.
 
 use std::io::Write;
 
@@ -27,8 +27,8 @@ pub(super) enum ValueRule {
 }
 
 impl ValueRule {
-    /// The rule for a type that the structure declares, or does not declare: then values are numbers where
-    /// they look like numbers.
+    /// The rule for a type that the structure declares. Where it declares none, values are numbers
+    /// where they look like numbers.
     pub(super) fn of_type(declared: Option<&str>) -> Self {
         match declared {
             None | Some("Integer" | "Long" | "Short" | "Count" | "Numeric") => Self::ExactNumber,

@@ -6,12 +6,12 @@
 //! [`DataWriter::finish`]. Nothing is kept of a series once the next begins, so a message may be of
 //! any size. [`writer`] gives the writer of a format.
 //!
-//! Read in this order: `choice` (which writer a format has), `layout` (where each component stands),
+//! Read in this order: `choice` (which writer a format has), `layout` (where components stand),
 //! `groups` and `arrays` (partial keys with a name; cells with several values), `output` (bytes and
 //! escapes), `xml_header`, `generic_xml` and `specific_xml`, then `json`, `json_values` (numbers of
-//! values), `json_types` and `json_number` (which values are numbers) and `json_structure`. [`read_rows`] reads
-//! SDMX-ML: `read` (the message), `read_header`, `read_cells` (values on their way to rows),
-//! `read_generic`, `read_specific`.
+//! values), `json_types` and `json_number` (which values are numbers) and `json_structure`.
+//! [`read_rows`] reads SDMX-ML: `read` (the message), `read_header`, `read_cells` (values on their
+//! way to rows), `read_generic`, `read_specific`.
 //!
 //! **Invariant:** memory does not grow with a message, but for the distinct values that JSON refers
 //! to by number, which [`crate::limits`] bounds.
@@ -40,11 +40,10 @@ mod xml_header;
 use std::io;
 
 pub use choice::writer;
+pub use read::{XmlSummary, read_rows};
 
 use crate::model::{Action, Artefacts, Cell, Flow};
 use crate::sdmx::MessageHeader;
-
-pub use read::{XmlSummary, read_rows};
 
 /// The formats of data messages, by what they are called in media types.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,8 +52,12 @@ pub enum DataFormat {
     Csv(CsvStyle),
     /// `genericdata+xml;version=2.1`.
     GenericXml21,
+    /// `generictimeseriesdata+xml;version=2.1`: time stands at the observation.
+    GenericSeriesXml21,
     /// `structurespecificdata+xml;version=2.1`.
     StructureSpecificXml21,
+    /// `structurespecifictimeseriesdata+xml;version=2.1`: time stands at the observation.
+    StructureSpecificSeriesXml21,
     /// `data+xml;version=3.0.0`.
     Xml30,
     /// `data+json;version=1.0.0-wd`: header, dataSets and structure at the top.
@@ -157,7 +160,8 @@ pub trait DataWriter {
 
     /// Begins a series: the cells of its dimensions (without the one at the observation) and of
     /// every attribute that applies to it, those of the dataflow and of partial keys included;
-    /// attributes on the dimension at the observation come with the observations.
+    /// attributes on the dimension at the observation come with the observations. Where that is
+    /// not time, time is a cell of the series.
     /// Where all dimensions stand at the observation there is one for each series of the store
     /// all the same, so that what its observations share is said once.
     ///

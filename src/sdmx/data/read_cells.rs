@@ -7,10 +7,14 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use crate::error::{Error, Result};
+use crate::limits::RECORD_BYTES_MAX;
 use crate::model::{Action, Cell, ComponentRole, Flow, Row};
 use crate::sdmx::data::read_header::Structure;
 use crate::sdmx::rows::RowSink;
 use crate::sdmx::xml::Place;
+
+/// Memory of one value that is kept for the next.
+const VALUE_BYTES_KEPT: usize = 4 << 10;
 
 /// Where in a data set a value stands. What stands at a later level counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +34,8 @@ pub(super) enum Refused {
     Unknown,
     /// The element gives it twice.
     Twice,
-    /// It has a character that XML does not allow.
-    Character,
+    /// It is too long, or all values of the element together are.
+    TooLong,
 }
 
 /// The values at one level, one a component.
@@ -39,19 +43,27 @@ struct Values {
     texts: Vec<(bool, String)>,
     /// The components that have one.
     given: Vec<usize>,
+    /// The bytes of all of them.
+    bytes: usize,
 }
 
 impl Values {
     fn new(count: usize) -> Self {
-        Self { texts: vec![(false, String::new()); count], given: Vec::new() }
+        Self { texts: vec![(false, String::new()); count], given: Vec::new(), bytes: 0 }
     }
 
+    #[inline]
     fn clear(&mut self) {
         for position in self.given.drain(..) {
-            if let Some((is_given, _)) = self.texts.get_mut(position) {
+            if let Some((is_given, text)) = self.texts.get_mut(position) {
                 *is_given = false;
+                // What is long once is not kept for each component.
+                if text.capacity() > VALUE_BYTES_KEPT {
+                    *text = String::new();
+                }
             }
         }
+        self.bytes = 0;
     }
 
     fn get(&self, position: usize) -> Option<&str> {
@@ -67,8 +79,9 @@ impl Values {
         if mem::replace(is_given, true) {
             return Err(Refused::Twice);
         }
-        if text.bytes().any(|b| b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) {
-            return Err(Refused::Character);
+        self.bytes += text.len();
+        if self.bytes > RECORD_BYTES_MAX {
+            return Err(Refused::TooLong);
         }
         known.clear();
         known.push_str(text);
@@ -120,7 +133,7 @@ pub(super) struct Cells {
     finders: [Finder; 3],
     values: [Values; 3],
     /// The memory of the cells of a row: empty between rows.
-    cells: Vec<Cell<'static>>,
+    memory: Vec<Cell<'static>>,
     /// The column of the element that the row is from, once for each component.
     columns: Vec<u32>,
     /// The row as SDMX-CSV, where it is asked for, and what it begins with.
@@ -132,9 +145,11 @@ pub(super) struct Cells {
 impl Cells {
     pub(super) fn new(flow: &Arc<Flow>, number: usize, structure: &Structure) -> Self {
         let count = flow.components().len();
-        let default = Some("TIME_PERIOD");
-        let at_observation = structure.at_observation.as_deref().or(default);
-        let at_observation = at_observation.and_then(|id| flow.position(id));
+        let at_observation = match structure.at_observation.as_deref() {
+            // The standard calls it so, whatever the structure does.
+            None | Some("TIME_PERIOD") => flow.position("TIME_PERIOD").or(flow.time_index()),
+            Some(id) => flow.position(id),
+        };
         Self {
             flow: Arc::clone(flow),
             number,
@@ -142,7 +157,7 @@ impl Cells {
             explicit: at_observation.filter(|_| structure.has_explicit_measures),
             finders: [Finder::new(flow), Finder::new(flow), Finder::new(flow)],
             values: [Values::new(count), Values::new(count), Values::new(count)],
-            cells: Vec::with_capacity(count),
+            memory: Vec::with_capacity(count),
             columns: vec![0; count],
             raw: String::new(),
             prefix: format!("dataflow,{},M", flow.id),
@@ -240,13 +255,16 @@ impl Cells {
         at: Place,
         sink: &mut S,
     ) -> Result<()> {
-        let mut cells = mem::take(&mut self.cells);
-        let [data_set, series, row] = &self.values;
-        let levels = row.texts.iter().zip(&series.texts).zip(&data_set.texts);
-        cells.extend(levels.map(|((row, series), data_set)| {
-            let found = [row, series, data_set].into_iter().find(|(is_given, _)| *is_given);
-            found.map(|(_, text)| text.as_str())
-        }));
+        let mut cells = mem::take(&mut self.memory);
+        cells.resize(self.columns.len(), None);
+        // The later level comes last, and counts.
+        for values in &self.values {
+            for position in &values.given {
+                if let Some(cell) = cells.get_mut(*position) {
+                    *cell = values.get(*position);
+                }
+            }
+        }
         set_column(&mut self.columns, at);
         if sink.keeps_raw() {
             write_line(&self.prefix, &cells, &mut self.raw);
@@ -254,7 +272,7 @@ impl Cells {
         let (action, columns, raw) = (Action::Merge, &*self.columns, &*self.raw);
         let row = Row { line: at.line, action, cells: &cells, columns, raw };
         sink.row(self.number, &row)?;
-        self.cells = recycle(cells);
+        self.memory = recycle(cells);
         self.rows += 1;
         Ok(())
     }
@@ -297,6 +315,7 @@ impl Cells {
         for (position, (is_given, _)) in values.texts.iter_mut().enumerate() {
             *is_given &= !is_of_flow(&flow, position);
         }
+        values.given.retain(|position| !is_of_flow(&flow, *position));
         Ok(())
     }
 
@@ -337,8 +356,10 @@ impl Cells {
                 Error::invalid(place, reason)
             }
             Refused::Twice => Error::syntax(place, format!("{id} is given twice")),
-            Refused::Character => {
-                Error::syntax(place, format!("{id} has a character that is not allowed in XML"))
+            Refused::TooLong => {
+                let reason =
+                    format!("up to {id}, the values have more than {RECORD_BYTES_MAX} bytes");
+                Error::syntax(place, reason)
             }
         }
     }

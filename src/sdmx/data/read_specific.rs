@@ -33,9 +33,9 @@ pub(super) fn specific<R: BufRead, S: RowSink + ?Sized>(
     sink: &mut S,
 ) -> Result<()> {
     for (id, text) in tag.attributes() {
-        if !is_own(id) && !(OWN.contains(&id.as_str()) && cells.flow().position(id).is_none()) {
-            let set = cells.set(Level::DataSet, id, text);
-            set.map_err(|why| cells.refuse(source.place(tag.at), id, why))?;
+        match cells.set(Level::DataSet, id, text) {
+            Err(Refused::Unknown) if is_own(id) || OWN.contains(&id.as_str()) => {}
+            set => set.map_err(|why| cells.refuse(source.place(tag.at), id, why))?,
         }
     }
     cells.flow_attributes(tag.at, sink)?;

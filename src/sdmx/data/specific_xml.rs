@@ -181,7 +181,7 @@ impl DataWriter for SpecificXml<'_> {
         self.out.push("\" xsi:type=\"ns1:DataSetType\" data:action=\"");
         self.out.push(XmlKind::action(self.scope.action));
         self.out.push("\"");
-        if self.kind == XmlKind::Specific21 {
+        if self.kind != XmlKind::Specific30 {
             self.out.push(" data:dataScope=\"DataStructure\"");
         }
         self.is_in_tag = true;
@@ -193,7 +193,7 @@ impl DataWriter for SpecificXml<'_> {
             return Ok(());
         }
         let key = key_dimensions(cells, self.scope.flow.dimensions().len());
-        if key.is_empty() && self.kind == XmlKind::Specific21 && self.is_in_tag {
+        if key.is_empty() && self.kind != XmlKind::Specific30 && self.is_in_tag {
             write_attributes(&mut self.out, &self.components, &self.layout.apart, cells);
             return self.out.flush_if_full();
         }
@@ -238,7 +238,9 @@ impl DataWriter for SpecificXml<'_> {
     fn finish(&mut self) -> io::Result<()> {
         self.end_tag();
         self.end_series();
-        self.out.push("</message:DataSet>\n</message:StructureSpecificData>\n");
+        self.out.push("</message:DataSet>\n</");
+        self.out.push(self.kind.root());
+        self.out.push(">\n");
         self.out.flush()
     }
 }

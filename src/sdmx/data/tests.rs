@@ -1,6 +1,8 @@
 //! Every format over one small dataflow that has everything: a group, a partial key, two measures,
 //! cells with several values, names in two languages, annotations.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use quick_xml::events::Event;
 use serde_json::Value;
@@ -8,7 +10,8 @@ use serde_json::Value;
 use crate::model::{Action, Cell, Names, Occurs};
 use crate::model::{Annotation, Artefact, ArtefactId, Artefacts, Attachment, DataStructure, Flow};
 use crate::sdmx::MessageHeader;
-use crate::sdmx::data::{DataFormat, DataScope, Level, writer};
+use crate::sdmx::csv::fixture::Kept;
+use crate::sdmx::data::{DataFormat, DataScope, Level, read_rows, writer};
 use crate::sdmx::structure::read_structures;
 
 const STRUCTURES: &str = r#"<?xml version="1.0"?>
@@ -403,6 +406,53 @@ fn json_says_what_its_numbers_stand_for() {
     let (_, structure) = json(&DataFormat::Json21, TIME);
     let status = structure["attributes"]["observation"][0]["values"].to_string();
     assert_eq!(status, "[{\"value\":\"p\"},{\"value\":\"q\"}]");
+}
+
+/// What readers of SDMX-ML find in a message, row by row: what groups and the dataflow say is said
+/// of every row.
+fn read_back(text: &str, flow: &Arc<Flow>) -> Vec<Vec<String>> {
+    let mut kept = Kept { flows: vec![Arc::clone(flow)], ..Kept::default() };
+    read_rows(text.as_bytes(), "m.xml", &mut kept).expect("a message");
+    let cells = |line: &String| -> Vec<String> {
+        let (_, rest) = line.split_once('[').expect("cells");
+        let (cells, _) = rest.rsplit_once(']').expect("cells");
+        cells.split('|').map(|cell| cell.replace('\u{2205}', "")).collect()
+    };
+    let all: Vec<Vec<String>> = kept.lines.iter().map(cells).collect();
+    let (mut rows, partial): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|row| row[..3].iter().all(|cell| !cell.is_empty()));
+    for part in partial {
+        let mut key = part[..3].iter().enumerate().filter(|(_, cell)| !cell.is_empty());
+        for row in &mut rows {
+            if key.clone().any(|(at, cell)| row[at] != *cell) {
+                continue;
+            }
+            for (cell, text) in
+                row.iter_mut().zip(&part).skip(3).filter(|(_, text)| !text.is_empty())
+            {
+                cell.clone_from(text);
+            }
+        }
+        assert!(key.next().is_some() || !part[5].is_empty(), "a row without key: {part:?}");
+    }
+    rows.sort();
+    rows
+}
+
+#[test]
+fn our_own_reader_finds_every_cell_at_every_level() {
+    let (artefacts, flow) = artefacts(with_everything);
+    let flow = Arc::new(flow);
+    for level in [TIME, Level::Flat, Level::Component(0), Level::Component(1)] {
+        for format in
+            [DataFormat::GenericXml21, DataFormat::StructureSpecificXml21, DataFormat::Xml30]
+        {
+            let has_observations = true;
+            let message = Message { artefacts: &artefacts, flow: &flow, level, has_observations };
+            let text = message.write(&format, &LINES);
+            assert_eq!(read_back(&text, &flow), LINES, "{format:?} {level:?}");
+        }
+    }
 }
 
 /// A text as the store may hold it: what XML cannot say at all is left out.

@@ -21,8 +21,12 @@ pub(super) fn structure_reference<'a>(scope: &DataScope<'a>) -> &'a str {
 pub(super) enum XmlKind {
     /// Generic data of SDMX-ML 2.1.
     Generic21,
+    /// The same with time at the observation, under a name of its own.
+    GenericSeries21,
     /// Structure-specific data of SDMX-ML 2.1.
     Specific21,
+    /// The same with time at the observation, under a name of its own.
+    SpecificSeries21,
     /// Data of SDMX-ML 3.0, which are always structure-specific.
     Specific30,
 }
@@ -32,8 +36,15 @@ impl XmlKind {
     pub(super) fn root(self) -> &'static str {
         match self {
             Self::Generic21 => "message:GenericData",
+            Self::GenericSeries21 => "message:GenericTimeSeriesData",
             Self::Specific21 | Self::Specific30 => "message:StructureSpecificData",
+            Self::SpecificSeries21 => "message:StructureSpecificTimeSeriesData",
         }
+    }
+
+    /// Whether components are named in attributes called `id`.
+    pub(super) fn is_generic(self) -> bool {
+        matches!(self, Self::Generic21 | Self::GenericSeries21)
     }
 
     /// What a receiver shall do, as this version calls it: merging has no name of its own before
@@ -60,15 +71,17 @@ pub(super) fn write_header(
     out.push(kind.root());
     let version = if kind == XmlKind::Specific30 { "v3_0" } else { "v2_1" };
     let data = match kind {
-        XmlKind::Generic21 => ("generic", "data/generic"),
-        XmlKind::Specific21 | XmlKind::Specific30 => ("data", "data/structurespecific"),
+        XmlKind::Generic21 | XmlKind::GenericSeries21 => ("generic", "data/generic"),
+        XmlKind::Specific21 | XmlKind::SpecificSeries21 | XmlKind::Specific30 => {
+            ("data", "data/structurespecific")
+        }
     };
     for (prefix, path) in [("message", "message"), ("common", "common"), data] {
         out.push(format!(
             " xmlns:{prefix}=\"http://www.sdmx.org/resources/sdmxml/schemas/{version}/{path}\""
         ));
     }
-    if kind != XmlKind::Generic21 {
+    if !kind.is_generic() {
         out.push(" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" xmlns:ns1=\"");
         out.xml(&namespace);
         out.push("\"");
@@ -81,7 +94,7 @@ pub(super) fn write_header(
     out.xml(&scope.header.sender);
     out.push("\"/><message:Structure structureID=\"");
     out.push(structure_reference(scope));
-    if kind != XmlKind::Generic21 {
+    if !kind.is_generic() {
         out.push("\" namespace=\"");
         out.xml(&namespace);
     }
@@ -94,7 +107,10 @@ pub(super) fn write_header(
 
 fn write_structure(out: &mut Output<'_>, kind: XmlKind, scope: &DataScope<'_>) {
     match kind {
-        XmlKind::Generic21 | XmlKind::Specific21 => {
+        XmlKind::Generic21
+        | XmlKind::GenericSeries21
+        | XmlKind::Specific21
+        | XmlKind::SpecificSeries21 => {
             let ArtefactId { agency, id, version } = &scope.flow.structure;
             out.push("<common:Structure><Ref agencyID=\"");
             out.xml(agency);
@@ -117,7 +133,10 @@ fn write_structure(out: &mut Output<'_>, kind: XmlKind, scope: &DataScope<'_>) {
 /// Source: SDMX-ML 2.1, part 3A, 4.3.1; SDMX-ML 3.0, part 3A, "Structure-specific schemas".
 fn namespace(kind: XmlKind, scope: &DataScope<'_>, level: &str) -> String {
     let urn = match kind {
-        XmlKind::Generic21 | XmlKind::Specific21 => structure_urn(scope),
+        XmlKind::Generic21
+        | XmlKind::GenericSeries21
+        | XmlKind::Specific21
+        | XmlKind::SpecificSeries21 => structure_urn(scope),
         XmlKind::Specific30 => flow_urn(scope),
     };
     format!("{urn}:ObsLevelDim:{level}")

@@ -129,7 +129,10 @@ fn check_period(term: &Term, at: &str) -> Result<()> {
         return Ok(());
     }
     let checked = Period::parse(&term.value);
-    checked.map(drop).map_err(|bad| Error::syntax(at, format!("is {:?}: {bad}", term.value)))
+    checked.map(drop).map_err(|bad| {
+        let hint = "; a + or , that is part of a value is written %2B or %2C";
+        Error::syntax(at, format!("is {:?}: {bad}{hint}", term.value))
+    })
 }
 
 #[cfg(test)]

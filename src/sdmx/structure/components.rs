@@ -13,6 +13,7 @@ use crate::sdmx::structure::representation::representation;
 use crate::sdmx::xml::{Source, Tag};
 
 /// An artefact, or no more than its identity.
+#[expect(clippy::large_enum_variant, reason = "one stands in memory at a time")]
 pub(super) enum Found<T> {
     Whole(T),
     Stub(Identity),

@@ -104,7 +104,9 @@ fn available_items(
     if with_structure {
         let lists = parts(structure).map(|p| codelist(artefacts, p.concept, p.representation));
         let others: HashSet<_> = lists.flatten().filter(|list| !used.has_codelist(list)).collect();
-        others.into_iter().for_each(|list| used.add_codes(list, Items::All));
+        for list in others {
+            used.add_codes(list, Items::All);
+        }
     }
     used
 }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use crate::model::{Artefact, ArtefactClass, ArtefactId, Artefacts, HierarchyNode, References};
+use crate::sdmx::structure::agencies::AGENCY_SCHEME;
 use crate::sdmx::structure::classes::element;
 use crate::sdmx::structure::mention::mentions;
 
@@ -114,7 +115,7 @@ impl<'a> Graph<'a> {
             let id = &artefact.identity().id;
             by_key.insert((artefact.class(), id), place);
             by_id.entry(id).or_default().push(place);
-            if element(artefact) == "AgencyScheme" && id.id == AGENCIES {
+            if element(artefact) == AGENCY_SCHEME && id.id == AGENCIES {
                 schemes.insert(id.agency.as_str(), place);
             }
         }
@@ -265,6 +266,7 @@ mod tests {
             let found = names.iter().filter(|(place, _)| found.contains(place));
             let mut found: Vec<&str> = found.map(|(_, name)| name.as_str()).collect();
             found.sort_unstable();
+            found.dedup();
             assert_eq!(found.join(" "), expected, "{id} {references}");
         };
         check("FLOW", "none", "");

@@ -5,7 +5,7 @@
 //! `representation` (what values may be), `codes` (codelists and concepts), `hierarchies`,
 //! `components` (structures and dataflows), and [`read_structures`], which puts them together. Then
 //! `classes` (what messages call the classes), `mention` (what artefacts kept as XML refer to),
-//! `graph` (which artefacts refer to which), `partial` (item schemes cut to what is used), `select`
+//! `agencies` (the agencies among them), `graph` (which artefacts refer to which), `partial` (item schemes cut to what is used), `select`
 //! (what a query asks for), `describe` (what describes the data of one dataflow), and `write`.
 //!
 //! The versions differ in how they refer (an element in 2.1, a URN or an identifier as text in 3.x)
@@ -18,6 +18,7 @@
 //! Source: SDMX 2.1, 3.0 and 3.1 section 3A and their schemas.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+mod agencies;
 mod classes;
 mod codes;
 mod components;
@@ -572,19 +573,22 @@ mod tests {
         assert_eq!(codes, ["M", "W", "D", "H", "I", "S"]);
     }
 
+    /// The artefacts of a message of version 3.1.
+    fn read_3(inside: &str) -> Vec<Artefact> {
+        let message = format!("{HEAD}{inside}{TAIL}").replace("v2_1", "v3_1");
+        read_structures(message.as_bytes(), "f.xml").unwrap()
+    }
+
     #[test]
-    fn reads_what_only_version_3_says() {
+    fn reads_the_components_of_version_3() {
         let concept = |id: &str| {
             format!("urn:sdmx:org.sdmx.infomodel.conceptscheme.Concept=A:CS(1.0.0).{id}")
         };
-        let list =
-            |id: &str| format!("urn:sdmx:org.sdmx.infomodel.codelist.Codelist=A:{id}(1.0.0)");
         let what = format!("<s:ConceptIdentity>{}</s:ConceptIdentity>", concept("WHAT"));
-        let inside = format!(
+        let found = read_3(&format!(
             r#"<s:DataStructures><s:DataStructure id="D" agencyID="A" version="1.0.0" validFrom="2020-01-01T00:00:00">
             <s:DataStructureComponents><s:DimensionList>
-            <s:Dimension id="AREA" position="1">{what}<s:LocalRepresentation><s:Enumeration>{area}</s:Enumeration></s:LocalRepresentation>
-              <s:ConceptRole>{role}</s:ConceptRole></s:Dimension></s:DimensionList>
+            <s:Dimension id="AREA" position="1">{what}<s:ConceptRole>{role}</s:ConceptRole></s:Dimension></s:DimensionList>
             <s:Group id="G"><c:Annotations><c:Annotation id="n"><c:AnnotationURL>u</c:AnnotationURL><c:AnnotationURL xml:lang="fr">v</c:AnnotationURL><c:AnnotationValue>1</c:AnnotationValue></c:Annotation></c:Annotations>
               <s:GroupDimension><s:DimensionReference>AREA</s:DimensionReference></s:GroupDimension></s:Group>
             <s:AttributeList><s:MetadataAttributeUsage><s:MetadataAttributeReference>X</s:MetadataAttributeReference></s:MetadataAttributeUsage>
@@ -596,38 +600,16 @@ mod tests {
             <s:Attribute id="W">{what}<s:AttributeRelationship><s:Dimension>AREA</s:Dimension></s:AttributeRelationship></s:Attribute>
             <s:Attribute id="X">{what}<s:AttributeRelationship><s:Observation/></s:AttributeRelationship></s:Attribute></s:AttributeList>
             <s:MeasureList><s:Measure id="M1" usage="mandatory">{what}</s:Measure><s:Measure id="M2">{what}</s:Measure></s:MeasureList>
-            </s:DataStructureComponents></s:DataStructure></s:DataStructures>
-            <s:Codelists><s:Codelist id="CL" agencyID="A" version="1.0.0-draft"><s:Code id="X"/><s:Code id="Y"><s:Parent>X</s:Parent></s:Code>
-              <s:CodelistExtension prefix="P_"><s:Codelist>{area}</s:Codelist><s:InclusiveCodeSelection>
-              <s:MemberValue cascadeValues="excluderoot">E%</s:MemberValue></s:InclusiveCodeSelection></s:CodelistExtension></s:Codelist></s:Codelists>
-            <s:ValueLists><s:ValueList id="VL" agencyID="A"><s:ValueItem id="$"/></s:ValueList></s:ValueLists>
-            <s:Hierarchies><s:Hierarchy id="H" agencyID="A" hasFormalLevels="true"><c:Name>Tree</c:Name><s:Level id="L1"><c:Name>One</c:Name><s:Level id="L2"><s:CodingFormat maxLength="2"/></s:Level></s:Level>
-              <s:HierarchicalCode id="a" validFrom="2020"><s:Code>urn:sdmx:org.sdmx.infomodel.codelist.Code=A:CL(1.0.0).X</s:Code>
-              <s:HierarchicalCode id="b"><s:Code>urn:sdmx:org.sdmx.infomodel.codelist.Code=A:CL(1.0.0).Y</s:Code><s:Level>L2</s:Level></s:HierarchicalCode></s:HierarchicalCode></s:Hierarchy></s:Hierarchies>"#,
-            area = list("AREA"),
+            </s:DataStructureComponents></s:DataStructure></s:DataStructures>"#,
             role = concept("GEO"),
-        );
-        let message = format!("{HEAD}{inside}{TAIL}").replace("v2_1", "v3_1");
-        let found = read_structures(message.as_bytes(), "f.xml").unwrap();
-        let [
-            Artefact::DataStructure(structure),
-            Artefact::Codelist(list),
-            Artefact::Codelist(values),
-            Artefact::HierarchicalCodelist(tree),
-        ] = found.as_slice()
-        else {
-            panic!("{found:?}")
-        };
-        assert!(structure.identity.is_final && !list.identity.is_final);
+        ));
+        let [Artefact::DataStructure(structure)] = found.as_slice() else { panic!("{found:?}") };
+        assert!(structure.identity.is_final);
         assert_eq!(structure.identity.valid_from.as_deref(), Some("2020-01-01T00:00:00"));
         assert_eq!(structure.dimensions[0].roles[0].concept, "GEO");
-        let group = &structure.groups[0];
-        assert_eq!(
-            (group.dimensions.as_slice(), group.annotations.len()),
-            (&["AREA".to_owned()][..], 1)
-        );
-        assert_eq!(group.annotations[0].url.as_deref(), Some("u"));
-        assert_eq!(group.annotations[0].value.as_deref(), Some("1"));
+        assert_eq!(structure.groups[0].dimensions, ["AREA"]);
+        let note = &structure.groups[0].annotations[0];
+        assert_eq!((note.url.as_deref(), note.value.as_deref()), (Some("u"), Some("1")));
         let measures: Vec<_> =
             structure.measures.iter().map(|m| (m.id.as_str(), m.is_mandatory)).collect();
         assert_eq!(measures, [("M1", true), ("M2", false)]);
@@ -647,6 +629,28 @@ mod tests {
         assert_eq!(many.facet("isMultiLingual"), Some("true"));
         assert_eq!(many.sentinels[0].value, "-1");
         assert!(many.is_multiple());
+    }
+
+    #[test]
+    fn reads_the_lists_and_hierarchies_of_version_3() {
+        let found = read_3(
+            r#"<s:Codelists><s:Codelist id="CL" agencyID="A" version="1.0.0-draft"><s:Code id="X"/><s:Code id="Y"><s:Parent>X</s:Parent></s:Code>
+              <s:CodelistExtension prefix="P_"><s:Codelist>urn:sdmx:org.sdmx.infomodel.codelist.Codelist=A:AREA(1.0.0)</s:Codelist><s:InclusiveCodeSelection>
+              <s:MemberValue cascadeValues="excluderoot">E%</s:MemberValue></s:InclusiveCodeSelection></s:CodelistExtension></s:Codelist></s:Codelists>
+            <s:ValueLists><s:ValueList id="VL" agencyID="A"><s:ValueItem id="$"/></s:ValueList></s:ValueLists>
+            <s:Hierarchies><s:Hierarchy id="H" agencyID="A" hasFormalLevels="true"><c:Name>Tree</c:Name><s:Level id="L1"><c:Name>One</c:Name><s:Level id="L2"><s:CodingFormat maxLength="2"/></s:Level></s:Level>
+              <s:HierarchicalCode id="a" validFrom="2020"><s:Code>urn:sdmx:org.sdmx.infomodel.codelist.Code=A:CL(1.0.0).X</s:Code>
+              <s:HierarchicalCode id="b"><s:Code>urn:sdmx:org.sdmx.infomodel.codelist.Code=A:CL(1.0.0).Y</s:Code><s:Level>L2</s:Level></s:HierarchicalCode></s:HierarchicalCode></s:Hierarchy></s:Hierarchies>"#,
+        );
+        let [
+            Artefact::Codelist(list),
+            Artefact::Codelist(values),
+            Artefact::HierarchicalCodelist(tree),
+        ] = found.as_slice()
+        else {
+            panic!("{found:?}")
+        };
+        assert!(!list.identity.is_final);
         assert_eq!(list.codes[1].parent.as_deref(), Some("X"));
         let member = MemberValue { value: "E%".to_owned(), cascade: Cascade::OnlyBelow };
         let extension = CodelistExtension {

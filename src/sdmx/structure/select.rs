@@ -262,14 +262,18 @@ fn used_items(artefacts: &Artefacts, graph: &Graph<'_>, matches: &Places, chosen
                 used.add_structure(artefacts, structure, &allowed);
             }
             Some(Artefact::HierarchicalCodelist(list)) => {
-                list.hierarchies.iter().for_each(|h| used.add_hierarchy(&h.nodes));
+                for h in &list.hierarchies {
+                    used.add_hierarchy(&h.nodes);
+                }
             }
             Some(Artefact::ConceptScheme(scheme)) => schemes.push(scheme),
             Some(Artefact::Codelist(_) | Artefact::Dataflow(_) | Artefact::Other { .. }) | None => {
             }
         }
     }
-    schemes.into_iter().for_each(|scheme| used.add_core_codelists(scheme));
+    for scheme in schemes {
+        used.add_core_codelists(scheme);
+    }
     used
 }
 

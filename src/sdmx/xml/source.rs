@@ -220,9 +220,16 @@ impl<'f, R: BufRead> Source<'f, R> {
             if index >= XML_ATTRIBUTES_MAX {
                 return Err(self.too_many_attributes());
             }
+            let key = attribute.key.as_ref();
+            // Nearly all values are as they stand.
+            if attribute.value.bytes().all(|b| b >= b' ' && b != b'&') {
+                take(key, &attribute.value)?;
+                continue;
+            }
             let value = attribute.normalized_value(XmlVersion::Implicit1_0);
             let value = value.map_err(|error| self.xml_error(error))?;
-            take(attribute.key.as_ref(), &value)?;
+            self.check_characters(&value)?;
+            take(key, &value)?;
         }
         Ok(())
     }
@@ -366,12 +373,7 @@ impl<'f, R: BufRead> Source<'f, R> {
     }
 
     fn gather(&mut self, text: &str) -> Result<Node> {
-        if let Some(bad) =
-            text.chars().find(|c| c.is_ascii_control() && !"\t\n\r\u{7f}".contains(*c))
-        {
-            let reason = format!("the character {bad:?} is not allowed in XML");
-            return Err(self.error(self.at, reason));
-        }
+        self.check_characters(text)?;
         if self.depth == 0 && !text.trim().is_empty() {
             return Err(self.error(self.at, "this is no XML: there is text outside of the root"));
         }
@@ -383,6 +385,12 @@ impl<'f, R: BufRead> Source<'f, R> {
             }
         }
         Ok(Node::Text)
+    }
+
+    fn check_characters(&self, text: &str) -> Result<()> {
+        let is_bad = |c: &char| c.is_ascii_control() && !"\t\n\r\u{7f}".contains(*c);
+        let Some(bad) = text.chars().find(is_bad) else { return Ok(()) };
+        Err(self.error(self.at, format!("the character {bad:?} is not allowed in XML")))
     }
 
     fn entity(&self, entity: &BytesRef<'_>) -> Result<String> {

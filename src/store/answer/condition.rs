@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use crate::model::{Component, ComponentFilter, ComponentRole, Decimal, Operator, TextType};
 use crate::model::{Value, number_of_text};
+use crate::segment::Total;
 
 /// The condition on one component: alternatives, within each of which all terms must pass.
 #[derive(Clone, Debug)]
@@ -87,7 +88,31 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// Whether a value of a chunk with this total may pass.
+    pub(super) fn may_pass(&self, total: &Total) -> bool {
+        let may_pass = |test: &Test| test.may_pass(total);
+        self.is_multiple || self.any_of.iter().any(|all_of| all_of.iter().all(may_pass))
+    }
+}
+
 impl Test {
+    fn may_pass(&self, total: &Total) -> bool {
+        // What is no number differs from every number.
+        let is_decided = total.is_exact && !self.operator.is_of_text();
+        let Some(number) = self.number.filter(|_| is_decided) else { return true };
+        if self.operator == Operator::NotEqual {
+            return true;
+        }
+        let compare = |mantissa: i64| {
+            let own = Decimal { mantissa: i128::from(mantissa), scale: total.scale };
+            Number::Exact(own).compare(number)
+        };
+        let (min, max) = (compare(total.min), compare(total.max));
+        let is_within = min.is_some_and(Ordering::is_le) && max.is_some_and(Ordering::is_ge);
+        total.count > 0 && (is_within || self.operator.holds(min) || self.operator.holds(max))
+    }
+
     fn passes(&self, text: &str) -> bool {
         match (self.operator, &self.number) {
             (Operator::Contains, _) => text.contains(&self.text),

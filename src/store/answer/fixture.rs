@@ -1,5 +1,6 @@
 //! Small cubes for the tests of answers, and what a writer was told.
 
+use std::fmt::Write as _;
 use std::io;
 use std::sync::Arc;
 
@@ -60,7 +61,7 @@ pub(super) fn database(has_time: bool, loads: &[Vec<String>]) -> Database {
         let mut load = database.begin_load(LoadOptions::at(time)).expect("begun");
         let mut text = header.clone();
         for row in rows {
-            text.push_str(&format!("\n{FLOW},{row}"));
+            write!(text, "\n{FLOW},{row}").expect("into a string");
         }
         load.csv(text.as_bytes(), "rows.csv").unwrap_or_else(|error| panic!("{error}\n{text}"));
         load.commit().expect("committed");

@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
+use crate::catalog::SegmentId;
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::ReportingYearStart;
@@ -94,6 +97,9 @@ impl Selected {
         if !time.is_empty() {
             selected.restrict(&time)?;
         }
+        if selected.periods != PeriodFilter::All || !selected.measures.is_empty() {
+            selected.keep_likely()?;
+        }
         Ok(selected)
     }
 
@@ -121,19 +127,20 @@ impl Selected {
         }
         self.time = Some(TimeCheck { tests, forms });
         self.periods = periods;
-        if self.periods != PeriodFilter::All {
-            self.keep_spanned()?;
-        }
         Ok(())
     }
 
-    /// Drops series of which no slot can be wanted.
-    fn keep_spanned(&mut self) -> Result<()> {
+    /// Drops series of which the spans and totals say that no observation can be wanted.
+    fn keep_likely(&mut self) -> Result<()> {
         for (part, selection) in self.cube.parts().iter().zip(&mut self.series.0) {
             let mut kept = Vec::new();
             for ordinal in selection.iter() {
                 for chunk in part.live_chunks(ordinal)? {
-                    if self.periods.observations(&part.span(chunk)?).end > 0 {
+                    let mut is_likely = self.periods.observations(&part.span(chunk)?).end > 0;
+                    for (measure, condition) in &self.measures {
+                        is_likely = is_likely && condition.may_pass(&part.total(*measure, chunk)?);
+                    }
+                    if is_likely {
                         kept.push(ordinal);
                         break;
                     }
@@ -186,6 +193,10 @@ impl Selected {
 
     /// Whether slots alone decide on every observation.
     pub(super) fn is_by_slots(&self) -> Result<bool> {
+        // Which forms occur takes a look at every chunk, the first time.
+        if self.time.is_none() {
+            return Ok(!self.has_values());
+        }
         let mut forms = self.cube.forms()?.iter().map(|(form, _)| *form);
         let has_other = self.cube.has_other_periods()?;
         let is_other_decided = !has_other || self.is_decided_by_slots(PeriodForm::Other);
@@ -319,9 +330,11 @@ fn keep_changed(snapshot: &Snapshot, cube: &Cube, moment: i64, series: &mut Sele
     let flow = &cube.flow().id;
     let state = snapshot.state();
     let has_changed = state.flow(flow).is_some_and(|known| known.updated > moment);
+    let commits: HashMap<SegmentId, u64> =
+        state.segments(flow).map(|live| (live.entry.id, live.commit)).collect();
     for (part, selection) in cube.parts().iter().zip(&mut series.0) {
-        let segment = state.segments(flow).find(|live| live.entry.id == part.id());
-        let commit = segment.and_then(|live| state.commit(live.commit));
+        // A commit that is forgotten may have been at any time: what it wrote is answered.
+        let commit = commits.get(&part.id()).and_then(|number| state.commit(*number));
         if !has_changed || commit.is_some_and(|commit| commit.effective <= moment) {
             *selection = Selection::empty();
         }

@@ -149,3 +149,83 @@ fn cut(pieces: &mut Vec<Chunk>, ends: Ends, count: u64) -> u64 {
     pieces.retain(|piece| !piece.positions.is_empty());
     kept
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::DataSelection;
+    use crate::store::answer::fixture::{database, id};
+    use crate::store::{PeriodFilter, ScanOrder, ScanRequest, SeriesFilter};
+
+    /// Chunks begin every 4,096 days: this series has three, of 2, 3 and 1 observations.
+    const DAYS: [&str; 6] =
+        ["1990-05-01", "1990-05-02", "2001-01-01", "2001-01-02", "2003-01-01", "2005-01-01"];
+
+    fn of_days() -> Selected {
+        let rows = DAYS.iter().map(|day| format!("D,CH,I0,{day},1,,,,,,,")).collect();
+        let snapshot = database(true, &[rows]).snapshot().expect("readable");
+        let cube = snapshot.cube(&id()).expect("there");
+        Selected::new(&snapshot, cube, &DataSelection::default()).expect("selected")
+    }
+
+    #[test]
+    fn chunks_that_the_ends_do_without_are_not_read() {
+        let selected = of_days();
+        let check = |first, last, chunks: usize| {
+            let walk = SeriesWalk::new(&selected.cube, &selected.series, &[]);
+            let ends = Ends { first, last };
+            let request = selected.request(&[], &[]);
+            let mut cursor = Cursor::of_walk(Arc::clone(&selected.cube), walk, ends, request);
+            let mut count = 0;
+            while cursor.next().expect("read").is_some() {
+                count += 1;
+            }
+            assert_eq!(count, chunks, "{first:?} {last:?}");
+        };
+        check(None, None, 3);
+        check(None, Some(1), 1);
+        check(None, Some(2), 2);
+        check(None, Some(4), 2);
+        check(None, Some(5), 3);
+        check(Some(2), None, 1);
+        check(Some(3), None, 2);
+        check(Some(1), Some(1), 2);
+    }
+
+    /// What the walk gives is what a sort of all keys gives, whatever dimensions come first.
+    #[test]
+    fn a_walk_that_must_split_gives_the_same_order() {
+        let rows = (0..60).map(|n| format!("A,C{},I{},2020,1,,,,,,,", n * 7 % 10, n * 11 % 60));
+        let rows: Vec<String> = rows.collect();
+        let (left, right) = rows.split_at(20);
+        let loads = [left.to_vec(), right.to_vec()];
+        let snapshot = database(true, &loads).snapshot().expect("readable");
+        let cube = snapshot.cube(&id()).expect("there");
+        let series = cube.select(&SeriesFilter::All).expect("read");
+        for dimensions in [vec![], vec![2], vec![1, 0], vec![2, 1]] {
+            let keys = |most: u64| {
+                let mut walk = SeriesWalk::with_most(&cube, &series, &dimensions, most);
+                let mut places = Vec::new();
+                while let Some(same) = walk.peek().expect("read") {
+                    places.push(same.to_vec());
+                    walk.advance();
+                }
+                places
+            };
+            let whole = keys(1_000);
+            assert_eq!(whole.len(), 60);
+            for most in [0, 1, 5, 20] {
+                assert_eq!(keys(most), whole, "{dimensions:?} {most}");
+            }
+            let order = ScanOrder::Key(dimensions.clone());
+            let (series, periods) = (series.clone(), PeriodFilter::All);
+            let (measures, attributes) = (Vec::new(), Vec::new());
+            let request = ScanRequest { series, periods, measures, attributes, order };
+            let mut cursor = cube.cursor(request).expect("begun");
+            for same in &whole {
+                let chunk = cursor.next().expect("read").expect("a chunk");
+                assert_eq!([(chunk.part, chunk.series)], same.as_slice());
+            }
+        }
+    }
+}

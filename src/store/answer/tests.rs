@@ -135,8 +135,8 @@ fn passes(observation: &Observation, component: usize, term: &Term) -> bool {
     {
         let Some(own) = number(text) else { return term.operator == Operator::NotEqual };
         return match term.operator {
-            Operator::Equal => own == bound,
-            Operator::NotEqual => own != bound,
+            Operator::Equal => own.total_cmp(&bound).is_eq(),
+            Operator::NotEqual => own.total_cmp(&bound).is_ne(),
             Operator::Less => own < bound,
             Operator::LessOrEqual => own <= bound,
             Operator::Greater => own > bound,
@@ -259,7 +259,9 @@ fn check_partials(page: &[&Observation], all: &[Observation], told: &Told) {
         for one in from {
             for (dimensions, attributes) in groups {
                 let mut cells = vec!["~"; NAMES.len()];
-                dimensions.iter().for_each(|at| cells[*at] = &one.cells[*at]);
+                for at in dimensions {
+                    cells[*at] = &one.cells[*at];
+                }
                 let values = attributes.iter().filter(|at| !one.cells[**at].is_empty());
                 if values.map(|at| cells[*at] = &one.cells[*at]).count() > 0 {
                     keys.insert(cells.join("|"));

@@ -7,8 +7,23 @@ use crate::model::Decimal;
 use crate::segment::{AttributeRun, MeasureRun, Numbers, Segment, Writing};
 use crate::store::cursor::Chunk;
 
-/// The place of a cell's text; absent where the cell is.
-type Place = Option<Range<usize>>;
+/// The place of a cell's text.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    from: u32,
+    /// [`u32::MAX`] where the cell is absent.
+    end: u32,
+}
+
+impl Place {
+    const ABSENT: Self = Self { from: 0, end: u32::MAX };
+
+    /// From here to there.
+    fn new(from: usize, end: usize) -> Self {
+        let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        if from < end { Self { from: narrow(from), end: narrow(end) } } else { Self::ABSENT }
+    }
+}
 
 /// The texts of the observations of a chunk that are wanted.
 #[derive(Debug, Default)]
@@ -60,7 +75,7 @@ impl Texts {
         for id in columns.attributes {
             let known = &segment.footer().observation_attributes;
             match known.iter().position(|own| own == id) {
-                None => self.places.resize(self.places.len() + self.rows, None),
+                None => self.places.resize(self.places.len() + self.rows, Place::ABSENT),
                 Some(own) => {
                     let values = |number| segment.observation_value(own, number);
                     self.attribute(&chunk.data.attributes[own], &chunk.positions, values)?;
@@ -74,8 +89,14 @@ impl Texts {
     ///
     /// # Errors
     ///
-    /// [`Error::Bug`] if they are not UTF-8: everything in them came in as text.
+    /// [`Error::Limit`] if they are too long for their places; [`Error::Bug`] if they are not
+    /// UTF-8: everything in them came in as text.
     pub(super) fn rows(&self) -> Result<Rows<'_>> {
+        let (actual, limit) = (self.bytes.len() as u64, u64::from(u32::MAX - 1));
+        if actual > limit {
+            let what = "the number of bytes of the texts of a chunk";
+            return Err(Error::Limit { what, actual, limit });
+        }
         let text = str::from_utf8(&self.bytes);
         let text = text.map_err(|_| Error::bug("a text of an observation is not UTF-8"))?;
         Ok(Rows { text, places: &self.places, count: self.rows })
@@ -88,8 +109,7 @@ impl Texts {
 
     /// Ends a cell that began at `from`; nothing written is no cell.
     fn end(&mut self, from: usize) {
-        let end = self.bytes.len();
-        self.places.push((from < end).then_some(from..end));
+        self.places.push(Place::new(from, self.bytes.len()));
     }
 
     fn measure(&mut self, run: &MeasureRun, positions: &[Range<usize>]) {
@@ -119,14 +139,11 @@ impl Texts {
     ) -> Result<()> {
         let mut write = |number: u32| -> Result<Place> {
             let from = self.bytes.len();
-            let text = value(number)?.filter(|text| !text.is_empty());
-            Ok(text.map(|text| {
-                self.bytes.extend_from_slice(text.as_bytes());
-                from..from + text.len()
-            }))
+            self.bytes.extend_from_slice(value(number)?.unwrap_or_default().as_bytes());
+            Ok(Place::new(from, self.bytes.len()))
         };
         let default = write(run.default)?;
-        let mut last = (run.default, default.clone());
+        let mut last = (run.default, default);
         let mut exceptions = run.exceptions.iter().peekable();
         for position in positions.iter().cloned().flatten() {
             while exceptions.next_if(|(at, _)| usize::from(*at) < position).is_some() {}
@@ -135,9 +152,9 @@ impl Texts {
                     if last.0 != *number {
                         last = (*number, write(*number)?);
                     }
-                    last.1.clone()
+                    last.1
                 }
-                _ => default.clone(),
+                _ => default,
             };
             self.places.push(place);
         }
@@ -154,7 +171,8 @@ impl<'a> Rows<'a> {
     /// The text of a cell.
     #[inline]
     pub(super) fn get(&self, column: usize, row: usize) -> Option<&'a str> {
-        self.text.get(self.places[column * self.count + row].clone()?)
+        let Place { from, end } = self.places[column * self.count + row];
+        self.text.get(from as usize..end as usize)
     }
 }
 

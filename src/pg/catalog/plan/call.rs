@@ -31,10 +31,10 @@ impl Planner<'_> {
                 return self.array_of_query(query);
             }
             FunctionArguments::Subquery(_) => return Err(unsupported("a query as an argument")),
-            FunctionArguments::List(list) => (
-                list.args.as_slice(),
-                list.clauses.as_slice(),
-                matches!(list.duplicate_treatment, Some(DuplicateTreatment::Distinct)),
+            FunctionArguments::List(given) => (
+                given.args.as_slice(),
+                given.clauses.as_slice(),
+                matches!(given.duplicate_treatment, Some(DuplicateTreatment::Distinct)),
             ),
         };
         if is_aggregate(&last) || call.over.is_some() {

@@ -171,10 +171,7 @@ impl Planner<'_> {
 
     fn binary(&mut self, left: &ast::Expr, op: &BinaryOperator, right: &ast::Expr) -> Planned {
         if matches!(op, BinaryOperator::And | BinaryOperator::Or) {
-            let (left, right) = (self.expression(left)?, self.expression(right)?);
-            let both = vec![self.coerce_to_bool(left)?, self.coerce_to_bool(right)?];
-            let is_and = matches!(op, BinaryOperator::And);
-            return Ok(boolean(if is_and { Expr::And(both) } else { Expr::Or(both) }));
+            return self.chain(left, op, right);
         }
         let symbol = symbol(op);
         if let Some(style) = style_of(&symbol) {
@@ -200,6 +197,26 @@ impl Planner<'_> {
                 None => Err(unsupported(&format!("the operator {symbol}"))),
             },
         }
+    }
+
+    /// `a AND b AND c`, or with OR: written in a row, however long, it is no nesting.
+    fn chain(&mut self, left: &ast::Expr, op: &BinaryOperator, right: &ast::Expr) -> Planned {
+        let mut parts = vec![right];
+        let mut rest = left;
+        while let ast::Expr::BinaryOp { left, op: found, right } = rest
+            && found == op
+        {
+            parts.push(right);
+            rest = left;
+        }
+        parts.push(rest);
+        let planned = parts.into_iter().rev().map(|part| {
+            let part = self.expression(part)?;
+            self.coerce_to_bool(part)
+        });
+        let parts = all(planned)?;
+        let is_and = matches!(op, BinaryOperator::And);
+        Ok(boolean(if is_and { Expr::And(parts) } else { Expr::Or(parts) }))
     }
 
     fn calculate(&mut self, how: Arithmetic, left: Typed, right: Typed) -> Planned {

@@ -19,12 +19,13 @@ use crate::pg::catalog::plan::expression::unsupported;
 use crate::pg::catalog::plan::name::{parts, plain};
 use crate::pg::catalog::plan::query::{Common, rename};
 use crate::pg::catalog::plan::scope::{SLOTS_MAX, Slot};
-use crate::pg::catalog::plan::{Comparison, Expr, Planner, Source, Step, Typed};
+use crate::pg::catalog::plan::{Body, Comparison, Expr, Planner, Query, Source, Step, Typed};
 use crate::pg::catalog::relation::Column;
+use crate::pg::catalog::statics::statics;
 use crate::pg::catalog::types::{INT8, Type};
+use crate::pg::catalog::value::Value;
+use crate::pg::catalog::views;
 
-/// What an outer join is taken to cost: it goes after whatever is looked up by value.
-const OUTER_COST: usize = 8;
 /// What a value is taken to be found in, of rows whose number is not known.
 const QUERY_COST: usize = 4;
 /// What rows of unknown number are taken to be.
@@ -124,18 +125,20 @@ impl Walk {
         ready.into_iter().map(|condition| condition.expr).collect()
     }
 
-    fn cost(&self, part: &Part, bound: u128) -> usize {
-        let What::Table { slot, source } = &part.what else { return OUTER_COST };
-        let columns =
-            self.conditions.iter().filter_map(|c| looked_up(&c.expr, *slot, bound, c.needs));
-        let columns = columns.map(|(column, _)| column);
-        match source {
-            Source::Relation(relation) => {
-                let found = columns.map(|column| relation.fan_out(column)).min();
-                found.unwrap_or(relation.len())
-            }
-            _ if columns.count() > 0 => QUERY_COST,
-            _ => UNKNOWN_ROWS,
+    /// How many rows a part is taken to have for each that leads to it. What is looked up by value
+    /// goes before what need not be there, and both before what is joined with every row.
+    fn cost(&self, part: &Part, bound: u128) -> (u8, usize) {
+        let What::Table { slot, source } = &part.what else { return (1, 0) };
+        let conditions = self.conditions.iter();
+        let looked_up = conditions.filter_map(|c| looked_up(&c.expr, *slot, bound, c.needs));
+        let fan_out = |column: usize| match source {
+            Source::Relation(relation) => relation.fan_out(column),
+            _ => QUERY_COST,
+        };
+        match (looked_up.map(|(column, _)| fan_out(column)).min(), source) {
+            (Some(rows), _) => (0, rows),
+            (None, Source::Relation(relation)) => (2, relation.len()),
+            (None, _) => (2, UNKNOWN_ROWS),
         }
     }
 
@@ -176,17 +179,14 @@ fn looked_up(expr: &Expr, slot: usize, bound: u128, needs: u128) -> Option<(usiz
     None
 }
 
-/// Whether an expression names the row of a slot. Of what is not plain, it is taken to.
+/// Whether an expression names the row of a slot. A query that names anything around it is taken to.
 fn mentions(expr: &Expr, slot: usize) -> bool {
     match expr {
-        Expr::Constant(_) | Expr::Parameter(_) => false,
-        Expr::Column { level, slot: found, .. } => *level == 0 && *found == slot,
-        Expr::Cast { expr, .. } | Expr::Field(expr, _) | Expr::Negate(expr) => mentions(expr, slot),
-        Expr::Element { array, index, .. } => mentions(array, slot) || mentions(index, slot),
-        Expr::Calculate(_, left, right) => mentions(left, slot) || mentions(right, slot),
-        Expr::Call(call) => call.arguments.iter().any(|argument| mentions(argument, slot)),
-        Expr::Subquery { query, .. } => query.is_correlated,
-        _ => true,
+        Expr::Column { level, slot: found, .. }
+        | Expr::WholeRow { level, slot: found }
+        | Expr::RelationOf { level, slot: found } => *level == 0 && *found == slot,
+        Expr::Subquery { query, .. } if query.is_correlated => true,
+        other => other.parts().into_iter().any(|part| mentions(part, slot)),
     }
 }
 
@@ -225,21 +225,23 @@ impl Planner<'_> {
 
     /// A condition, split at AND.
     pub(crate) fn condition(&mut self, walk: &mut Walk, condition: &ast::Expr) -> Result<()> {
-        match condition {
-            ast::Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
-                self.condition(walk, left)?;
-                self.condition(walk, right)
-            }
-            ast::Expr::Nested(inner) => self.condition(walk, inner),
-            _ => {
-                let (expr, needs) = self.noting(|planner| {
-                    let typed = planner.expression(condition)?;
-                    planner.coerce_to_bool(typed)
-                })?;
-                walk.conditions.push(Condition { expr, needs });
-                Ok(())
+        let mut open = vec![condition];
+        while let Some(next) = open.pop() {
+            match next {
+                ast::Expr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                    open.extend([right.as_ref(), left.as_ref()]);
+                }
+                ast::Expr::Nested(inner) => open.push(inner),
+                condition => {
+                    let (expr, needs) = self.noting(|planner| {
+                        let typed = planner.expression(condition)?;
+                        planner.coerce_to_bool(typed)
+                    })?;
+                    walk.conditions.push(Condition { expr, needs });
+                }
             }
         }
+        Ok(())
     }
 
     /// What a part of the planning makes, and the slots that it names.
@@ -356,12 +358,57 @@ impl Planner<'_> {
             return self.bind(name, None, columns, source, 0);
         }
         let schema = schema.unwrap_or("pg_catalog");
+        if let Some(query) = self.narrowed_view(schema, table, alias)? {
+            let mut columns = query.columns.clone();
+            let name = named(alias, &mut columns).unwrap_or_else(|| table.clone());
+            let schema = alias.is_none().then(|| schema.to_owned());
+            let source = Source::Query { query: Arc::new(query), level: 0 };
+            return self.bind(name, schema, columns, source, 0);
+        }
         let relation = self.world().relation(schema, table, self.session)?;
         let relation = relation.ok_or_else(|| Error::not_found("table", name.join(".")))?;
         let mut columns = relation.columns().to_vec();
         let name = named(alias, &mut columns).unwrap_or_else(|| table.clone());
         let schema = alias.is_none().then(|| schema.to_owned());
         self.bind(name, schema, columns, Source::Relation(relation), 0)
+    }
+
+    /// A view of which a few rows are asked for by value: those alone are made. Absent if it is no
+    /// view, or all of it is asked for.
+    fn narrowed_view(
+        &mut self,
+        schema: &str,
+        name: &str,
+        alias: Option<&TableAlias>,
+    ) -> Result<Option<Query>> {
+        let Some(shape) = statics().shape(schema, name) else { return Ok(None) };
+        let called = alias.map_or_else(|| name.to_owned(), |alias| plain(&alias.name));
+        let meant =
+            self.equal.iter().filter(|(table, ..)| table.as_ref().is_none_or(|t| *t == called));
+        let equal: Vec<(String, ast::Expr)> =
+            meant.map(|(_, column, value)| (column.clone(), value.clone())).collect();
+        let Some(definition) = views::narrowed(schema, name, &equal) else { return Ok(None) };
+        // The definition knows none of the tables around it.
+        let around = take(&mut self.scopes.0);
+        let query = self.query(&definition);
+        self.scopes.0 = around;
+        let mut query = query?;
+        let mut outputs = Vec::with_capacity(shape.columns.len());
+        for column in &shape.columns {
+            let place = query.columns.iter().position(|made| made.name == column.name);
+            if let Some(place) = place {
+                self.retype(&mut query, place, &column.ty)?;
+            }
+            outputs.push(match (&query.body, place) {
+                (Body::Select(select), Some(place)) => select.outputs.get(place).cloned(),
+                _ => None,
+            });
+        }
+        let Body::Select(select) = &mut query.body else { return Ok(None) };
+        let nothing = || Expr::Constant(Value::Null);
+        select.outputs = outputs.into_iter().map(|output| output.unwrap_or_else(nothing)).collect();
+        query.columns.clone_from(&shape.columns);
+        Ok(Some(query))
     }
 
     /// A function in a FROM clause.

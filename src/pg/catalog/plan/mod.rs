@@ -205,6 +205,56 @@ pub(crate) enum Expr {
     Set(usize),
 }
 
+impl Expr {
+    /// The expressions that it is made of, without what a query within it is made of.
+    pub(crate) fn parts(&self) -> Vec<&Self> {
+        match self {
+            Self::Constant(_)
+            | Self::Parameter(_)
+            | Self::Column { .. }
+            | Self::WholeRow { .. }
+            | Self::RelationOf { .. }
+            | Self::Aggregate(_)
+            | Self::Window(_)
+            | Self::Set(_) => Vec::new(),
+            Self::Subquery { asked, .. } => match asked {
+                Asked::Compared { left, .. } => vec![left],
+                Asked::Value | Asked::Exists | Asked::Array => Vec::new(),
+            },
+            Self::And(all)
+            | Self::Or(all)
+            | Self::Coalesce(all)
+            | Self::Array(all)
+            | Self::Row(all)
+            | Self::Concatenate { parts: all, .. }
+            | Self::Extreme { all, .. } => all.iter().collect(),
+            Self::Not(one)
+            | Self::Test(_, one)
+            | Self::Negate(one)
+            | Self::Cast { expr: one, .. }
+            | Self::Field(one, _) => vec![one],
+            Self::Compare(_, left, right)
+            | Self::Distinct(left, right)
+            | Self::Calculate(_, left, right)
+            | Self::NullIf(left, right)
+            | Self::Matches { text: left, pattern: right, .. }
+            | Self::Quantified { left, array: right, .. }
+            | Self::QuantifiedMatch { text: left, patterns: right, .. }
+            | Self::Element { array: left, index: right, .. } => vec![left, right],
+            Self::Case { whens, otherwise } => {
+                let whens = whens.iter().flat_map(|(when, then)| [when, then]);
+                whens.chain([otherwise.as_ref()]).collect()
+            }
+            Self::Slice { array, from, to } => [Some(array), from.as_ref(), to.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(AsRef::as_ref)
+                .collect(),
+            Self::Call(call) => call.arguments.iter().collect(),
+        }
+    }
+}
+
 /// How a pattern is written, and what is asked of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Style {

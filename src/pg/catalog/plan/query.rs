@@ -44,6 +44,9 @@ pub(crate) struct Planner<'a> {
     depth: usize,
     /// Whether a function that returns a set may be called: in a list of SELECT.
     pub(crate) sets_allowed: bool,
+    /// The columns that the SELECT at hand asks to be equal to a value: of which table, if it says
+    /// so, and to which.
+    pub(crate) equal: Vec<(Option<String>, String, ast::Expr)>,
 }
 
 impl<'a> Planner<'a> {
@@ -69,6 +72,7 @@ impl<'a> Planner<'a> {
             next_id: 0,
             depth: 0,
             sets_allowed: false,
+            equal: Vec::new(),
         };
         let query = planner.query(query)?;
         let settled = |oid: u32| if oid == UNKNOWN { TEXT } else { oid };
@@ -94,8 +98,8 @@ impl<'a> Planner<'a> {
     /// [`Error::Limit`] at the bottom.
     pub(crate) fn deeper(&mut self) -> Result<()> {
         self.depth += 1;
-        if self.depth > STATEMENT_DEPTH_MAX * 4 {
-            let limit = STATEMENT_DEPTH_MAX as u64 * 4;
+        if self.depth > STATEMENT_DEPTH_MAX {
+            let limit = STATEMENT_DEPTH_MAX as u64;
             return Err(Error::Limit {
                 what: "the nesting of the statement",
                 actual: limit + 1,
@@ -328,7 +332,7 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn retype(&mut self, query: &mut Query, place: usize, to: &Type) -> Result<()> {
+    pub(crate) fn retype(&mut self, query: &mut Query, place: usize, to: &Type) -> Result<()> {
         let Some(column) = query.columns.get_mut(place) else { return Ok(()) };
         if to.is_unknown() || column.ty == *to {
             return Ok(());

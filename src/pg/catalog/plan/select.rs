@@ -1,7 +1,8 @@
 //! SELECT: its columns, its groups, its order.
 
 use datafusion::sql::sqlparser::ast::{
-    self, Expr as AstExpr, GroupByExpr, OrderByExpr, SelectItem, SelectItemQualifiedWildcardKind,
+    self, BinaryOperator, Expr as AstExpr, GroupByExpr, OrderByExpr, SelectItem,
+    SelectItemQualifiedWildcardKind,
 };
 use std::mem::replace;
 
@@ -21,7 +22,9 @@ impl Planner<'_> {
     pub(crate) fn select(&mut self, select: &ast::Select, order: &[OrderByExpr]) -> Result<Query> {
         self.scopes.0.push(Scope::default());
         let allowed = replace(&mut self.sets_allowed, false);
+        let equal = replace(&mut self.equal, equalities(select.selection.as_ref()));
         let planned = self.select_within(select, order);
+        self.equal = equal;
         self.sets_allowed = allowed;
         let scope = self.scopes.0.pop().unwrap_or_default();
         let Made { steps, groups, having, outputs, columns, order, distinct } = planned?;
@@ -238,6 +241,36 @@ struct Made {
     columns: Vec<Column>,
     order: Vec<Order>,
     distinct: Distinct,
+}
+
+/// The conditions `column = value`, all of which must hold.
+fn equalities(condition: Option<&AstExpr>) -> Vec<(Option<String>, String, AstExpr)> {
+    let mut open: Vec<&AstExpr> = condition.into_iter().collect();
+    let mut found = Vec::new();
+    while let Some(next) = open.pop() {
+        match next {
+            AstExpr::Nested(inner) => open.push(inner),
+            AstExpr::BinaryOp { left, op: BinaryOperator::And, right } => {
+                open.extend([left, right].map(AsRef::as_ref));
+            }
+            AstExpr::BinaryOp { left, op: BinaryOperator::Eq, right } => {
+                for (column, value) in [(left, right), (right, left)] {
+                    let (table, column) = match column.as_ref() {
+                        AstExpr::Identifier(name) => (None, plain(name)),
+                        AstExpr::CompoundIdentifier(names) if names.len() == 2 => {
+                            (names.first().map(plain), names.last().map(plain).unwrap_or_default())
+                        }
+                        _ => continue,
+                    };
+                    if matches!(value.as_ref(), AstExpr::Value(_)) {
+                        found.push((table, column, AstExpr::clone(value)));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 fn is_wildcard(item: &SelectItem) -> bool {

@@ -56,6 +56,14 @@ impl Planner<'_> {
                 Ok(Typed { expr, ty })
             }
             E::CompoundFieldAccess { root, access_chain } => self.access(root, access_chain),
+            other => self.word(other),
+        }
+    }
+
+    /// Calls with words between their arguments: SUBSTRING, TRIM, EXTRACT, POSITION.
+    fn word(&mut self, expr: &ast::Expr) -> Planned {
+        use ast::Expr as E;
+        match expr {
             E::Substring { expr, substring_from, substring_for, .. } => {
                 let mut arguments = vec![expr.as_ref()];
                 let one = ast::Expr::value(ast::Value::Number("1".to_owned(), false));

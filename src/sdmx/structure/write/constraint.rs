@@ -2,8 +2,9 @@
 //!
 //! SDMX 2.1 says it as a content constraint of type `Actual`, 3.0 as a data constraint of that role;
 //! both count series and observations in annotations of type `sdmx_metrics`. SDMX 3.1 has an
-//! availability constraint, which is no artefact of its own and counts in attributes. A dimension
-//! without any code is left out: no format can say that it has none.
+//! availability constraint, which is no artefact of its own and counts in attributes. Time is a
+//! range of the cube region everywhere: the `ReferencePeriod` of 2.1 stops a client in wide use. A
+//! dimension without any code is left out: no format can say that it has none.
 //!
 //! Source: SDMX REST 2.2.2, `doc/availability.md`; SDMX REST 1.5, section 4.6.1; SDMX 2.1, 3.0 and
 //! 3.1, schema `structure`, constraints.
@@ -16,8 +17,8 @@ use crate::sdmx::MessageHeader;
 use crate::sdmx::structure::classes::urn;
 use crate::sdmx::structure::select::{Form, Selected};
 use crate::sdmx::structure::write::json_message::JsonMessage;
-use crate::sdmx::structure::write::message::StructureFormat;
-use crate::sdmx::structure::write::xml_message::XmlMessage;
+use crate::sdmx::structure::write::message::{StructureFormat, order};
+use crate::sdmx::structure::write::xml_message::{Extra, XmlMessage};
 
 /// Writes an availability as a structure message, with what comes along.
 ///
@@ -37,18 +38,18 @@ pub fn write_availability(
         StructureFormat::Xml21 | StructureFormat::Xml30 | StructureFormat::Xml31 => {
             let mut message = XmlMessage::new(out, format, &[], references);
             message.begin(header);
-            let (container, write): (_, &mut dyn FnMut(&mut XmlMessage<'_>)) = match format {
-                StructureFormat::Xml31 => {
-                    ("AvailabilityConstraints", &mut |message: &mut XmlMessage<'_>| {
-                        found.xml_31(message)
-                    })
-                }
-                StructureFormat::Xml30 => {
-                    ("DataConstraints", &mut |message: &mut XmlMessage<'_>| found.xml_30(message))
-                }
-                _ => ("Constraints", &mut |message: &mut XmlMessage<'_>| found.xml_21(message)),
+            let (element, container) = match format {
+                StructureFormat::Xml31 => ("AvailabilityConstraint", "AvailabilityConstraints"),
+                StructureFormat::Xml30 => ("DataConstraint", "DataConstraints"),
+                _ => ("ContentConstraint", "Constraints"),
             };
-            message.structures(references, Some((container, write)));
+            let write = |message: &mut XmlMessage<'_>| match format {
+                StructureFormat::Xml31 => found.xml_31(message),
+                StructureFormat::Xml30 => found.xml_30(message),
+                _ => found.xml_21(message),
+            };
+            let extra = Extra { order: order(element), container, write: &write };
+            message.structures(references, Some(extra));
             message.finish()
         }
         StructureFormat::Json10 | StructureFormat::Json20 | StructureFormat::Json21 => {
@@ -110,12 +111,8 @@ impl Found<'_> {
         message.reference("str:Dataflow", "Dataflow", &self.flow.id);
         message.xml.end();
         self.xml_region(message, "com");
-        if let Some((first, last)) = self.days() {
-            message.xml.start("str:ReferencePeriod");
-            message.xml.attribute("startTime", &format!("{first}T00:00:00"));
-            message.xml.attribute("endTime", &format!("{last}T23:59:59"));
-            message.xml.end();
-        }
+        // Time is in the region. A reference period would say it once more, in a form that clients
+        // do not read (sdmx1 2.28).
         message.xml.end();
     }
 
@@ -153,7 +150,9 @@ impl Found<'_> {
             message.xml.start(&format!("{prefix}:KeyValue"));
             message.xml.attribute("id", &listed.dimension);
             let element = format!("{prefix}:Value");
-            listed.codes.iter().for_each(|code| message.xml.leaf(&element, code));
+            for code in &listed.codes {
+                message.xml.leaf(&element, code);
+            }
             message.xml.end();
         }
         if let Some((first, last)) = self.days() {
@@ -210,12 +209,6 @@ impl Found<'_> {
         self.json_region(message);
         message.json.end();
         message.json.end();
-        if let Some((first, last)) = self.days().filter(|_| message.is_10()) {
-            message.json.member_object("referencePeriod");
-            message.json.member("startTime", &format!("{first}T00:00:00"));
-            message.json.member("endTime", &format!("{last}T23:59:59"));
-            message.json.end();
-        }
         message.json.end();
         message.json.end();
     }

@@ -67,7 +67,7 @@ const TIME_TYPES: &[&str] = &[
 /// Types that codes cannot have.
 const UNCODED_TYPES: &[&str] = &["Decimal", "Float", "Double", "DateTime", "TimeRange", "Time"];
 
-/// The facets that every place has, in the order of the schema.
+/// The facets of the schema, apart from `textType`. Others that a message has are not written.
 const FACETS: &[&str] = &[
     "isSequence",
     "interval",
@@ -86,7 +86,7 @@ const FACETS: &[&str] = &[
 ];
 
 /// The name of the type of uncoded values.
-pub(super) fn text_type(own: &Representation, place: Place, format: StructureFormat) -> &str {
+fn text_type(own: &Representation, place: Place, format: StructureFormat) -> &str {
     let written = own.facet("textType");
     if place == Place::Time {
         return written
@@ -110,37 +110,46 @@ pub(super) fn text_type(own: &Representation, place: Place, format: StructureFor
     })
 }
 
-/// The other facets of uncoded values.
+/// The facets of uncoded values, in the order in which they came. The type is among them if it was
+/// said, or if it is not text: text is what every format takes for granted.
 pub(super) fn text_facets(
     own: &Representation,
     place: Place,
     format: StructureFormat,
-) -> Vec<(&'static str, String)> {
+) -> Vec<(&str, String)> {
     let has_languages = place == Place::Concept || (place == Place::Value && !format.is_old());
     let is_here = |name: &str| match place {
         Place::Time => name == "startTime" || name == "endTime",
         Place::Concept | Place::Dimension | Place::Value => {
-            name != "isMultiLingual" || has_languages
+            FACETS.contains(&name) && (name != "isMultiLingual" || has_languages)
         }
     };
-    let value = |name: &str| match name {
-        "minLength" => own.length_min.filter(|length| *length > 0).map(|length| length.to_string()),
-        "maxLength" => own.length_max.filter(|length| *length > 0).map(|length| length.to_string()),
-        _ => own.facet(name).map(|value| value.trim().to_owned()),
-    };
-    let here = FACETS.iter().filter(|name| is_here(name));
-    here.filter_map(|name| Some((*name, value(name)?))).collect()
+    let text_type = text_type(own, place, format);
+    let is_said = own.facet("textType").is_some() || text_type == "String";
+    let unsaid = (!is_said).then(|| ("textType", text_type.to_owned()));
+    let written = own.facets.iter().filter_map(|(name, value)| match name.as_str() {
+        "textType" => Some(("textType", text_type.to_owned())),
+        name => is_here(name).then(|| (name, value.trim().to_owned())),
+    });
+    let lengths = [("minLength", own.length_min), ("maxLength", own.length_max)];
+    let lengths = lengths.into_iter().filter(|(name, _)| is_here(name));
+    let lengths = lengths.filter_map(|(name, length)| {
+        Some((name, length.filter(|length| *length > 0)?.to_string()))
+    });
+    unsaid.into_iter().chain(written).chain(lengths).collect()
 }
 
-/// The facets of codes, their type first where it is said.
-pub(super) fn code_facets(own: &Representation) -> Vec<(&'static str, String)> {
-    let is_type = |name: &&str| {
-        let is_known = PLAIN_TYPES.contains(name) || TIME_TYPES.contains(name);
-        is_known && !UNCODED_TYPES.contains(name)
+/// The facets of codes, in the order in which they came.
+pub(super) fn code_facets(own: &Representation) -> Vec<(&str, &str)> {
+    let is_type = |name: &str| {
+        let is_known = PLAIN_TYPES.contains(&name) || TIME_TYPES.contains(&name);
+        is_known && !UNCODED_TYPES.contains(&name)
     };
-    let text_type = own.facet("textType").filter(is_type);
-    let text_type = text_type.map(|name| ("textType", name.to_owned()));
-    let others = FACETS.iter().filter(|name| **name != "decimals" && **name != "isMultiLingual");
-    let others = others.filter_map(|name| Some((*name, own.facet(name)?.trim().to_owned())));
-    text_type.into_iter().chain(others).collect()
+    let is_written = |name: &str, value: &str| match name {
+        "textType" => is_type(value),
+        "decimals" | "isMultiLingual" => false,
+        _ => FACETS.contains(&name),
+    };
+    let facets = own.facets.iter().map(|(name, value)| (name.as_str(), value.trim()));
+    facets.filter(|(name, value)| is_written(name, value)).collect()
 }

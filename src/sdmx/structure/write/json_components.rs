@@ -5,7 +5,7 @@ use crate::model::{ArtefactId, Attachment, Attribute, ConceptRef, DataStructure,
 use crate::model::{Dimension, Measure, Occurs, Representation};
 use crate::sdmx::structure::classes::{urn, urn_within};
 use crate::sdmx::structure::select::Form;
-use crate::sdmx::structure::write::facets::{Place, code_facets, text_facets, text_type};
+use crate::sdmx::structure::write::facets::{Place, code_facets, text_facets};
 use crate::sdmx::structure::write::json_message::JsonMessage;
 use crate::sdmx::structure::write::message::{OBS_VALUE, cross_domain_value, split_measures};
 
@@ -37,8 +37,12 @@ impl JsonMessage<'_> {
             self.json.member_object("attributeList");
             self.json.member("id", "AttributeDescriptor");
             self.json.member_array("attributes");
-            structure.attributes.iter().for_each(|attribute| self.attribute(attribute));
-            others.iter().for_each(|attribute| self.attribute(attribute));
+            for attribute in &structure.attributes {
+                self.attribute(attribute);
+            }
+            for attribute in &others {
+                self.attribute(attribute);
+            }
             self.json.end();
             self.json.end();
         }
@@ -134,7 +138,7 @@ impl JsonMessage<'_> {
             }
             Attachment::Group(group) => self.json.member("group", group),
             Attachment::Observation if self.is_10() => {
-                self.json.member("primaryMeasure", OBS_VALUE)
+                self.json.member("primaryMeasure", OBS_VALUE);
             }
             Attachment::Observation => {
                 self.json.member_object("observation");
@@ -197,7 +201,9 @@ impl JsonMessage<'_> {
 
     fn ids(&mut self, name: &str, ids: &[String]) {
         self.json.member_array(name);
-        ids.iter().for_each(|id| self.json.element(id));
+        for id in ids {
+            self.json.element(id);
+        }
         self.json.end();
     }
 
@@ -212,7 +218,9 @@ impl JsonMessage<'_> {
             return;
         }
         self.json.member_array("conceptRoles");
-        roles.iter().for_each(|role| self.json.element(&concept_urn(role)));
+        for role in roles {
+            self.json.element(&concept_urn(role));
+        }
         self.json.end();
     }
 
@@ -245,15 +253,21 @@ impl JsonMessage<'_> {
         let facets = code_facets(own);
         if !facets.is_empty() {
             self.json.member_object("enumerationFormat");
-            facets.iter().for_each(|(name, value)| self.facet(name, value));
+            for (name, value) in &facets {
+                self.facet(name, value);
+            }
             self.json.end();
         }
     }
 
     fn text_format(&mut self, own: &Representation, place: Place) {
         self.json.member_object(if self.is_10() { "textFormat" } else { "format" });
-        self.facet("textType", text_type(own, place, self.format));
-        for (name, value) in text_facets(own, place, self.format) {
+        let facets = text_facets(own, place, self.format);
+        // Readers of JSON want the type in any case.
+        if facets.iter().all(|(name, _)| *name != "textType") {
+            self.facet("textType", "String");
+        }
+        for (name, value) in facets {
             self.facet(name, &value);
         }
         if !own.sentinels.is_empty() && !self.is_10() {
@@ -273,7 +287,7 @@ impl JsonMessage<'_> {
     pub(super) fn facet(&mut self, name: &str, value: &str) {
         match name {
             "textType" => {
-                self.json.member(if self.is_10() { "textType" } else { "dataType" }, value)
+                self.json.member(if self.is_10() { "textType" } else { "dataType" }, value);
             }
             "isSequence" | "isMultiLingual" => match value {
                 "true" | "1" => self.json.member_plain(name, true),

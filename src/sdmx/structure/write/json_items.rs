@@ -6,12 +6,13 @@ use std::collections::HashSet;
 
 use crate::model::{ArtefactId, Cascade, Code, CodeSelection, Codelist, CodelistExtension};
 use crate::model::{Concept, ConceptScheme, HierarchicalCodelist, Hierarchy, HierarchyNode, Level};
+use crate::sdmx::structure::agencies::agencies;
 use crate::sdmx::structure::classes::{urn, urn_within};
 use crate::sdmx::structure::select::Form;
 use crate::sdmx::structure::write::facets::Place;
 use crate::sdmx::structure::write::json_message::JsonMessage;
 use crate::sdmx::structure::write::message::{as_codelist, hierarchy_identity};
-use crate::sdmx::structure::write::xml_items::{included_codelists, node_id};
+use crate::sdmx::structure::write::xml_items::{included_alias, included_codelists, node_id};
 
 impl JsonMessage<'_> {
     pub(super) fn codelist(&mut self, list: &Codelist, element: &str) {
@@ -30,7 +31,9 @@ impl JsonMessage<'_> {
         }
         if !list.extensions.is_empty() && !self.is_10() {
             self.json.member_array("codelistExtensions");
-            list.extensions.iter().for_each(|extension| self.extension(extension));
+            for extension in &list.extensions {
+                self.extension(extension);
+            }
             self.json.end();
         }
         self.json.end();
@@ -77,7 +80,9 @@ impl JsonMessage<'_> {
             }
             if !wild.is_empty() {
                 self.json.member_array("wildcardedMemberValues");
-                wild.into_iter().for_each(|member| self.json.element(&member.value));
+                for member in wild {
+                    self.json.element(&member.value);
+                }
                 self.json.end();
             }
             self.json.end();
@@ -126,7 +131,7 @@ impl JsonMessage<'_> {
             self.maintainable("HierarchicalCodelist", &list.identity, Form::Whole);
             self.json.member_object("includedCodelists");
             for (number, included) in (1..).zip(included_codelists(list)) {
-                self.json.member(&format!("L{number}"), &urn("Codelist", included));
+                self.json.member(&included_alias(number), &urn("Codelist", included));
             }
             self.json.end();
             self.json.member_array("hierarchies");
@@ -152,6 +157,22 @@ impl JsonMessage<'_> {
             self.nodes(&hierarchy.nodes);
             self.json.end();
         }
+    }
+
+    /// Writes the agencies of a scheme that is kept as XML.
+    pub(super) fn agencies(&mut self, xml: &str) {
+        let agencies = agencies(xml);
+        if agencies.is_empty() {
+            return;
+        }
+        self.json.member_array("agencies");
+        for agency in agencies {
+            self.json.object();
+            self.json.member("id", &agency.id);
+            self.names(&agency.id, &agency.names, &agency.descriptions, &[]);
+            self.json.end();
+        }
+        self.json.end();
     }
 
     /// Writes codes and those below them; the bound on the depth of XML bounds the recursion.
@@ -194,6 +215,8 @@ impl JsonMessage<'_> {
                 self.json.end();
             }
         }
-        levels.iter().for_each(|_| self.json.end());
+        for _ in levels {
+            self.json.end();
+        }
     }
 }

@@ -7,10 +7,11 @@ use std::io::{self, Write};
 
 use crate::model::{Annotation, Artefact, ArtefactId, Identity, Names};
 use crate::sdmx::MessageHeader;
-use crate::sdmx::structure::classes::{NAMINGS, Naming, urn};
+use crate::sdmx::structure::classes::{Naming, naming_of, urn};
 use crate::sdmx::structure::select::{Form, Selected, SelectedArtefact};
 use crate::sdmx::structure::write::message::{
-    StructureFormat, best, in_languages, is_external, named, place,
+    Placed, StructureFormat, best, has_version, hierarchy_identity, in_languages, is_external,
+    named, placed,
 };
 use crate::sdmx::structure::write::output::Json;
 
@@ -59,7 +60,9 @@ impl<'a> JsonMessage<'a> {
         self.json.member("prepared", &header.prepared);
         if !self.languages.is_empty() {
             self.json.member_array("contentLanguages");
-            self.languages.iter().for_each(|language| self.json.element(language));
+            for language in self.languages {
+                self.json.element(language);
+            }
             self.json.end();
         }
         self.json.member_object("sender");
@@ -71,22 +74,16 @@ impl<'a> JsonMessage<'a> {
 
     /// Writes the artefacts, each class in its list.
     pub(super) fn structures(&mut self, selected: &Selected<'_>) {
-        for naming in NAMINGS {
-            let mut is_open = false;
-            for shown in &selected.artefacts {
-                let Some((element, _)) = place(self.format, shown) else { continue };
-                if element != naming.element {
-                    continue;
-                }
-                if !is_open {
-                    self.json.member_array(&list_name(naming));
-                    is_open = true;
-                }
+        let placed = placed(self.format, selected);
+        for of_class in placed.chunk_by(|a, b| a.order == b.order) {
+            let Some(naming) = of_class.first().and_then(|first| naming_of(first.element)) else {
+                continue;
+            };
+            self.json.member_array(&list_name(naming));
+            for Placed { shown, element, .. } in of_class {
                 self.artefact(shown, element);
             }
-            if is_open {
-                self.json.end();
-            }
+            self.json.end();
         }
     }
 
@@ -102,6 +99,18 @@ impl<'a> JsonMessage<'a> {
             Artefact::HierarchicalCodelist(list) if is_whole => self.hierarchies(list),
             Artefact::DataStructure(structure) if is_whole => self.data_structure(structure),
             Artefact::Dataflow(flow) if is_whole => self.dataflow(flow),
+            Artefact::Other { identity, xml, .. } if is_whole => {
+                self.maintainable(element, identity, Form::Whole);
+                self.agencies(xml);
+                self.json.end();
+            }
+            Artefact::HierarchicalCodelist(list) if element == "Hierarchy" => {
+                for hierarchy in &list.hierarchies {
+                    let identity = hierarchy_identity(list, hierarchy);
+                    self.maintainable(element, &identity, shown.form);
+                    self.json.end();
+                }
+            }
             artefact => {
                 self.maintainable(element, artefact.identity(), shown.form);
                 self.json.end();
@@ -115,7 +124,9 @@ impl<'a> JsonMessage<'a> {
         self.json.object();
         self.json.member("id", id);
         self.json.member("agencyID", agency);
-        self.json.member("version", version);
+        if has_version(element, self.format) {
+            self.json.member("version", version);
+        }
         if self.is_10() && form != Form::Stub {
             self.json.member_plain("isFinal", identity.is_final);
         }
@@ -129,7 +140,10 @@ impl<'a> JsonMessage<'a> {
         self.json.member_array("links");
         self.json.object();
         self.json.member("rel", "self");
-        self.json.member("urn", &urn(element, &identity.id));
+        // The schema of 2.0 knows no URN of a value list, though it has value lists.
+        if element != "ValueList" || self.format == StructureFormat::Json21 {
+            self.json.member("urn", &urn(element, &identity.id));
+        }
         if let Some(url) = &identity.structure_url {
             self.json.member("href", url);
         }

@@ -9,7 +9,8 @@ use crate::model::{
 };
 use crate::model::{HierarchicalCodelist, Hierarchy, Identity, Measure, Names};
 use crate::sdmx::MessageHeader;
-use crate::sdmx::structure::classes::{element, naming_of};
+use crate::sdmx::structure::agencies::AGENCY_SCHEME;
+use crate::sdmx::structure::classes::{NAMINGS, element, naming_of};
 use crate::sdmx::structure::select::{Form, Selected, SelectedArtefact};
 use crate::sdmx::structure::write::json_message::JsonMessage;
 use crate::sdmx::structure::write::xml_message::XmlMessage;
@@ -77,8 +78,36 @@ pub fn left_out<'s, 'a>(
     selected.artefacts.iter().filter(is_out).collect()
 }
 
+/// An artefact where a format has it.
+pub(super) struct Placed<'s, 'a> {
+    /// Its class, by its place among all.
+    pub(super) order: usize,
+    pub(super) element: &'s str,
+    pub(super) container: &'static str,
+    pub(super) shown: &'s SelectedArtefact<'a>,
+}
+
+/// The artefacts that a format has, class by class in the order of SDMX-ML 2.1.
+pub(super) fn placed<'s, 'a>(
+    format: StructureFormat,
+    selected: &'s Selected<'a>,
+) -> Vec<Placed<'s, 'a>> {
+    let placed = selected.artefacts.iter().filter_map(|shown| {
+        let (element, container) = place(format, shown)?;
+        Some(Placed { order: order(element), element, container, shown })
+    });
+    let mut placed: Vec<Placed<'_, '_>> = placed.collect();
+    placed.sort_by_key(|placed| placed.order);
+    placed
+}
+
+/// The place of a class among all; those without a name of their own come last.
+pub(super) fn order(element: &str) -> usize {
+    NAMINGS.iter().position(|naming| naming.element == element).unwrap_or(NAMINGS.len())
+}
+
 /// The element and the container that an artefact has in a format; absent if it has none.
-pub(super) fn place<'s>(
+fn place<'s>(
     format: StructureFormat,
     shown: &'s SelectedArtefact<'_>,
 ) -> Option<(&'s str, &'static str)> {
@@ -89,20 +118,71 @@ pub(super) fn place<'s>(
     };
     let naming = naming_of(element)?;
     let container = if format.is_old() { naming.container_21 } else { naming.container_30 };
-    if let Artefact::Other { xml, .. } = &*shown.artefact {
-        let version = match format {
-            StructureFormat::Xml21 => "/schemas/v2_1/",
-            StructureFormat::Xml30 => "/schemas/v3_0/",
-            StructureFormat::Xml31 => "/schemas/v3_1/",
-            StructureFormat::Json10 | StructureFormat::Json20 | StructureFormat::Json21 => "",
+    if let Artefact::Other { xml, .. } = &*shown.artefact
+        && element != AGENCY_SCHEME
+    {
+        let is_written = match shown.form {
+            Form::Whole => is_kept_as(xml, format),
+            // Names and identifiers are known of every class.
+            Form::Stub | Form::CompleteStub => has_stub(element, format),
         };
-        // Names and identifiers are known of every class, the rest is only in the XML.
-        let is_stub = shown.form != Form::Whole;
-        if !is_stub && (version.is_empty() || !xml.contains(version)) {
+        if !is_written {
             return None;
         }
     }
     Some((element, container?))
+}
+
+/// Whether an element that is kept is of the version of SDMX-ML that is written.
+pub(super) fn is_kept_as(xml: &str, format: StructureFormat) -> bool {
+    let namespace = match format {
+        StructureFormat::Xml21 => "/schemas/v2_1/",
+        StructureFormat::Xml30 => "/schemas/v3_0/",
+        StructureFormat::Xml31 => "/schemas/v3_1/",
+        StructureFormat::Json10 | StructureFormat::Json20 | StructureFormat::Json21 => {
+            return false;
+        }
+    };
+    xml.contains(namespace)
+}
+
+/// Whether the schema lets a class say no more than its identity.
+fn has_stub(element: &str, format: StructureFormat) -> bool {
+    const NEVER: &[&str] = &[
+        "CategorySchemeMap",
+        "ConceptSchemeMap",
+        "CustomTypeScheme",
+        "DataConstraint",
+        "GeoGridCodelist",
+        "GeographicCodelist",
+        "HierarchyAssociation",
+        "MetadataConstraint",
+        "MetadataProvisionAgreement",
+        "NamePersonalisationScheme",
+        "OrganisationSchemeMap",
+        "ProvisionAgreement",
+        "ReportingTaxonomyMap",
+        "RepresentationMap",
+        "RulesetScheme",
+        "StructureMap",
+        "TransformationScheme",
+        "UserDefinedOperatorScheme",
+    ];
+    !NEVER.contains(&element) && (element != "Metadataflow" || format.is_old())
+}
+
+/// Whether artefacts of a class have versions: schemes of organisations have none in SDMX 3.x.
+pub(super) fn has_version(element: &str, format: StructureFormat) -> bool {
+    const UNVERSIONED: &[&str] = &[
+        AGENCY_SCHEME,
+        "DataConsumerScheme",
+        "DataProviderScheme",
+        "MetadataProviderScheme",
+        "OrganisationUnitScheme",
+    ];
+    let is_31 = matches!(format, StructureFormat::Xml31 | StructureFormat::Json21);
+    let is_unversioned = UNVERSIONED.contains(&element) || (is_31 && element == "Categorisation");
+    format.is_old() || !is_unversioned
 }
 
 /// The texts to write, in the languages wanted.

@@ -15,12 +15,15 @@
 //!   enumerate by concepts.
 //! - *Value lists* are codelists in 2.1, without those values that are no identifiers (and then
 //!   partial). *Codelist extensions* are not said in 2.1: lists are written as they are given.
+//! - *A code above another that begins with no letter*, such as `_T`, is not said in SDMX-ML 3.0,
+//!   by a defect of its schema that 3.1 repaired.
 //! - *Hierarchies* are artefacts of their own in 3.x: one that is alone in its list has the
 //!   identity of the list, several have theirs after that of the list (`LIST_HIERARCHY`).
 //! - *Finality* is a flag in 2.1 and follows from the version in 3.x. Versions are written as they
 //!   are.
 //! - *Classes that are kept as XML* are written in the version of SDMX-ML that they came in, and
-//!   left out elsewhere; [`left_out`] says which.
+//!   left out elsewhere; [`left_out`] says which. Agency schemes are written everywhere, without
+//!   what says how to reach an agency.
 //! - *No name in a language that was asked for*: the one that is next best. No name at all: the
 //!   identifier, since every format wants one.
 //!

@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use crate::model::{
     Artefact, ArtefactClass, ArtefactId, Artefacts, Attribute, Availability, AvailableCodes,
-    Detail, Flow, Measure, Names, References, StructureQuery, TimeCoverage, VersionPattern,
+    Detail, Flow, Measure, Names, References, StructureQuery, TextType, TimeCoverage,
+    VersionPattern, classes_of_resource,
 };
 use crate::sdmx::MessageHeader;
 use crate::sdmx::structure::{
@@ -39,7 +40,7 @@ fn everything() -> StructureQuery {
 }
 
 fn of_class(word: &str) -> StructureQuery {
-    let classes = crate::model::classes_of_resource(word).unwrap();
+    let classes = classes_of_resource(word).unwrap();
     StructureQuery { classes, ..StructureQuery::default() }
 }
 
@@ -90,6 +91,10 @@ fn version_3_says_the_same_of_what_it_has() {
         for artefact in all.iter() {
             let found = back.get(&artefact.class(), &artefact.identity().id);
             match artefact {
+                Artefact::Other { class, .. } if class == "AgencyScheme" => {
+                    let Some(Artefact::Other { xml, .. }) = found else { panic!("no agencies") };
+                    assert!(xml.contains("The agency"), "{xml}");
+                }
                 Artefact::Other { .. } => assert_eq!(found, None),
                 // Each of its hierarchies is an artefact of its own.
                 Artefact::HierarchicalCodelist(list) => {
@@ -133,6 +138,21 @@ fn messages_beside() -> Vec<PathBuf> {
     found
 }
 
+/// The type of the time dimension is written even where a message left it out.
+fn with_type_of_time(artefact: &Artefact) -> Artefact {
+    let mut artefact = artefact.clone();
+    if let Artefact::DataStructure(structure) = &mut artefact
+        && let Some(time) = &mut structure.time
+    {
+        let own = time.representation.get_or_insert_default();
+        if own.facet("textType").is_none() {
+            own.text_type = Some(TextType::Period);
+            own.facets.insert(0, ("textType".into(), "ObservationalTimePeriod".into()));
+        }
+    }
+    artefact
+}
+
 #[test]
 fn official_samples_come_back_as_they_were() {
     for path in messages_beside() {
@@ -150,7 +170,8 @@ fn official_samples_come_back_as_they_were() {
             let found = back.get(&artefact.class(), id);
             let is_out = left_out(format, &selected).iter().any(|out| *out.artefact == *artefact);
             if !is_out {
-                assert_eq!(found, Some(artefact), "{file}: {id}");
+                let is_same = found == Some(&with_type_of_time(artefact));
+                assert!(is_same, "{file}: {id} is not what it was");
             }
         }
     }
@@ -185,7 +206,8 @@ fn json_has_each_artefact_in_its_list() {
         assert!(note["attributeRelationship"][attachment].is_object(), "{note}");
         let out = left_out(format, &selected);
         assert!(out.iter().all(|out| matches!(&*out.artefact, Artefact::Other { .. })));
-        assert_eq!(out.len(), 4);
+        assert_eq!(out.len(), 3);
+        assert_eq!(data["agencySchemes"][0]["agencies"][0]["name"], "The agency");
     }
 }
 

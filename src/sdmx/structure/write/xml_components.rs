@@ -5,7 +5,7 @@ use crate::model::{ArtefactId, Attachment, Attribute, ConceptRef, DataStructure,
 use crate::model::{Dimension, Measure, Occurs, Representation};
 use crate::sdmx::structure::classes::urn_within;
 use crate::sdmx::structure::select::Form;
-use crate::sdmx::structure::write::facets::{Place, code_facets, text_facets, text_type};
+use crate::sdmx::structure::write::facets::{Place, code_facets, text_facets};
 use crate::sdmx::structure::write::message::{OBS_VALUE, cross_domain_value, split_measures};
 use crate::sdmx::structure::write::xml_message::XmlMessage;
 
@@ -57,7 +57,9 @@ impl XmlMessage<'_> {
         let id = &structure.identity.id;
         if !structure.attributes.is_empty() {
             self.list("AttributeList", "AttributeDescriptor", id);
-            structure.attributes.iter().for_each(|attribute| self.attribute(id, attribute));
+            for attribute in &structure.attributes {
+                self.attribute(id, attribute);
+            }
             self.xml.end();
         }
         if !structure.measures.is_empty() {
@@ -84,8 +86,12 @@ impl XmlMessage<'_> {
         let (primary, others) = split_measures(structure);
         if !structure.attributes.is_empty() || !others.is_empty() {
             self.list("AttributeList", "AttributeDescriptor", id);
-            structure.attributes.iter().for_each(|attribute| self.attribute(id, attribute));
-            others.iter().for_each(|attribute| self.attribute(id, attribute));
+            for attribute in &structure.attributes {
+                self.attribute(id, attribute);
+            }
+            for attribute in &others {
+                self.attribute(id, attribute);
+            }
             self.xml.end();
         }
         self.list("MeasureList", "MeasureDescriptor", id);
@@ -170,7 +176,9 @@ impl XmlMessage<'_> {
         self.attachment(attribute);
         if !self.is_21() && !attribute.measures.is_empty() {
             self.xml.start("str:MeasureRelationship");
-            attribute.measures.iter().for_each(|measure| self.xml.leaf("str:Measure", measure));
+            for measure in &attribute.measures {
+                self.xml.leaf("str:Measure", measure);
+            }
             self.xml.end();
         }
         self.xml.end();
@@ -208,7 +216,9 @@ impl XmlMessage<'_> {
     }
 
     fn roles(&mut self, roles: &[ConceptRef]) {
-        roles.iter().for_each(|role| self.concept_reference("str:ConceptRole", role));
+        for role in roles {
+            self.concept_reference("str:ConceptRole", role);
+        }
     }
 
     fn concept_reference(&mut self, element: &str, concept: &ConceptRef) {
@@ -237,7 +247,6 @@ impl XmlMessage<'_> {
             }
             _ => {
                 self.xml.start("str:TextFormat");
-                self.xml.attribute("textType", text_type(own, place, self.format));
                 for (name, value) in text_facets(own, place, self.format) {
                     self.xml.attribute(name, &value);
                 }
@@ -258,7 +267,7 @@ impl XmlMessage<'_> {
         }
         self.xml.start("str:EnumerationFormat");
         for (name, value) in facets {
-            self.xml.attribute(name, &value);
+            self.xml.attribute(name, value);
         }
         self.xml.end();
     }

@@ -1,19 +1,21 @@
 //! Codelists, concept schemes and hierarchies in XML.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 
 use crate::model::{ArtefactId, Cascade, Code, CodeSelection, Codelist, CodelistExtension};
 use crate::model::{Concept, ConceptScheme, HierarchicalCodelist, Hierarchy, HierarchyNode, Level};
+use crate::sdmx::structure::agencies::agencies;
 use crate::sdmx::structure::classes::urn_within;
 use crate::sdmx::structure::select::Form;
 use crate::sdmx::structure::write::facets::Place;
-use crate::sdmx::structure::write::message::{as_codelist, hierarchy_identity};
+use crate::sdmx::structure::write::message::{StructureFormat, as_codelist, hierarchy_identity};
 use crate::sdmx::structure::write::xml_message::XmlMessage;
 
 impl XmlMessage<'_> {
     pub(super) fn codelist(&mut self, list: &Codelist, element: &str) {
-        let list = if self.is_21() { as_codelist(list) } else { std::borrow::Cow::Borrowed(list) };
+        let list = if self.is_21() { as_codelist(list) } else { Cow::Borrowed(list) };
         self.maintainable(element, &list.identity, Form::Whole);
         if list.is_partial {
             self.xml.attribute("isPartial", "true");
@@ -23,7 +25,9 @@ impl XmlMessage<'_> {
             self.code(&list.identity.id, code, element == "ValueList");
         }
         if !self.is_21() {
-            list.extensions.iter().for_each(|extension| self.extension(extension));
+            for extension in &list.extensions {
+                self.extension(extension);
+            }
         }
         self.xml.end();
     }
@@ -35,7 +39,12 @@ impl XmlMessage<'_> {
             self.xml.attribute("urn", &urn_within("codelist.Code", list, &code.id));
         }
         self.item_names(&code.id, &code.names, &code.descriptions, &code.annotations);
-        if let Some(parent) = code.parent.as_ref().filter(|_| !is_value) {
+        let has_form = |parent: &&String| {
+            // The schema of 3.0 alone wants a letter first, and `_T` is a common parent.
+            self.format != StructureFormat::Xml30
+                || parent.starts_with(|c: char| c.is_ascii_alphabetic())
+        };
+        if let Some(parent) = code.parent.as_ref().filter(|_| !is_value).filter(has_form) {
             self.local_reference("str:Parent", parent);
         }
         self.xml.end();
@@ -106,8 +115,11 @@ impl XmlMessage<'_> {
         if self.is_21() {
             self.maintainable("HierarchicalCodelist", &list.identity, Form::Whole);
             self.names(&list.identity, Form::Whole);
-            for included in included_codelists(list) {
-                self.reference("str:IncludedCodelist", "Codelist", included);
+            for (number, included) in (1..).zip(included_codelists(list)) {
+                self.xml.start("str:IncludedCodelist");
+                self.xml.attribute("alias", &included_alias(number));
+                self.reference_within("Codelist", included, None);
+                self.xml.end();
             }
             for hierarchy in &list.hierarchies {
                 self.xml.start("str:Hierarchy");
@@ -132,6 +144,34 @@ impl XmlMessage<'_> {
             self.names(&identity, Form::Whole);
             self.levels(&hierarchy.levels);
             self.nodes(&hierarchy.nodes);
+            self.xml.end();
+        }
+    }
+
+    /// Writes stubs of hierarchies. The schema wants a code of each, so they have their first.
+    pub(super) fn hierarchy_stubs(&mut self, list: &HierarchicalCodelist, form: Form) {
+        for hierarchy in &list.hierarchies {
+            let identity = hierarchy_identity(list, hierarchy);
+            self.maintainable("Hierarchy", &identity, form);
+            self.xml.attribute("hasFormalLevels", "false");
+            self.names(&identity, form);
+            let first = hierarchy.nodes.first().cloned().map(|node| HierarchyNode {
+                children: Vec::new(),
+                level: None,
+                annotations: Vec::new(),
+                ..node
+            });
+            self.nodes(first.as_slice());
+            self.xml.end();
+        }
+    }
+
+    /// Writes the agencies of a scheme that is kept as XML.
+    pub(super) fn agencies(&mut self, xml: &str) {
+        for agency in agencies(xml) {
+            self.xml.start("str:Agency");
+            self.xml.attribute("id", &agency.id);
+            self.item_names(&agency.id, &agency.names, &agency.descriptions, &[]);
             self.xml.end();
         }
     }
@@ -173,7 +213,9 @@ impl XmlMessage<'_> {
                 self.xml.end();
             }
         }
-        levels.iter().for_each(|_| self.xml.end());
+        for _ in levels {
+            self.xml.end();
+        }
     }
 }
 
@@ -187,6 +229,12 @@ pub(super) fn node_id(node: &HierarchyNode, taken: &mut HashSet<String>) -> Stri
         id = format!("{plain}_{count}");
     }
     id
+}
+
+/// What the codelist of this number is called within a list of hierarchies. Codes name their list
+/// in full, but clients want the alias.
+pub(super) fn included_alias(number: u32) -> String {
+    format!("L{number}")
 }
 
 /// The codelists that hierarchies take codes from.

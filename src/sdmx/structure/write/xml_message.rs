@@ -7,15 +7,25 @@ use std::io::{self, Write};
 
 use crate::model::{Annotation, Artefact, ArtefactId, Identity, Names};
 use crate::sdmx::MessageHeader;
-use crate::sdmx::structure::classes::{NAMINGS, urn};
+use crate::sdmx::structure::classes::{urn, urn_within};
 use crate::sdmx::structure::select::{Form, Selected, SelectedArtefact};
 use crate::sdmx::structure::write::message::{
-    StructureFormat, in_languages, is_external, named, place,
+    Placed, StructureFormat, has_version, in_languages, is_external, is_kept_as, named, placed,
 };
 use crate::sdmx::structure::write::output::Xml;
 
 /// What the namespaces begin with.
 const NAMESPACE: &str = "http://www.sdmx.org/resources/sdmxml/schemas";
+
+/// What a message holds beside the artefacts.
+pub(super) struct Extra<'m, 'a> {
+    /// Its place among the classes.
+    pub(super) order: usize,
+    /// Its container.
+    pub(super) container: &'static str,
+    /// Writes it.
+    pub(super) write: &'m dyn Fn(&mut XmlMessage<'a>),
+}
 
 /// A message that is being written.
 pub(super) struct XmlMessage<'a> {
@@ -61,51 +71,37 @@ impl<'a> XmlMessage<'a> {
         self.xml.end();
     }
 
-    /// Writes the artefacts, each class in its container, and what else a container shall hold.
-    pub(super) fn structures(
-        &mut self,
-        selected: &Selected<'_>,
-        mut more: Option<(&str, &mut dyn FnMut(&mut Self))>,
-    ) {
+    /// Writes the artefacts, each class in its container, and what else there shall be.
+    pub(super) fn structures(&mut self, selected: &Selected<'_>, mut extra: Option<Extra<'_, 'a>>) {
         self.xml.start("mes:Structures");
-        let mut containers: Vec<&str> = Vec::new();
-        for naming in NAMINGS {
-            let container = if self.is_21() { naming.container_21 } else { naming.container_30 };
-            // Several classes may share a container, and then stand side by side.
-            containers.extend(container.filter(|name| !containers.contains(name)));
+        let mut open: Option<&'static str> = None;
+        for Placed { order, element, container, shown } in placed(self.format, selected) {
+            if let Some(first) = extra.take_if(|extra| extra.order <= order) {
+                self.open(&mut open, first.container);
+                (first.write)(self);
+            }
+            self.open(&mut open, container);
+            self.artefact(shown, element);
         }
-        if let Some((name, _)) = &more
-            && !containers.contains(name)
-        {
-            containers.push(*name);
+        if let Some(last) = extra {
+            self.open(&mut open, last.container);
+            (last.write)(self);
         }
-        for container in containers {
-            let mut is_open = false;
-            for naming in NAMINGS {
-                for shown in &selected.artefacts {
-                    let Some((element, within)) = place(self.format, shown) else { continue };
-                    if within != container || element != naming.element {
-                        continue;
-                    }
-                    if !is_open {
-                        self.xml.start(&format!("str:{container}"));
-                        is_open = true;
-                    }
-                    self.artefact(shown, element);
-                }
-            }
-            if let Some((_, write)) = more.as_mut().filter(|(name, _)| *name == container) {
-                if !is_open {
-                    self.xml.start(&format!("str:{container}"));
-                    is_open = true;
-                }
-                write(self);
-            }
-            if is_open {
-                self.xml.end();
-            }
+        if open.is_some() {
+            self.xml.end();
         }
         self.xml.end();
+    }
+
+    /// Makes a container the current one.
+    fn open(&mut self, open: &mut Option<&'static str>, container: &'static str) {
+        if *open == Some(container) {
+            return;
+        }
+        if open.replace(container).is_some() {
+            self.xml.end();
+        }
+        self.xml.start(&format!("str:{container}"));
     }
 
     pub(super) fn finish(self) -> io::Result<()> {
@@ -120,14 +116,21 @@ impl<'a> XmlMessage<'a> {
                 Artefact::HierarchicalCodelist(list) => self.hierarchies(list),
                 Artefact::DataStructure(structure) => self.data_structure(structure),
                 Artefact::Dataflow(flow) => self.dataflow(flow),
-                Artefact::Other { xml, .. } => self.xml.raw(xml),
+                Artefact::Other { xml, .. } if is_kept_as(xml, self.format) => self.xml.raw(xml),
+                Artefact::Other { identity, xml, .. } => {
+                    self.maintainable(element, identity, Form::Whole);
+                    self.names(identity, Form::Whole);
+                    self.agencies(xml);
+                    self.xml.end();
+                }
             }
             return;
         }
-        self.maintainable(element, shown.artefact.identity(), shown.form);
-        if element == "Hierarchy" {
-            self.xml.attribute("hasFormalLevels", "false");
+        if let (Artefact::HierarchicalCodelist(list), "Hierarchy") = (&*shown.artefact, element) {
+            self.hierarchy_stubs(list, shown.form);
+            return;
         }
+        self.maintainable(element, shown.artefact.identity(), shown.form);
         self.names(shown.artefact.identity(), shown.form);
         self.xml.end();
     }
@@ -139,7 +142,9 @@ impl<'a> XmlMessage<'a> {
         self.xml.attribute("id", id);
         self.xml.attribute("urn", &urn(element, &identity.id));
         self.xml.attribute("agencyID", agency);
-        self.xml.attribute("version", version);
+        if has_version(element, self.format) {
+            self.xml.attribute("version", version);
+        }
         if self.is_21() && form != Form::Stub {
             self.xml.attribute("isFinal", if identity.is_final { "true" } else { "false" });
         }
@@ -239,8 +244,11 @@ impl<'a> XmlMessage<'a> {
             _ => "datastructure",
         };
         if !self.is_21() {
-            let urn = format!("urn:sdmx:org.sdmx.infomodel.{package}.{class}={id}");
-            self.xml.text(&item.map_or(urn.clone(), |item| format!("{urn}.{item}")));
+            let class = format!("{package}.{class}");
+            self.xml.text(&match item {
+                Some(item) => urn_within(&class, id, item),
+                None => format!("urn:sdmx:org.sdmx.infomodel.{class}={id}"),
+            });
             return;
         }
         self.xml.start("Ref");
