@@ -74,22 +74,13 @@ impl Connection {
             message = self.wire.message() => message,
             fault = idle => return Err(fault.into()),
         };
-        let message = match message {
-            Ok(Message::Terminate) => return Ok(false),
-            Ok(message) => message,
-            Err(Stop::Fault(fault)) if !fault.is_fatal() => {
-                self.failed(fault).await?;
-                return Ok(true);
-            }
-            Err(stop) => return Err(stop),
-        };
-        let is_simple = matches!(message, Message::Query(_));
-        if self.is_skipping && !matches!(message, Message::Sync) && !is_simple {
-            return Ok(true);
-        }
+        let is_simple = self.wire.is_simple;
         let done = match message {
-            Message::Query(sql) => self.simple(&sql).await,
-            message => self.extended(message).await,
+            Ok(Message::Terminate) => return Ok(false),
+            Ok(Message::Query(sql)) => self.simple(&sql).await,
+            Ok(message) if self.is_skipping && message != Message::Sync => return Ok(true),
+            Ok(message) => self.extended(message).await,
+            Err(stop) => Err(stop),
         };
         self.session.entry.finish();
         match done {
@@ -98,7 +89,7 @@ impl Connection {
                 if is_simple {
                     self.session.fail();
                     self.wire.put(&fault.message())?;
-                } else {
+                } else if !self.is_skipping {
                     self.failed(fault).await?;
                 }
             }

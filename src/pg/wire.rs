@@ -85,13 +85,15 @@ pub(super) struct Wire {
     input: BytesMut,
     output: BytesMut,
     pub(super) charset: Charset,
+    /// Whether the last message is a query of the simple protocol, even if it cannot be read.
+    pub(super) is_simple: bool,
 }
 
 impl Wire {
     pub(super) fn new(socket: TcpStream) -> Self {
         let (reader, writer) = socket.into_split();
         let (input, output) = (BytesMut::new(), BytesMut::new());
-        Self { reader, writer, input, output, charset: Charset::Utf8 }
+        Self { reader, writer, input, output, charset: Charset::Utf8, is_simple: false }
     }
 
     /// The first packet, or the next of those that ask for encryption.
@@ -116,6 +118,7 @@ impl Wire {
     pub(super) async fn message(&mut self) -> Result<Message, Stop> {
         loop {
             if let Some((kind, body)) = self.frame()? {
+                self.is_simple = kind == b'Q';
                 return Ok(Message::parse(kind, body, self.charset)?);
             }
             self.read().await?;

@@ -315,7 +315,7 @@ impl Session {
         ready: &Arc<Ready>,
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
-        let plan = if reads_clock(logical).map_err(|error| from_datafusion(&error))? {
+        let plan = if reads_session(logical).map_err(|error| from_datafusion(&error))? {
             // `now()` is one moment for the whole statement.
             let mut session = ready.session.clone();
             session.mark_start_execution();
@@ -439,13 +439,14 @@ fn follow_configuration(session: &mut SessionState) -> DataFusionResult<()> {
     changed.into_iter().try_for_each(|function| register(session, Arc::new(function)))
 }
 
-/// Whether a plan calls a function whose value is fixed when the statement begins, as `now()`. A
-/// state that knows the moment is a copy, which costs as much as planning a short statement.
-fn reads_clock(plan: &LogicalPlan) -> DataFusionResult<bool> {
+/// Whether a plan calls a function that needs to know more than its arguments: the moment when the
+/// statement begins, as `now()`, or the session, as `set_config()`. A state that knows them is a
+/// copy, which costs as much as planning a short statement.
+fn reads_session(plan: &LogicalPlan) -> DataFusionResult<bool> {
     let mut found = false;
     plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expr| {
-            found = found || expr.exists(|part| Ok(is_stable_call(part)))?;
+            found = found || expr.exists(|part| Ok(is_mutable_call(part)))?;
             Ok(TreeNodeRecursion::Continue)
         })?;
         Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
@@ -453,9 +454,9 @@ fn reads_clock(plan: &LogicalPlan) -> DataFusionResult<bool> {
     Ok(found)
 }
 
-fn is_stable_call(expr: &Expr) -> bool {
+fn is_mutable_call(expr: &Expr) -> bool {
     matches!(expr, Expr::ScalarFunction(call)
-        if call.func.signature().volatility == Volatility::Stable)
+        if call.func.signature().volatility != Volatility::Immutable)
 }
 
 fn tag(statement: &Statement) -> &'static str {
