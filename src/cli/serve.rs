@@ -17,7 +17,9 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::cli::{arguments, now, open};
 use crate::error::{Error, Result};
-use crate::limits::{Budget, HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES};
+use crate::limits::{
+    Budget, HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES, QUERY_STACK_BYTES,
+};
 use crate::pg::{self, PgOptions};
 use crate::query::EngineOptions;
 use crate::query::error::QUERY_MEMORY;
@@ -200,7 +202,12 @@ fn say(text: &str) -> Result<()> {
 
 fn runtime(name: &str, threads: usize) -> Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    let runtime = builder.worker_threads(threads).thread_name(name).enable_all().build();
+    let runtime = builder
+        .worker_threads(threads)
+        .thread_name(name)
+        .thread_stack_size(QUERY_STACK_BYTES)
+        .enable_all()
+        .build();
     runtime.map_err(|error| Error::io("start", "threads", error))
 }
 

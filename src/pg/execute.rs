@@ -77,6 +77,7 @@ impl Session {
         Ok(Statement { sql: sql.to_owned(), body })
     }
 
+    #[expect(clippy::too_many_arguments, reason = "where a query stands in what was sent")]
     async fn plan(
         &self,
         wire: &mut Wire,
@@ -136,41 +137,25 @@ impl Session {
             Command::Show(name) => Ok(Outcome::Rows(self.show(name.as_deref())?)),
             Command::Discard(what) => {
                 self.discard(*what)?;
-                done(match what {
-                    Discard::All => "DISCARD ALL",
-                    Discard::Plans => "DISCARD PLANS",
-                    Discard::Other => "DISCARD TEMP",
-                })
+                done(what.tag())
             }
             Command::Prepare { name, types, statement } => {
-                let oids = types.iter().map(|data_type| {
-                    let unknown = || Fault::unsupported(format!("a parameter of type {data_type}"));
-                    parameters::to_oid(data_type).ok_or_else(unknown)
-                });
-                let oids = oids.collect::<Result<Vec<u32>, Fault>>()?;
-                let query = statement.as_ref().clone();
-                let plan = self.plan(wire, running, "", &body.part, query, &oids).await?;
-                let command = Command::Query(statement.clone());
-                let inner = Body { part: body.part.clone(), command, plan: Some(plan) };
-                let inner = Statement { sql: String::new(), body: Some(inner) };
-                self.prepare(name, Arc::new(inner))?;
+                self.prepare_statement(wire, running, body, name, types, statement).await?;
                 done("PREPARE")
             }
             Command::Execute { name, arguments } => {
                 self.execute_prepared(wire, running, name, arguments).await
             }
-            Command::Deallocate(name) => match name {
-                Some(name) => {
-                    if !self.deallocate(name) {
-                        self.statement(name)?;
-                    }
-                    done("DEALLOCATE")
+            Command::Deallocate(Some(name)) => {
+                if !self.deallocate(name) {
+                    self.statement(name)?;
                 }
-                None => {
-                    self.deallocate_all();
-                    done("DEALLOCATE ALL")
-                }
-            },
+                done("DEALLOCATE")
+            }
+            Command::Deallocate(None) => {
+                self.deallocate_all();
+                done("DEALLOCATE ALL")
+            }
             Command::Declare(declare) => {
                 self.declare(wire, running, body, declare, values).await?;
                 done("DECLARE CURSOR")
@@ -187,6 +172,30 @@ impl Session {
             Command::Nothing(tag) => done(tag),
             Command::Refused(what) => Err(errors::read_only(what).into()),
         }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of PREPARE")]
+    async fn prepare_statement(
+        &mut self,
+        wire: &mut Wire,
+        running: &mut Running,
+        body: &Body,
+        name: &str,
+        types: &[ast::DataType],
+        statement: &ast::Statement,
+    ) -> Result<(), Stop> {
+        let oids = types.iter().map(|data_type| {
+            let unknown = || Fault::unsupported(format!("a parameter of type {data_type}"));
+            parameters::to_oid(data_type).ok_or_else(unknown)
+        });
+        let oids = oids.collect::<Result<Vec<u32>, Fault>>()?;
+        let query = statement.clone();
+        let plan = self.plan(wire, running, "", &body.part, query, &oids).await?;
+        let command = Command::Query(Box::new(statement.clone()));
+        let inner = Body { part: body.part.clone(), command, plan: Some(plan) };
+        let inner = Statement { sql: String::new(), body: Some(inner) };
+        self.prepare(name, Arc::new(inner))?;
+        Ok(())
     }
 
     async fn query(
@@ -380,12 +389,9 @@ impl Session {
         fetch: &Fetch,
     ) -> Result<Outcome, Stop> {
         let Fetch { cursor: name, direction, is_move } = fetch;
-        let cursor = match self.portal(name) {
-            Ok(Portal::Cursor(cursor)) => cursor,
-            _ => {
-                let text = format!("cursor \"{name}\" does not exist");
-                return Err(Fault::new("34000", text).into());
-            }
+        let Ok(Portal::Cursor(cursor)) = self.portal(name) else {
+            let text = format!("cursor \"{name}\" does not exist");
+            return Err(Fault::new("34000", text).into());
         };
         let (scroll, schema) = (Arc::clone(&cursor.scroll), Arc::clone(&cursor.schema));
         let (is_binary, direction) = (cursor.is_binary, *direction);

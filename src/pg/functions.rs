@@ -207,13 +207,13 @@ fn signal(
         return Err(to_datafusion(Error::bug("a signal goes to a session")));
     };
     let pids = pids.as_primitive::<Int32Type>().iter();
-    let sent: BooleanArray = pids
+    let done: BooleanArray = pids
         .map(|pid| {
             let registry = hooks.registry.as_ref();
             pid.map(|pid| registry.is_some_and(|registry| send(registry, pid)))
         })
         .collect();
-    Ok(Arc::new(sent))
+    Ok(Arc::new(done))
 }
 
 /// `pg_sleep(seconds)`

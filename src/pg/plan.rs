@@ -321,7 +321,9 @@ fn infer_expr(expr: &Expr, schema: &DFSchema, found: &mut HashMap<String, Found>
             }
             ("coalesce" | "nullif" | "greatest" | "least" | "nvl", arguments) => {
                 if let Some(data_type) = arguments.iter().find_map(type_of) {
-                    arguments.iter().for_each(|argument| note(argument, data_type.clone()));
+                    for argument in arguments {
+                        note(argument, data_type.clone());
+                    }
                 }
             }
             (_, arguments) => {

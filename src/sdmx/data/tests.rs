@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use quick_xml::Reader;
+use quick_xml::escape::unescape;
 use quick_xml::events::Event;
 use serde_json::Value;
 
@@ -469,7 +471,7 @@ fn text() -> impl Strategy<Value = String> {
 
 /// The keys and cells of a flat XML message, as another reader finds them.
 fn read_generic(text: &str) -> Vec<Vec<(String, String)>> {
-    let mut reader = quick_xml::Reader::from_str(text);
+    let mut reader = Reader::from_str(text);
     let mut rows = Vec::new();
     loop {
         match reader.read_event().expect("XML") {
