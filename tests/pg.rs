@@ -65,7 +65,7 @@ impl World {
 fn a_slow_reader_costs_no_memory() {
     let world = World::new();
     let mut raw = world.raw();
-    raw.parse("", "SELECT i, i, 'a text of some length' FROM generate_series(1, 5000000) AS g(i)");
+    raw.parse("", "SELECT i, i, 'a text of some length' FROM generate_series(1, 20000000) AS g(i)");
     raw.bind("", "", &[]);
     raw.execute("", 0);
     raw.sync();
@@ -76,7 +76,8 @@ fn a_slow_reader_costs_no_memory() {
         raw.0.read_exact(&mut buffer).expect("more rows");
     }
     let after = resident();
-    assert!(after < before + (64 << 20), "{before} {after}");
+    // The whole answer has a gigabyte; other tests run beside this one.
+    assert!(after < before + (256 << 20), "{before} {after}");
 }
 
 /// Bytes of memory that this process holds.

@@ -8,13 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StringViewArray};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int32Type};
 use async_trait::async_trait;
 use datafusion::common::Result;
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ExtensionOptions};
 use datafusion::logical_expr::async_udf::{AsyncScalarUDF, AsyncScalarUDFImpl};
 use datafusion::logical_expr::{
-    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
 };
 
 use datafusion::sql::sqlparser::ast::{self, Expr};
@@ -82,7 +84,9 @@ pub(super) fn all() -> Vec<Arc<ScalarUDF>> {
     let function = |name, signature, returns, call: Call| {
         Arc::new(ScalarUDF::from(Function { name, signature, returns, call }))
     };
-    let pid = || exact(&[DataType::Int32]);
+    // A parameter is a 32-bit number; one that is written out has 64 bits here.
+    let widths = [DataType::Int32, DataType::Int64].map(|width| TypeSignature::Exact(vec![width]));
+    let pid = || Signature::one_of(widths.to_vec(), Volatility::Volatile);
     let set = exact(&[DataType::Utf8, DataType::Utf8, DataType::Boolean]);
     let sleep = AsyncScalarUDF::new(Arc::new(Sleep { signature: exact(&[DataType::Float64]) }));
     vec![
@@ -206,6 +210,7 @@ fn signal(
     let Some(pids) = arguments.first() else {
         return Err(to_datafusion(Error::bug("a signal goes to a session")));
     };
+    let pids = cast(pids, &DataType::Int32)?;
     let pids = pids.as_primitive::<Int32Type>().iter();
     let done: BooleanArray = pids
         .map(|pid| {

@@ -328,7 +328,13 @@ fn infer_expr(expr: &Expr, schema: &DFSchema, found: &mut HashMap<String, Found>
             }
             (_, arguments) => {
                 let signature = &call.func.signature().type_signature;
-                if let TypeSignature::Exact(types) = signature {
+                let first = match signature {
+                    TypeSignature::OneOf(all) => all.first().unwrap_or(signature),
+                    other => other,
+                };
+                if let TypeSignature::Exact(types) = first
+                    && types.len() == arguments.len()
+                {
                     let arguments = arguments.iter().zip(types);
                     arguments.for_each(|(argument, data_type)| note(argument, data_type.clone()));
                 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -28,6 +29,8 @@ pub(super) struct Server {
     pub(super) options: PgOptions,
     pub(super) registry: Arc<Registry>,
     pub(super) catalog: Arc<PgCatalog>,
+    /// Whether the catalogue of a new snapshot is being made.
+    pub(super) is_making: AtomicBool,
     pub(super) cursor_memory: Budget,
     pub(super) address: SocketAddr,
     /// When it began, in microseconds since 1970.
@@ -55,6 +58,7 @@ pub async fn serve(
         queries,
         registry: Arc::default(),
         catalog: Arc::default(),
+        is_making: AtomicBool::new(false),
         cursor_memory: Budget::new("the memory of all cursors that scroll", PG_CURSOR_BYTES),
         address,
         started: (options.clock)(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ use crate::pg::transaction::Transaction;
 use crate::pg::wire::{Running, Stop, Wire};
 use crate::query;
 use crate::query::cancel::CancelToken;
+use crate::query::catalogue::Catalogue;
 
 /// The state of one connection.
 pub(super) struct Session {
@@ -292,9 +294,29 @@ impl Session {
         let mut parts = table.rsplit('.');
         let (table, schema) = (parts.next()?, parts.next()?);
         let catalogue = self.query.catalogue().ok()?;
+        if !self.server.catalog.is_made(&catalogue) {
+            self.make_catalog(catalogue);
+            return None;
+        }
         let found = self.server.catalog.numbers(&catalogue, schema, table, column);
         let (oid, column) = found.ok()??;
         Some((oid.cast_signed(), column))
+    }
+}
+
+impl Session {
+    /// Has the catalogue made on the threads of queries, for those who ask later: it may take a
+    /// while, and an answer does not wait for the numbers of its tables.
+    fn make_catalog(&self, catalogue: Arc<Catalogue>) {
+        if self.server.is_making.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let server = Arc::clone(&self.server);
+        self.server.queries.spawn_blocking(move || {
+            // Who asks the catalogue itself will be told what is wrong.
+            server.catalog.make(&catalogue).unwrap_or_default();
+            server.is_making.store(false, Ordering::Release);
+        });
     }
 }
 

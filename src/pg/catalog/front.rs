@@ -99,6 +99,27 @@ impl PgCatalog {
         Ok(world.attribute(oid, column).map(|number| (oid, number)))
     }
 
+    /// Whether the catalogue over what a session sees was made already, which takes opening every
+    /// cube.
+    pub fn is_made(&self, catalogue: &Arc<Catalogue>) -> bool {
+        let snapshot = catalogue.directory().snapshot();
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().any(|kept| {
+            Arc::ptr_eq(&kept.snapshot, snapshot)
+                && kept.language == catalogue.language()
+                && kept.world.database() == DATABASE
+        })
+    }
+
+    /// Makes the catalogue over what a session sees.
+    ///
+    /// # Errors
+    ///
+    /// Those of opening a cube.
+    pub fn make(&self, catalogue: &Arc<Catalogue>) -> Result<()> {
+        self.world(catalogue, DATABASE).map(|_| ())
+    }
+
     /// The catalogue over what a session sees.
     pub(super) fn world(&self, catalogue: &Arc<Catalogue>, database: &str) -> Result<Arc<World>> {
         let snapshot = catalogue.directory().snapshot();
