@@ -1,16 +1,19 @@
 //! The Postgres wire, asked by a client that is not ours and by one that sends what no client
 //! should.
 
+#![expect(clippy::big_endian_bytes, reason = "integers of the protocol are in this order")]
+
 #[path = "pg/world.rs"]
 mod world;
 
 use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
+use std::thread;
 
 use postgres::error::SqlState;
 use postgres::types::Type;
-use postgres::{NoTls, SimpleQueryMessage};
+use postgres::{Column, NoTls, SimpleQueryMessage};
 use world::{Raw, World, field, kinds, rows, tags};
 
 /// Busy for longer than any test, in one operator, and with one row as its answer.
@@ -95,7 +98,7 @@ fn endless_queries_keep_nobody_waiting_and_can_be_cancelled() {
     for _ in 0..2 {
         let mut client = world.client();
         let token = client.cancel_token();
-        busy.push((token, std::thread::spawn(move || client.simple_query(ENDLESS).map(drop))));
+        busy.push((token, thread::spawn(move || client.simple_query(ENDLESS).map(drop))));
     }
     let mut client = world.client();
     let one: i32 = client.query_one("SELECT 1", &[]).expect("an answer").get(0);
@@ -130,7 +133,7 @@ fn another_session_is_cancelled_and_ended_by_functions() {
     let world = World::new();
     let mut victim = world.client();
     let pid: i32 = victim.query_one("SELECT pg_backend_pid()", &[]).expect("a pid").get(0);
-    let thread = std::thread::spawn(move || {
+    let thread = thread::spawn(move || {
         let first = victim.simple_query(ENDLESS).map(drop);
         let second = victim.simple_query(ENDLESS).map(drop);
         (first, second)
@@ -282,7 +285,7 @@ fn columns_have_the_names_and_types_of_postgresql() {
              FROM ecb.exr GROUP BY currency, obs_value",
         )
         .expect("prepared");
-    let names: Vec<&str> = statement.columns().iter().map(|column| column.name()).collect();
+    let names: Vec<&str> = statement.columns().iter().map(Column::name).collect();
     let expected = [
         "?column?",
         "count",
@@ -501,7 +504,7 @@ fn rows_are_copied_out() {
             && binary.ends_with(b"\0\x01\0\0\0\x04\0\0\0\x07\xff\xff")
     );
     let table = copy("COPY ecb.exr (currency, obs_value) TO STDOUT");
-    assert_eq!(table.iter().filter(|byte| **byte == b'\n').count(), 4);
+    assert_eq!(table.split(|byte| *byte == b'\n').count(), 4 + 1);
 }
 
 #[test]
