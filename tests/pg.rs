@@ -1,15 +1,17 @@
 //! The Postgres wire, asked by a client that is not ours and by one that sends what no client
 //! should.
 
+#![expect(clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::big_endian_bytes, reason = "integers of the protocol are in this order")]
 
 #[path = "pg/world.rs"]
 mod world;
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
+use std::time::Duration;
 
 use postgres::error::SqlState;
 use postgres::types::Type;
@@ -520,15 +522,15 @@ fn messages_that_no_client_should_send() {
     ];
     for bytes in attempts {
         let mut raw = world.raw();
-        std::io::Write::write_all(&mut raw.0, bytes).expect("sent");
+        raw.0.write_all(bytes).expect("sent");
         raw.sync_quietly();
         let (kind, body) = raw.read();
         assert_eq!(field(&(kind, body), b'C').as_deref(), Some("08P01"), "{bytes:?}");
     }
     for first in [&b"\0\0\0\0"[..], b"\0\0\xff\xff", b"\xff\xff\xff\xff\0\0\0\0"] {
         let mut socket = TcpStream::connect(world.address).expect("a connection");
-        std::io::Write::write_all(&mut socket, first).expect("sent");
-        std::io::Write::write_all(&mut socket, &[0; 8]).expect("sent");
+        socket.write_all(first).expect("sent");
+        socket.write_all(&[0; 8]).expect("sent");
         let mut answer = Vec::new();
         drop(socket.read_to_end(&mut answer));
         assert!(answer.starts_with(b"E"), "{first:?}");
@@ -542,7 +544,7 @@ fn messages_that_no_client_should_send() {
 impl Raw {
     /// Sends Sync to a server that may have closed the connection.
     fn sync_quietly(&mut self) {
-        drop(std::io::Write::write_all(&mut self.0, b"S\0\0\0\x04"));
+        drop(self.0.write_all(b"S\0\0\0\x04"));
     }
 }
 
@@ -559,7 +561,7 @@ fn one_connection_too_many_gets_an_answer() {
 
 #[test]
 fn the_end_of_a_server_is_announced() {
-    let world = World::with(|options| options.grace = std::time::Duration::from_millis(100));
+    let world = World::with(|options| options.grace = Duration::from_millis(100));
     let mut idle = world.raw();
     let mut busy = world.raw();
     busy.query(ENDLESS);
