@@ -1,16 +1,20 @@
 //! The Postgres wire, asked by a client that is not ours and by one that sends what no client
 //! should.
 
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
 #[path = "pg/world.rs"]
 mod world;
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
 
 use postgres::error::SqlState;
 use postgres::types::Type;
-use postgres::{NoTls, SimpleQueryMessage};
+use postgres::{Client, Column, NoTls, SimpleQueryMessage};
 use world::{Raw, World, field, kinds, rows, tags};
 
 /// Busy for longer than any test, in one operator, and with one row as its answer.
@@ -95,7 +99,7 @@ fn endless_queries_keep_nobody_waiting_and_can_be_cancelled() {
     for _ in 0..2 {
         let mut client = world.client();
         let token = client.cancel_token();
-        busy.push((token, std::thread::spawn(move || client.simple_query(ENDLESS).map(drop))));
+        busy.push((token, thread::spawn(move || client.simple_query(ENDLESS).map(drop))));
     }
     let mut client = world.client();
     let one: i32 = client.query_one("SELECT 1", &[]).expect("an answer").get(0);
@@ -130,7 +134,7 @@ fn another_session_is_cancelled_and_ended_by_functions() {
     let world = World::new();
     let mut victim = world.client();
     let pid: i32 = victim.query_one("SELECT pg_backend_pid()", &[]).expect("a pid").get(0);
-    let thread = std::thread::spawn(move || {
+    let thread = thread::spawn(move || {
         let first = victim.simple_query(ENDLESS).map(drop);
         let second = victim.simple_query(ENDLESS).map(drop);
         (first, second)
@@ -145,7 +149,7 @@ fn another_session_is_cancelled_and_ended_by_functions() {
     assert_eq!(text(&mut client, "SELECT pg_terminate_backend(-1)"), "f");
 }
 
-fn text(client: &mut postgres::Client, sql: &str) -> String {
+fn text(client: &mut Client, sql: &str) -> String {
     let messages = client.simple_query(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     let rows = messages.iter().filter_map(|message| match message {
         SimpleQueryMessage::Row(row) => {
@@ -199,7 +203,7 @@ fn the_portal_of_a_cursor_is_described() {
     raw.sync();
     let answer = raw.until(b'Z');
     assert_eq!(kinds(&answer), "TZ");
-    assert_eq!(u16::from_be_bytes([answer[0].1[0], answer[0].1[1]]), 2);
+    assert_eq!(answer[0].1[..2], [0, 2]);
     raw.query("FETCH 1 FROM c; MOVE 2 IN c; FETCH ALL c; CLOSE c; COMMIT");
     assert_eq!(tags(&raw.until(b'Z')), "FETCH 1,MOVE 2,FETCH 1,CLOSE CURSOR,COMMIT");
 }
@@ -282,7 +286,7 @@ fn columns_have_the_names_and_types_of_postgresql() {
              FROM ecb.exr GROUP BY currency, obs_value",
         )
         .expect("prepared");
-    let names: Vec<&str> = statement.columns().iter().map(|column| column.name()).collect();
+    let names: Vec<&str> = statement.columns().iter().map(Column::name).collect();
     let expected = [
         "?column?",
         "count",
@@ -383,8 +387,8 @@ fn errors_have_a_state_and_a_place() {
 fn sessions_begin_in_every_way_that_clients_know() {
     let world = World::new();
     let mut raw = Raw::connect(world.address);
-    for code in [80_877_103_i32, 80_877_104] {
-        raw.packet(&code.to_be_bytes());
+    for code in [b"\x04\xd2\x16\x2f", b"\x04\xd2\x16\x30"] {
+        raw.packet(code);
         let mut answer = [0];
         raw.0.read_exact(&mut answer).expect("an answer");
         assert_eq!(&answer, b"N");
@@ -501,7 +505,7 @@ fn rows_are_copied_out() {
             && binary.ends_with(b"\0\x01\0\0\0\x04\0\0\0\x07\xff\xff")
     );
     let table = copy("COPY ecb.exr (currency, obs_value) TO STDOUT");
-    assert_eq!(table.iter().filter(|byte| **byte == b'\n').count(), 4);
+    assert_eq!(String::from_utf8(table).expect("text").lines().count(), 4);
 }
 
 #[test]
@@ -517,15 +521,15 @@ fn messages_that_no_client_should_send() {
     ];
     for bytes in attempts {
         let mut raw = world.raw();
-        std::io::Write::write_all(&mut raw.0, bytes).expect("sent");
+        raw.0.write_all(bytes).expect("sent");
         raw.sync_quietly();
         let (kind, body) = raw.read();
         assert_eq!(field(&(kind, body), b'C').as_deref(), Some("08P01"), "{bytes:?}");
     }
     for first in [&b"\0\0\0\0"[..], b"\0\0\xff\xff", b"\xff\xff\xff\xff\0\0\0\0"] {
         let mut socket = TcpStream::connect(world.address).expect("a connection");
-        std::io::Write::write_all(&mut socket, first).expect("sent");
-        std::io::Write::write_all(&mut socket, &[0; 8]).expect("sent");
+        socket.write_all(first).expect("sent");
+        socket.write_all(&[0; 8]).expect("sent");
         let mut answer = Vec::new();
         drop(socket.read_to_end(&mut answer));
         assert!(answer.starts_with(b"E"), "{first:?}");
@@ -539,7 +543,7 @@ fn messages_that_no_client_should_send() {
 impl Raw {
     /// Sends Sync to a server that may have closed the connection.
     fn sync_quietly(&mut self) {
-        drop(std::io::Write::write_all(&mut self.0, b"S\0\0\0\x04"));
+        drop(self.0.write_all(b"S\0\0\0\x04"));
     }
 }
 
@@ -556,7 +560,7 @@ fn one_connection_too_many_gets_an_answer() {
 
 #[test]
 fn the_end_of_a_server_is_announced() {
-    let world = World::with(|options| options.grace = std::time::Duration::from_millis(100));
+    let world = World::with(|options| options.grace = Duration::from_millis(100));
     let mut idle = world.raw();
     let mut busy = world.raw();
     busy.query(ENDLESS);

@@ -24,7 +24,7 @@ impl PgOptions {
     pub fn new(clock: fn() -> i64) -> Self {
         Self {
             connections_max: PG_CONNECTIONS_MAX,
-            startup_timeout: Duration::from_secs(60),
+            startup_timeout: Duration::from_mins(1),
             grace: Duration::from_secs(10),
             statement_timeout: Duration::ZERO,
             clock,

@@ -168,19 +168,15 @@ impl Planner {
 /// The rows of an answer; if there are none, the notes say why.
 fn explained(answer: Answer, notes: Notes) -> Batches {
     let next = |(mut answer, mut is_empty, notes): (Answer, bool, Notes)| async move {
-        match answer.next().await {
-            Some(batch) => {
-                is_empty &= batch.as_ref().is_ok_and(|batch| batch.num_rows() == 0);
-                Some((batch, (answer, is_empty, notes)))
+        let Some(batch) = answer.next().await else {
+            if is_empty {
+                let why = answer.why_empty().unwrap_or_default();
+                notes.lock().unwrap_or_else(PoisonError::into_inner).extend(why);
             }
-            None => {
-                if is_empty {
-                    let why = answer.why_empty().unwrap_or_default();
-                    notes.lock().unwrap_or_else(PoisonError::into_inner).extend(why);
-                }
-                None
-            }
-        }
+            return None;
+        };
+        is_empty &= batch.as_ref().is_ok_and(|batch| batch.num_rows() == 0);
+        Some((batch, (answer, is_empty, notes)))
     };
     Box::pin(stream::unfold((answer, true, notes), next))
 }
@@ -321,7 +317,9 @@ fn infer_expr(expr: &Expr, schema: &DFSchema, found: &mut HashMap<String, Found>
             }
             ("coalesce" | "nullif" | "greatest" | "least" | "nvl", arguments) => {
                 if let Some(data_type) = arguments.iter().find_map(type_of) {
-                    arguments.iter().for_each(|argument| note(argument, data_type.clone()));
+                    for argument in arguments {
+                        note(argument, data_type.clone());
+                    }
                 }
             }
             (_, arguments) => {

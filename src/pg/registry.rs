@@ -90,13 +90,17 @@ impl Registry {
     /// Ends all sessions as soon as they have answered what they were asked.
     pub(super) fn end_when_idle(&self) {
         let all: Vec<Arc<Entry>> = self.sessions().values().map(Arc::clone).collect();
-        all.iter().for_each(|entry| entry.ended.cancel(CancelReason::Terminated));
+        for entry in all {
+            entry.ended.cancel(CancelReason::Terminated);
+        }
     }
 
     /// Ends all sessions.
     pub(super) fn terminate_all(&self) {
         let all: Vec<Arc<Entry>> = self.sessions().values().map(Arc::clone).collect();
-        all.iter().for_each(|entry| entry.terminate());
+        for entry in all {
+            entry.terminate();
+        }
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<i32, Arc<Entry>>> {

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::{Buf, BufMut};
 use postgres::{Client, Config, NoTls};
 use sdmxdb::pg::{self, PgOptions};
 use sdmxdb::query::EngineOptions;
@@ -25,8 +26,8 @@ ECB:EXR(1.0),D,GBP,EUR,SP00,A,2024-01-03,,M
 ";
 
 /// A server that ends with the value.
-pub struct World {
-    pub address: SocketAddr,
+pub(crate) struct World {
+    pub(crate) address: SocketAddr,
     stop: watch::Sender<bool>,
     network: Option<Runtime>,
     queries: Option<Runtime>,
@@ -34,13 +35,13 @@ pub struct World {
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(|_| {})
     }
 
-    pub fn with(change: impl FnOnce(&mut PgOptions)) -> Self {
+    pub(crate) fn with(change: impl FnOnce(&mut PgOptions)) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let database = Database::open_or_create(&folder.path().join("stats")).expect("a database");
+        let database = Database::open_or_create(folder.path().join("stats")).expect("a database");
         let mut load = database.begin_load(LoadOptions::at(1_704_300_000_000_000)).expect("a load");
         let structures = read_structures(STRUCTURES.as_bytes(), "structures.xml").expect("read");
         load.structures(structures).expect("structures");
@@ -61,25 +62,25 @@ impl World {
         Self { address, stop, network: Some(network), queries: Some(queries), _folder: folder }
     }
 
-    pub fn config(&self) -> Config {
+    pub(crate) fn config(&self) -> Config {
         let mut config = Config::new();
         config.host("127.0.0.1").port(self.address.port()).user("tester").dbname("sdmxdb");
         config.connect_timeout(Duration::from_secs(20));
         config
     }
 
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         self.config().connect(NoTls).expect("a connection")
     }
 
-    pub fn raw(&self) -> Raw {
+    pub(crate) fn raw(&self) -> Raw {
         let mut raw = Raw::connect(self.address);
         raw.start(&[("user", "tester"), ("database", "sdmxdb")]);
         raw.until(b'Z');
         raw
     }
 
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.stop.send(true).expect("a server");
     }
 }
@@ -93,25 +94,26 @@ impl Drop for World {
 }
 
 /// A client that sends what it is told to.
-pub struct Raw(pub TcpStream);
+pub(crate) struct Raw(pub(crate) TcpStream);
 
 /// A message of the server.
-pub type Message = (u8, Vec<u8>);
+pub(crate) type Message = (u8, Vec<u8>);
 
 impl Raw {
-    pub fn connect(address: SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).expect("a connection");
-        socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        socket.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout");
         Self(socket)
     }
 
     /// Sends a first packet.
-    pub fn start(&mut self, parameters: &[(&str, &str)]) {
+    pub(crate) fn start(&mut self, parameters: &[(&str, &str)]) {
         self.start_with(196_608, parameters);
     }
 
-    pub fn start_with(&mut self, version: i32, parameters: &[(&str, &str)]) {
-        let mut body = version.to_be_bytes().to_vec();
+    pub(crate) fn start_with(&mut self, version: i32, parameters: &[(&str, &str)]) {
+        let mut body = Vec::new();
+        body.put_i32(version);
         for (name, value) in parameters {
             body.extend(format!("{name}\0{value}\0").bytes());
         }
@@ -119,53 +121,59 @@ impl Raw {
         self.packet(&body);
     }
 
-    pub fn packet(&mut self, body: &[u8]) {
-        let length = i32::try_from(body.len() + 4).expect("short").to_be_bytes();
-        self.0.write_all(&[&length, body].concat()).expect("sent");
+    pub(crate) fn packet(&mut self, body: &[u8]) {
+        let mut packet = Vec::new();
+        packet.put_i32(i32::try_from(body.len() + 4).expect("short"));
+        packet.put_slice(body);
+        self.0.write_all(&packet).expect("sent");
     }
 
-    pub fn send(&mut self, kind: u8, body: &[u8]) {
-        let length = i32::try_from(body.len() + 4).expect("short").to_be_bytes();
-        self.0.write_all(&[&[kind], &length[..], body].concat()).expect("sent");
+    pub(crate) fn send(&mut self, kind: u8, body: &[u8]) {
+        let mut message = vec![kind];
+        message.put_i32(i32::try_from(body.len() + 4).expect("short"));
+        message.put_slice(body);
+        self.0.write_all(&message).expect("sent");
     }
 
-    pub fn query(&mut self, sql: &str) {
+    pub(crate) fn query(&mut self, sql: &str) {
         self.send(b'Q', format!("{sql}\0").as_bytes());
     }
 
-    pub fn parse(&mut self, name: &str, sql: &str) {
+    pub(crate) fn parse(&mut self, name: &str, sql: &str) {
         self.send(b'P', format!("{name}\0{sql}\0\0\0").as_bytes());
     }
 
     /// Binds a statement without parameters.
-    pub fn bind(&mut self, portal: &str, statement: &str, formats: &[i16]) {
+    pub(crate) fn bind(&mut self, portal: &str, statement: &str, formats: &[i16]) {
         let mut body = format!("{portal}\0{statement}\0\0\0\0\0").into_bytes();
-        body.extend(u16::try_from(formats.len()).expect("few").to_be_bytes());
-        formats.iter().for_each(|format| body.extend(format.to_be_bytes()));
+        body.put_u16(u16::try_from(formats.len()).expect("few"));
+        for format in formats {
+            body.put_i16(*format);
+        }
         self.send(b'B', &body);
     }
 
-    pub fn execute(&mut self, portal: &str, rows: i32) {
+    pub(crate) fn execute(&mut self, portal: &str, rows: i32) {
         let mut body = format!("{portal}\0").into_bytes();
-        body.extend(rows.to_be_bytes());
+        body.put_i32(rows);
         self.send(b'E', &body);
     }
 
-    pub fn sync(&mut self) {
+    pub(crate) fn sync(&mut self) {
         self.send(b'S', b"");
     }
 
-    pub fn read(&mut self) -> Message {
+    pub(crate) fn read(&mut self) -> Message {
         let mut head = [0; 5];
         self.0.read_exact(&mut head).expect("a message");
-        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+        let length = usize::try_from((&head[1..]).get_u32()).expect("short");
         let mut body = vec![0; length - 4];
         self.0.read_exact(&mut body).expect("a whole message");
         (head[0], body)
     }
 
     /// Reads messages up to one of this kind.
-    pub fn until(&mut self, kind: u8) -> Vec<Message> {
+    pub(crate) fn until(&mut self, kind: u8) -> Vec<Message> {
         let mut all = Vec::new();
         loop {
             all.push(self.read());
@@ -176,21 +184,21 @@ impl Raw {
     }
 
     /// What a text of SQL is answered with, one letter a message.
-    pub fn kinds(&mut self, sql: &str) -> String {
+    pub(crate) fn kinds(&mut self, sql: &str) -> String {
         self.query(sql);
         kinds(&self.until(b'Z'))
     }
 }
 
 /// One letter a message; rows that follow each other are one.
-pub fn kinds(messages: &[Message]) -> String {
+pub(crate) fn kinds(messages: &[Message]) -> String {
     let mut kinds: Vec<u8> = messages.iter().map(|(kind, _)| *kind).collect();
     kinds.dedup_by(|a, b| a == b && *a == b'D');
     String::from_utf8(kinds).expect("letters")
 }
 
 /// The field of an error.
-pub fn field(message: &Message, name: u8) -> Option<String> {
+pub(crate) fn field(message: &Message, name: u8) -> Option<String> {
     let (kind, body) = message;
     assert!(matches!(kind, b'E' | b'N'), "no error: {}", *kind as char);
     let mut fields = body.split(|byte| *byte == 0);
@@ -199,29 +207,25 @@ pub fn field(message: &Message, name: u8) -> Option<String> {
 }
 
 /// The tags of commands, with commas between them.
-pub fn tags(messages: &[Message]) -> String {
+pub(crate) fn tags(messages: &[Message]) -> String {
     let tags = messages.iter().filter(|(kind, _)| *kind == b'C');
     let tags = tags.map(|(_, body)| String::from_utf8_lossy(&body[..body.len() - 1]).into_owned());
     tags.collect::<Vec<_>>().join(",")
 }
 
 /// The texts of rows: columns with `|`, rows with a space between them.
-pub fn rows(messages: &[Message]) -> String {
+pub(crate) fn rows(messages: &[Message]) -> String {
     let rows = messages.iter().filter(|(kind, _)| *kind == b'D');
     let rows = rows.map(|(_, body)| {
         let (mut cells, mut rest) = (Vec::new(), &body[2..]);
-        while let Some((length, tail)) = rest.split_first_chunk::<4>() {
-            let length = i32::from_be_bytes(*length);
-            match usize::try_from(length) {
-                Ok(length) => {
-                    cells.push(String::from_utf8_lossy(&tail[..length]).into_owned());
-                    rest = &tail[length..];
-                }
-                Err(_) => {
-                    cells.push("NULL".to_owned());
-                    rest = tail;
-                }
-            }
+        while rest.has_remaining() {
+            let Ok(length) = usize::try_from(rest.get_i32()) else {
+                cells.push("NULL".to_owned());
+                continue;
+            };
+            let (cell, after) = rest.split_at(length);
+            cells.push(String::from_utf8_lossy(cell).into_owned());
+            rest = after;
         }
         cells.join("|")
     });

@@ -12,12 +12,11 @@ pub(super) fn canonical(known: &Known, value: &str) -> Result<String, Fault> {
     };
     let value = value.trim();
     match known.kind {
-        Kind::Fixed | Kind::Amount => Ok(value.to_owned()),
         Kind::Text if known.name == "application_name" => {
             let shown = |c: char| if (' '..='~').contains(&c) { c } else { '?' };
             Ok(value.chars().take(63).map(shown).collect())
         }
-        Kind::Text => Ok(value.to_owned()),
+        Kind::Fixed | Kind::Amount | Kind::Text => Ok(value.to_owned()),
         Kind::Flag => flag(value).map(str::to_owned).ok_or_else(|| {
             wrong().detail(format!("parameter \"{}\" requires a Boolean value", known.name))
         }),

@@ -64,7 +64,9 @@ fn narrow_expr(expr: &mut Expr) {
     match expr {
         Expr::Nested(inner) => narrow_expr(inner),
         Expr::Case { conditions, else_result, .. } => {
-            conditions.iter_mut().for_each(|condition| narrow_expr(&mut condition.result));
+            for condition in conditions {
+                narrow_expr(&mut condition.result);
+            }
             if let Some(result) = else_result {
                 narrow_expr(result);
             }
