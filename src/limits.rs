@@ -72,6 +72,12 @@ pub const ZIP_MEMBERS_MAX: usize = 1_000;
 pub const STATEMENT_BYTES_MAX: usize = 16 << 20;
 /// Depth of nesting of one statement: the parser descends by recursion.
 pub const STATEMENT_DEPTH_MAX: usize = 100;
+/// Operators of one statement: a chain of them, `a OR b OR ...`, is nested as deep as it is long, and
+/// is copied and dropped by recursion. `IN (...)` has one for any number of values.
+pub const STATEMENT_OPERATORS_MAX: usize = 4_000;
+/// Stack of the threads that plan and run statements: the deepest that is let through takes a
+/// quarter of it. Memory that is not used is not taken.
+pub const QUERY_STACK_BYTES: usize = 32 << 20;
 /// Rows that a table on the terminal looks ahead at to find its widths.
 pub const TABLE_LOOKAHEAD_ROWS: usize = 1_000;
 /// Characters that a column of a table on the terminal is padded to; longer cells stand out.

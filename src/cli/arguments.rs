@@ -218,7 +218,7 @@ pub(super) struct Serve {
     #[arg(long, value_name = "N", default_value_t = HTTP_ANSWERS_MAX)]
     pub(super) http_answers: usize,
     /// The longest that one statement of a client of PostgreSQL may run, in seconds; 0 is without
-    /// end. A session may choose another with SET statement_timeout
+    /// end. A session may choose another with `SET statement_timeout`
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(super) statement_timeout: u64,
     /// Memory that all running queries share, in megabytes; sorts and joins then use the disk

@@ -90,14 +90,12 @@ fn is_data(kind: Kind) -> bool {
 }
 
 fn refuse(name: &str, kind: Kind) -> Error {
-    let what = match kind {
-        Kind::Json => "SDMX-JSON (ask for SDMX-CSV or SDMX-ML)",
-        _ => {
-            let reason = "neither SDMX-ML nor SDMX-CSV: the first cell of SDMX-CSV is DATAFLOW or \
-                          STRUCTURE";
-            return Error::syntax(name, reason);
-        }
-    };
+    if kind != Kind::Json {
+        let reason = "neither SDMX-ML nor SDMX-CSV: the first cell of SDMX-CSV is DATAFLOW or \
+                      STRUCTURE";
+        return Error::syntax(name, reason);
+    }
+    let what = "SDMX-JSON (ask for SDMX-CSV or SDMX-ML)";
     Error::Unsupported { what: format!("{name}: loading {what}") }
 }
 

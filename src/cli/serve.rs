@@ -4,18 +4,22 @@ use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::result;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+use tokio::signal::ctrl_c;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::cli::{arguments, now, open};
 use crate::error::{Error, Result};
-use crate::limits::{Budget, HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES};
+use crate::limits::{
+    Budget, HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES, QUERY_STACK_BYTES,
+};
 use crate::pg::{self, PgOptions};
 use crate::query::EngineOptions;
 use crate::query::error::QUERY_MEMORY;
@@ -167,7 +171,7 @@ impl Servers {
     }
 }
 
-fn flat(ended: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+fn flat(ended: result::Result<Result<()>, JoinError>) -> Result<()> {
     ended.unwrap_or_else(|error| Err(Error::bug(format!("a server broke off: {error}"))))
 }
 
@@ -198,7 +202,12 @@ fn say(text: &str) -> Result<()> {
 
 fn runtime(name: &str, threads: usize) -> Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    let runtime = builder.worker_threads(threads).thread_name(name).enable_all().build();
+    let runtime = builder
+        .worker_threads(threads)
+        .thread_name(name)
+        .thread_stack_size(QUERY_STACK_BYTES)
+        .enable_all()
+        .build();
     runtime.map_err(|error| Error::io("start", "threads", error))
 }
 
@@ -209,12 +218,12 @@ async fn interrupted() {
         use tokio::signal::unix::{SignalKind, signal};
         if let Ok(mut terminate) = signal(SignalKind::terminate()) {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
+                _ = ctrl_c() => {}
                 _ = terminate.recv() => {}
             }
             return;
         }
     }
     // Without signals, the server ends with its process.
-    drop(tokio::signal::ctrl_c().await);
+    drop(ctrl_c().await);
 }

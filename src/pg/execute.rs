@@ -258,8 +258,7 @@ impl Session {
 
     fn discard(&mut self, what: Discard) -> Result<&'static str, Fault> {
         match what {
-            Discard::Plans => Ok("DISCARD PLANS"),
-            Discard::Other => Ok("DISCARD TEMP"),
+            Discard::Plans | Discard::Other => Ok(what.tag()),
             Discard::All if self.transaction.is_open() => {
                 let text = "DISCARD ALL cannot run inside a transaction block";
                 Err(Fault::new("25001", text))
@@ -268,7 +267,7 @@ impl Session {
                 self.retain_portals(|_| false);
                 self.deallocate_all();
                 self.settings().reset_all();
-                Ok("DISCARD ALL")
+                Ok(what.tag())
             }
         }
     }

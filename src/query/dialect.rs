@@ -72,10 +72,8 @@ impl ast::VisitorMut for Adapter {
                     *expr = number(exact);
                 }
             }
-            Expr::Cast { expr: inner, .. } => {
-                if exact(inner).is_some_and(|exact| exact.scale > 0) {
-                    constant_column(inner);
-                }
+            Expr::Cast { expr: inner, .. } if exact(inner).is_some_and(|exact| exact.scale > 0) => {
+                constant_column(inner);
             }
             Expr::Collate { expr: inner, collation } => {
                 if let Some(refused) = refuse_collation(collation) {

@@ -109,15 +109,13 @@ impl ScanHints<'_> {
 
     fn unknown_code(&self, dimension: usize, text: &str, known: &StringViewArray) -> String {
         let (table, column) = (self.source.name(), self.column(dimension));
-        let nearest = names::nearest(text, known.iter().flatten());
-        let advice = match nearest {
-            Some(nearest) => format!("; did you mean '{nearest}'?"),
-            None => {
-                let codes: Vec<String> =
-                    known.iter().flatten().take(CODES_SHOWN_MAX).map(quote).collect();
-                let more = if known.len() > codes.len() { ", ..." } else { "" };
-                format!("; there are {}{more}", codes.join(", "))
-            }
+        let advice = if let Some(nearest) = names::nearest(text, known.iter().flatten()) {
+            format!("; did you mean '{nearest}'?")
+        } else {
+            let codes: Vec<String> =
+                known.iter().flatten().take(CODES_SHOWN_MAX).map(quote).collect();
+            let more = if known.len() > codes.len() { ", ..." } else { "" };
+            format!("; there are {}{more}", codes.join(", "))
         };
         format!("{table} has no code '{text}' in {column}{advice}")
     }
@@ -214,9 +212,7 @@ impl ScanHints<'_> {
                     if periods.wants(span.form, span.first, usize::from(span.slots)) {
                         return Ok(());
                     }
-                    let last =
-                        span.first.saturating_add(i32::try_from(span.slots).unwrap_or(i32::MAX))
-                            - 1;
+                    let last = span.first.saturating_add(i32::from(span.slots)) - 1;
                     hull = match hull {
                         None => Some((span.form, span.first, last)),
                         Some((form, first, end)) if form == span.form => {

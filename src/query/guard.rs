@@ -11,9 +11,11 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{DFParserBuilder, ExplainStatement, ResetStatement, Statement};
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::error::{Error, Result};
-use crate::limits::{STATEMENT_BYTES_MAX, STATEMENT_DEPTH_MAX};
+use crate::limits::{STATEMENT_BYTES_MAX, STATEMENT_DEPTH_MAX, STATEMENT_OPERATORS_MAX};
 use crate::query::dialect;
 use crate::query::error::from_datafusion;
 
@@ -57,6 +59,11 @@ pub fn parse(sql: &str) -> Result<Vec<Request>> {
         return Err(Error::Limit { what: "the length of the statement in bytes", actual, limit });
     }
     let dialect = GenericDialect {};
+    if sql.len() > STATEMENT_OPERATORS_MAX {
+        // A text that cannot be cut into tokens is refused by the parser, with its place.
+        let tokens = Tokenizer::new(&dialect, sql).tokenize().unwrap_or_default();
+        check_operators(tokens.iter())?;
+    }
     let parser = DFParserBuilder::new(sql).with_dialect(&dialect);
     let parser = parser.with_recursion_limit(STATEMENT_DEPTH_MAX).build();
     let statements = parser.and_then(|mut parser| parser.parse_statements());
@@ -71,6 +78,50 @@ pub fn parse(sql: &str) -> Result<Vec<Request>> {
 /// [`Error::Unsupported`] for any statement that does not read.
 pub fn admit(statement: ast::Statement) -> Result<Request> {
     request(Statement::Statement(Box::new(statement)))
+}
+
+/// Refuses a statement of more operators than can be taken apart by recursion.
+///
+/// # Errors
+///
+/// [`Error::Limit`] with their number.
+pub fn check_operators<'a>(tokens: impl Iterator<Item = &'a Token>) -> Result<()> {
+    let count = tokens.filter(|token| is_operator(token)).count();
+    if count > STATEMENT_OPERATORS_MAX {
+        let (actual, limit) = (count as u64, STATEMENT_OPERATORS_MAX as u64);
+        let what = "the number of operators of one statement (IN (...) takes any number of values)";
+        return Err(Error::Limit { what, actual, limit });
+    }
+    Ok(())
+}
+
+/// Whether a token joins what stands before it with what stands behind.
+fn is_operator(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => matches!(
+            word.keyword,
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::NOT
+                | Keyword::UNION
+                | Keyword::EXCEPT
+                | Keyword::INTERSECT
+                | Keyword::COLLATE
+                | Keyword::IS
+                | Keyword::JOIN
+        ),
+        Token::Comma
+        | Token::Period
+        | Token::LParen
+        | Token::RParen
+        | Token::SemiColon
+        | Token::Whitespace(_)
+        | Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::Placeholder(_)
+        | Token::EOF => false,
+        _ => true,
+    }
 }
 
 /// Refuses a plan that would change anything. A second look: [`parse`] has refused it already.
@@ -432,6 +483,9 @@ mod tests {
         assert!(text.starts_with("line 2, column "), "{text}");
         let deep = format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000));
         assert!(parse(&deep).is_err());
+        let long = format!("SELECT 1 WHERE 1 = 1{}", " OR 1 = 1".repeat(100_000));
+        let text = parse(&long).expect_err("too long a chain").to_string();
+        assert!(text.contains("operators"), "{text}");
         assert!(parse("").expect("nothing").is_empty());
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! Read in this order: `sniff` (which kind of message bytes are), `input` (compressed bytes to
 //! plain ones), `output` (bytes to compressed ones), `xml` (XML to elements), `structure`
-//! (structure messages to artefacts and back), `rows` (what readers of data say, and to whom), `csv` (SDMX-CSV
-//! data messages to rows, and rows to SDMX-CSV), `data` (data messages in XML and JSON), `request`
-//! (what readers ask for over HTTP).
+//! (structure messages to artefacts and back), `rows` (what readers of data say, and to whom),
+//! `csv` (SDMX-CSV data messages to rows, and rows to SDMX-CSV), `data` (data messages in XML and
+//! JSON), `request` (what readers ask for over HTTP).
 //!
 //! **Invariant:** everything here reads from `Read` and writes to `Write`; nothing opens a file.
 //!

@@ -76,7 +76,7 @@ impl Write for Page {
         match &mut self.target {
             Target::Undecided => {
                 self.kept.extend_from_slice(bytes);
-                self.lines += bytes.iter().filter(|byte| **byte == b'\n').count();
+                self.lines += bytes.split(|byte| *byte == b'\n').count() - 1;
                 if self.lines > self.lines_max || self.kept.len() > KEPT_BYTES {
                     self.start()?;
                 }

@@ -60,6 +60,17 @@ pub(in crate::pg) enum Discard {
     Other,
 }
 
+impl Discard {
+    /// What the answer is called.
+    pub(in crate::pg) fn tag(self) -> &'static str {
+        match self {
+            Self::All => "DISCARD ALL",
+            Self::Plans => "DISCARD PLANS",
+            Self::Other => "DISCARD TEMP",
+        }
+    }
+}
+
 /// First words of statements that change something, and how many words name them.
 const CHANGES: [(&str, usize); 26] = [
     ("INSERT", 1),

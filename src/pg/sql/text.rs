@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::{
 
 use crate::limits::{STATEMENT_BYTES_MAX, STATEMENT_DEPTH_MAX};
 use crate::pg::errors::Fault;
+use crate::query::guard;
 
 /// One statement of a text: its tokens without comments and spaces, and never none.
 #[derive(Clone, Debug)]
@@ -49,6 +50,10 @@ pub(in crate::pg) fn split(sql: &str) -> Result<Vec<Part>, Fault> {
         }
     }
     parts.push(part);
+    for tokens in &parts {
+        let checked = guard::check_operators(tokens.iter().map(|token| &token.token));
+        checked.map_err(|error| Fault::new("54001", error.to_string()))?;
+    }
     let parts = parts.into_iter().filter(|tokens| !tokens.is_empty());
     Ok(parts.map(|tokens| Part { tokens }).collect())
 }
@@ -174,7 +179,7 @@ mod tests {
             let found: Vec<String> = parts
                 .iter()
                 .map(|part| {
-                    part.tokens.iter().map(|token| token.to_string()).collect::<Vec<_>>().join(" ")
+                    part.tokens.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
                 })
                 .collect();
             assert_eq!(found, expected, "{sql}");

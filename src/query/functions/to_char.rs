@@ -366,7 +366,9 @@ mod tests {
         let check = |pattern: &str, expected: &str| {
             let mut text = String::new();
             let pieces = parse(pattern).expect("a pattern");
-            pieces.iter().for_each(|piece| piece.write(at.expect("a moment"), &mut text));
+            for piece in &pieces {
+                piece.write(at.expect("a moment"), &mut text);
+            }
             assert_eq!(text, expected, "{pattern}");
         };
         check("YYYY-MM-DD", "2021-01-03");

@@ -8,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, Result};
+use crate::limits::QUERY_STACK_BYTES;
 use crate::query::{Answer, Engine, EngineOptions, Session};
 use crate::store::Database;
 
@@ -32,6 +33,7 @@ impl Connection {
     pub fn new(database: Database, options: EngineOptions) -> Result<Self> {
         let mut builder = Builder::new_multi_thread();
         let builder = builder.worker_threads(options.threads.get()).thread_name("sdmxdb-query");
+        let builder = builder.thread_stack_size(QUERY_STACK_BYTES);
         let runtime =
             builder.build().map_err(|error| Error::io("start", "query threads", error))?;
         let session = Engine::new(database, options)?.session();

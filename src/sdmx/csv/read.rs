@@ -359,7 +359,7 @@ mod tests {
 
     #[track_caller]
     fn check_error(flow: &Arc<Flow>, text: &[u8], expected: &str) {
-        let error = read(&[flow], text).err().expect("accepted");
+        let error = read(&[flow], text).map(drop).expect_err("accepted");
         assert!(error.contains(expected), "{error}\n  instead of {expected}");
     }
 

@@ -30,6 +30,10 @@ pub(super) fn message_annotations<'a>(scope: &DataScope<'a>) -> Vec<&'a Annotati
 /// Writes the structure, as a member of the object that is open. `attributes` are those of the
 /// dataflow, of partial keys, of series and of observations; `annotations` are those that the data
 /// set refers to, by number.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each is one part of a message, gathered by its writer"
+)]
 pub(super) fn write_structure<'a>(
     out: &mut Output<'_>,
     scope: &DataScope<'a>,

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use quick_xml::Reader;
+use quick_xml::escape::unescape;
 use quick_xml::events::Event;
 use serde_json::Value;
 
@@ -36,7 +38,8 @@ const STRUCTURES: &str = r#"<?xml version="1.0"?>
 /// The cells of a row, in the order of components; the empty text for none.
 type Line<'a> = [&'a str; 10];
 
-/// FREQ, SEX, TIME_PERIOD, OBS_VALUE, SECOND, SOURCE, TITLE, COLLECT, UNIT, STATUS.
+/// `FREQ`, `SEX`, `TIME_PERIOD`, `OBS_VALUE`, `SECOND`, `SOURCE`, `TITLE`, `COLLECT`, `UNIT`,
+/// `STATUS`.
 const LINES: [Line<'_>; 3] = [
     ["A", "B", "2020", "1.50", "", "me & you", "all", "X", "PS", "p;q"],
     ["A", "B", "2021", "", "2", "me & you", "all", "X", "PS", ""],
@@ -468,7 +471,7 @@ fn text() -> impl Strategy<Value = String> {
 
 /// The keys and cells of a flat XML message, as another reader finds them.
 fn read_generic(text: &str) -> Vec<Vec<(String, String)>> {
-    let mut reader = quick_xml::Reader::from_str(text);
+    let mut reader = Reader::from_str(text);
     let mut rows = Vec::new();
     loop {
         match reader.read_event().expect("XML") {
@@ -477,9 +480,7 @@ fn read_generic(text: &str) -> Vec<Vec<(String, String)>> {
                 let mut found = (String::from("OBS_VALUE"), String::new());
                 for attribute in tag.attributes() {
                     let attribute = attribute.expect("an attribute");
-                    let value = quick_xml::escape::unescape(&attribute.value)
-                        .expect("entities")
-                        .into_owned();
+                    let value = unescape(&attribute.value).expect("entities").into_owned();
                     match attribute.key.as_ref() {
                         "id" => found.0 = value,
                         _ => found.1 = value,
@@ -565,7 +566,9 @@ proptest! {
             })
             .collect();
         let sorted = |mut rows: Vec<Vec<(String, String)>>| {
-            rows.iter_mut().for_each(|row| row.sort());
+            for row in &mut rows {
+                row.sort();
+            }
             rows.sort();
             rows
         };
