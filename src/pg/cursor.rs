@@ -22,7 +22,6 @@ use crate::query::error::from_datafusion;
 const BACKWARD_ROWS: u64 = 4_096;
 
 /// An open cursor.
-#[expect(clippy::struct_field_names, reason = "whether it may scroll is what SCROLL says")]
 pub(super) struct Scroll {
     input: Batches,
     /// Batches with the number of their first row; without gaps.
