@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::str;
 
-use bytes::{BufMut, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 
 use crate::pg::errors::Fault;
 
@@ -131,37 +131,33 @@ impl Charset {
 
     /// Translates complete `DataRow` messages; `is_text` says it of each column.
     pub(super) fn encode_rows(self, rows: &[u8], is_text: &[bool]) -> Result<BytesMut, Fault> {
+        let cut = |_| Fault::new("XX000", "internal error: a row is cut");
         let mut out = BytesMut::with_capacity(rows.len());
         let mut rest = rows;
-        while let Some((head, tail)) = rest.split_first_chunk::<7>() {
-            let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]);
-            let body = usize::try_from(length).unwrap_or(usize::MAX).saturating_sub(6);
-            let (Some(mut fields), Some(after)) = (tail.get(..body), tail.get(body..)) else {
-                return Err(Fault::new("XX000", "internal error: a row is cut"));
-            };
-            rest = after;
-            let start = out.len();
-            out.put_slice(head);
-            for is_text in is_text {
-                let Some((length, tail)) = fields.split_first_chunk::<4>() else { break };
-                let Ok(bytes) = usize::try_from(i32::from_be_bytes(*length)) else {
-                    out.put_slice(length);
-                    fields = tail;
+        while rest.has_remaining() {
+            let kind = rest.get_u8();
+            let length = rest.try_get_u32().map_err(cut)?;
+            let count = rest.try_get_u16().map_err(cut)?;
+            let mut row = BytesMut::with_capacity(usize::try_from(length).unwrap_or_default());
+            for place in 0..usize::from(count) {
+                let length = rest.try_get_i32().map_err(cut)?;
+                let Ok(length) = usize::try_from(length) else {
+                    row.put_i32(length);
                     continue;
                 };
-                let (field, tail) = tail.split_at(bytes.min(tail.len()));
-                fields = tail;
+                let (field, after) = rest.split_at(length.min(rest.len()));
+                rest = after;
                 let field = match str::from_utf8(field) {
-                    Ok(text) if *is_text => self.encode(text)?,
+                    Ok(text) if is_text.get(place) == Some(&true) => self.encode(text)?,
                     _ => Cow::Borrowed(field),
                 };
-                out.put_i32(i32::try_from(field.len()).unwrap_or(i32::MAX));
-                out.put_slice(&field);
+                row.put_i32(i32::try_from(field.len()).unwrap_or(i32::MAX));
+                row.put_slice(&field);
             }
-            let length = u32::try_from(out.len() - start - 1).unwrap_or(u32::MAX);
-            if let Some(slot) = out.get_mut(start + 1..start + 5) {
-                slot.copy_from_slice(&length.to_be_bytes());
-            }
+            out.put_u8(kind);
+            out.put_u32(u32::try_from(row.len() + 6).unwrap_or(u32::MAX));
+            out.put_u16(count);
+            out.put_slice(&row);
         }
         Ok(out)
     }

@@ -22,14 +22,13 @@ use crate::query::error::from_datafusion;
 const BACKWARD_ROWS: u64 = 4_096;
 
 /// An open cursor.
-#[expect(clippy::struct_field_names, reason = "whether it may scroll is what SCROLL says")]
 pub(super) struct Scroll {
     input: Batches,
     /// Batches with the number of their first row; without gaps.
     kept: VecDeque<(u64, RecordBatch)>,
     read: u64,
     is_complete: bool,
-    may_scroll: bool,
+    can_go_back: bool,
     /// Rows before the next one; the current row is the one before.
     place: Place,
     account: Reservation,
@@ -72,7 +71,7 @@ impl Scroll {
             kept: VecDeque::new(),
             read: 0,
             is_complete: false,
-            may_scroll,
+            can_go_back: may_scroll,
             place: Place::BeforeFirst,
             account: budget.reserve(0)?,
         })
@@ -84,7 +83,7 @@ impl Scroll {
             match self.input.next().await {
                 Some(batch) => {
                     let batch = batch?;
-                    if self.may_scroll {
+                    if self.can_go_back {
                         self.account.grow(batch.get_array_memory_size() as u64)?;
                     }
                     let rows = batch.num_rows() as u64;
@@ -95,7 +94,7 @@ impl Scroll {
                 }
                 None => self.is_complete = true,
             }
-            while !self.may_scroll
+            while !self.can_go_back
                 && self.kept.front().is_some_and(|(first, b)| first + b.num_rows() as u64 <= row)
             {
                 self.kept.pop_front();
@@ -192,7 +191,7 @@ impl Scroll {
     }
 
     fn may_go_back(&self) -> Result<(), Fault> {
-        if self.may_scroll {
+        if self.can_go_back {
             return Ok(());
         }
         let fault = Fault::new("55000", "cursor can only scan forward");

@@ -19,12 +19,13 @@ use crate::pg::plan::Plan;
 use crate::pg::portal::{self, Body, Cursor, Portal, Statement};
 use crate::pg::session::Session;
 use crate::pg::settings::{Scope, Settings};
+use crate::pg::sql::command;
 use crate::pg::sql::command::{Command, Discard, Set};
 use crate::pg::sql::copy::{Copy, Options};
 use crate::pg::sql::cursor::{Declare, Fetch};
 use crate::pg::sql::parameters;
 use crate::pg::sql::text::{self, Part};
-use crate::pg::sql::{command, transaction::Transact};
+use crate::pg::sql::transaction::Transact;
 use crate::pg::wire::{Running, Stop, Wire};
 use crate::query::cancel::CancelToken;
 use crate::query::error::from_datafusion;
@@ -70,29 +71,27 @@ impl Session {
             _ => None,
         };
         let plan = match query {
-            Some(query) => Some(self.plan(wire, running, sql, &part, query, declared).await?),
+            Some(query) => Some(self.plan(wire, running, (sql, &part), query, declared).await?),
             None => None,
         };
         let body = Some(Body { part, command, plan });
         Ok(Statement { sql: sql.to_owned(), body })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "where a query stands in what was sent")]
     async fn plan(
         &self,
         wire: &mut Wire,
         running: &mut Running,
-        sql: &str,
-        part: &Part,
+        (sql, part): (&str, &Part),
         query: ast::Statement,
         declared: &[u32],
     ) -> Result<Arc<Plan>, Stop> {
         let (planner, declared) = (self.planner(), declared.to_vec());
         let (sql, part) = (sql.to_owned(), part.clone());
-        let plan = async move {
+        let plan = Box::pin(async move {
             let plan = planner.plan(query, &declared).await;
             plan.map(Arc::new).map_err(|fault| portal::locate(&sql, &part, fault))
-        };
+        });
         self.away(wire, running, plan).await
     }
 
@@ -107,95 +106,87 @@ impl Session {
         if !matches!(body.command, Command::Transact(_)) {
             self.check_failed()?;
         }
-        let done = |tag: &str| Ok(Outcome::Done(tag.to_owned()));
         match &body.command {
             Command::Query(_) => self.query(wire, running, body, values).await.map(Outcome::Rows),
             Command::Copy(Copy { options, .. }) => {
                 let rows = self.query(wire, running, body, values).await?;
                 Ok(Outcome::Copy(rows, options.clone()))
             }
-            Command::Transact(command) => {
-                let tag = self.transact(command)?;
-                if matches!(command, Transact::Commit { .. } | Transact::Rollback { .. }) {
-                    running.token = CancelToken::default();
-                    self.entry.start(running.token.clone());
-                }
-                done(tag)
-            }
-            Command::Set(set) => {
-                self.apply_set(set)?;
-                done("SET")
-            }
-            Command::Reset(None) => {
-                self.settings().reset_all();
-                done("RESET")
-            }
-            Command::Reset(Some(name)) => {
-                self.set(name, None, Scope::Session)?;
-                done("RESET")
-            }
-            Command::Show(name) => Ok(Outcome::Rows(self.show(name.as_deref())?)),
-            Command::Discard(what) => {
-                self.discard(*what)?;
-                done(what.tag())
-            }
             Command::Prepare { name, types, statement } => {
-                self.prepare_statement(wire, running, body, name, types, statement).await?;
-                done("PREPARE")
+                self.prepare_sql(wire, running, body, (name, types, statement)).await?;
+                Ok(Outcome::Done("PREPARE".to_owned()))
             }
             Command::Execute { name, arguments } => {
                 self.execute_prepared(wire, running, name, arguments).await
             }
+            Command::Declare(declare) => {
+                self.declare(wire, running, body, declare, values).await?;
+                Ok(Outcome::Done("DECLARE CURSOR".to_owned()))
+            }
+            Command::Fetch(fetch) => self.fetch(wire, running, fetch).await,
+            Command::Show(name) => Ok(Outcome::Rows(self.show(name.as_deref())?)),
+            other => Ok(Outcome::Done(self.change(other)?.to_owned())),
+        }
+    }
+
+    /// Does what changes the session alone, and returns the tag of the answer.
+    fn change(&mut self, command: &Command) -> Result<&'static str, Fault> {
+        match command {
+            Command::Transact(command) => self.transact(command),
+            Command::Set(set) => self.apply_set(set).map(|()| "SET"),
+            Command::Reset(None) => {
+                self.settings().reset_all();
+                Ok("RESET")
+            }
+            Command::Reset(Some(name)) => {
+                self.set(name, None, Scope::Session)?;
+                Ok("RESET")
+            }
+            Command::Discard(what) => self.discard(*what),
             Command::Deallocate(Some(name)) => {
                 if !self.deallocate(name) {
                     self.statement(name)?;
                 }
-                done("DEALLOCATE")
+                Ok("DEALLOCATE")
             }
             Command::Deallocate(None) => {
                 self.deallocate_all();
-                done("DEALLOCATE ALL")
+                Ok("DEALLOCATE ALL")
             }
-            Command::Declare(declare) => {
-                self.declare(wire, running, body, declare, values).await?;
-                done("DECLARE CURSOR")
-            }
-            Command::Fetch(fetch) => self.fetch(wire, running, fetch).await,
-            Command::CloseCursor(Some(name)) => {
-                self.close_cursor(name)?;
-                done("CLOSE CURSOR")
-            }
+            Command::CloseCursor(Some(name)) => self.close_cursor(name).map(|()| "CLOSE CURSOR"),
             Command::CloseCursor(None) => {
                 self.retain_portals(|portal| matches!(portal, Portal::Bound(_)));
-                done("CLOSE CURSOR ALL")
+                Ok("CLOSE CURSOR ALL")
             }
-            Command::Nothing(tag) => done(tag),
-            Command::Refused(what) => Err(errors::read_only(what).into()),
+            Command::Nothing(tag) => Ok(tag),
+            Command::Refused(what) => Err(errors::read_only(what)),
+            Command::Query(_)
+            | Command::Copy(_)
+            | Command::Prepare { .. }
+            | Command::Execute { .. }
+            | Command::Declare(_)
+            | Command::Fetch(_)
+            | Command::Show(_) => Err(Fault::new("XX000", "internal error: rows are no change")),
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of PREPARE")]
-    async fn prepare_statement(
+    async fn prepare_sql(
         &mut self,
         wire: &mut Wire,
         running: &mut Running,
         body: &Body,
-        name: &str,
-        types: &[ast::DataType],
-        statement: &ast::Statement,
+        (name, types, statement): (&str, &[ast::DataType], &ast::Statement),
     ) -> Result<(), Stop> {
         let oids = types.iter().map(|data_type| {
             let unknown = || Fault::unsupported(format!("a parameter of type {data_type}"));
             parameters::to_oid(data_type).ok_or_else(unknown)
         });
         let oids = oids.collect::<Result<Vec<u32>, Fault>>()?;
-        let query = statement.clone();
-        let plan = self.plan(wire, running, "", &body.part, query, &oids).await?;
+        let plan = self.plan(wire, running, ("", &body.part), statement.clone(), &oids).await?;
         let command = Command::Query(Box::new(statement.clone()));
         let inner = Body { part: body.part.clone(), command, plan: Some(plan) };
         let inner = Statement { sql: String::new(), body: Some(inner) };
-        self.prepare(name, Arc::new(inner))?;
-        Ok(())
+        Ok(self.prepare(name, Arc::new(inner))?)
     }
 
     async fn query(
@@ -220,7 +211,7 @@ impl Session {
     ) -> Result<Rows, Stop> {
         let (planner, token) = (self.planner(), running.token.clone());
         let started = Arc::clone(plan);
-        let batches = async move { planner.execute(&started, values, &token).await };
+        let batches = Box::pin(async move { planner.execute(&started, values, &token).await });
         let (batches, notes) = self.away(wire, running, batches).await?;
         let (schema, origins) = (Arc::clone(&plan.schema), plan.origins());
         Ok(Rows { schema, origins, batches, notes, word: plan.word, is_binary: false })
@@ -248,16 +239,13 @@ impl Session {
         let texts = |values: Vec<String>| -> ArrayRef {
             Arc::new(StringViewArray::from_iter_values(values))
         };
-        let (names, columns) = match name {
-            Some(name) => (vec![Settings::shown(name)], vec![texts(vec![settings.get(name)?])]),
-            None => {
-                let (names, values): (Vec<String>, Vec<String>) =
-                    settings.all().into_iter().unzip();
-                let blank = vec![String::new(); names.len()];
-                let columns = vec![texts(names), texts(values), texts(blank)];
-                let heads = ["name", "setting", "description"];
-                (heads.map(str::to_owned).to_vec(), columns)
-            }
+        let (names, columns) = if let Some(name) = name {
+            (vec![Settings::shown(name)], vec![texts(vec![settings.get(name)?])])
+        } else {
+            let (names, values): (Vec<String>, Vec<String>) = settings.all().into_iter().unzip();
+            let blank = vec![String::new(); names.len()];
+            let columns = vec![texts(names), texts(values), texts(blank)];
+            (["name", "setting", "description"].map(str::to_owned).to_vec(), columns)
         };
         let fields = names.into_iter().map(|name| Field::new(name, DataType::Utf8View, false));
         let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
@@ -268,9 +256,9 @@ impl Session {
         Ok(Rows { schema, origins, batches, notes, word: "SHOW", is_binary: false })
     }
 
-    fn discard(&mut self, what: Discard) -> Result<(), Fault> {
+    fn discard(&mut self, what: Discard) -> Result<&'static str, Fault> {
         match what {
-            Discard::Plans | Discard::Other => Ok(()),
+            Discard::Plans | Discard::Other => Ok(what.tag()),
             Discard::All if self.transaction.is_open() => {
                 let text = "DISCARD ALL cannot run inside a transaction block";
                 Err(Fault::new("25001", text))
@@ -279,7 +267,7 @@ impl Session {
                 self.retain_portals(|_| false);
                 self.deallocate_all();
                 self.settings().reset_all();
-                Ok(())
+                Ok(what.tag())
             }
         }
     }
@@ -327,7 +315,7 @@ impl Session {
         let parts = text::split(&sql)?;
         let Some(part) = parts.into_iter().next() else { return Ok(Vec::new()) };
         let statement = text::statement(&sql, part.tokens.clone())?;
-        let plan = self.plan(wire, running, &sql, &part, statement, &[]).await?;
+        let plan = self.plan(wire, running, (&sql, &part), statement, &[]).await?;
         let rows = self.start_plan(wire, running, &plan, Vec::new()).await?;
         let batches =
             async move { rows.batches.try_collect::<Vec<_>>().await.map_err(Fault::from) };

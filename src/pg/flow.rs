@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use arrow::array::RecordBatch;
-use bytes::{BufMut, BytesMut};
+use bytes::{Buf, BufMut, BytesMut};
 use futures::{Stream, StreamExt};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -146,15 +146,14 @@ impl Producer {
     /// Sends so many rows. Says whether there may be more.
     async fn produce(&mut self, rest: &mut Option<Rest>, mut rows: usize) -> Result<bool, Fault> {
         while rows > 0 {
-            let Rest { batch, at } = match rest.take() {
-                Some(rest) => rest,
-                None => match self.batches.next().await {
-                    Some(batch) => Rest { batch: batch?, at: 0 },
-                    None => {
-                        self.finish().await?;
-                        return Ok(false);
-                    }
-                },
+            let Rest { batch, at } = if let Some(rest) = rest.take() {
+                rest
+            } else {
+                let Some(batch) = self.batches.next().await else {
+                    self.finish().await?;
+                    return Ok(false);
+                };
+                Rest { batch: batch?, at: 0 }
             };
             let count = (batch.num_rows() - at).min(rows).min(self.piece_rows);
             if count == 0 {
@@ -199,7 +198,7 @@ fn joined(head: &[u8], bytes: BytesMut) -> BytesMut {
     else {
         return bytes;
     };
-    let length = u32::from_be_bytes(*length);
+    let length = length.as_slice().get_u32();
     let Some(length) = u32::try_from(head.len()).ok().and_then(|more| length.checked_add(more))
     else {
         return bytes;

@@ -205,20 +205,20 @@ fn terminate_backend(hooks: &Hooks, arguments: &[ArrayRef]) -> Result<ArrayRef> 
 fn signal(
     hooks: &Hooks,
     arguments: &[ArrayRef],
-    send: fn(&Registry, i32) -> bool,
+    deliver: fn(&Registry, i32) -> bool,
 ) -> Result<ArrayRef> {
     let Some(pids) = arguments.first() else {
         return Err(to_datafusion(Error::bug("a signal goes to a session")));
     };
-    let pids = cast(pids, &DataType::Int32)?;
-    let pids = pids.as_primitive::<Int32Type>().iter();
-    let done: BooleanArray = pids
+    let narrow = cast(pids, &DataType::Int32)?;
+    let narrow = narrow.as_primitive::<Int32Type>().iter();
+    let sent: BooleanArray = narrow
         .map(|pid| {
             let registry = hooks.registry.as_ref();
-            pid.map(|pid| registry.is_some_and(|registry| send(registry, pid)))
+            pid.map(|pid| registry.is_some_and(|registry| deliver(registry, pid)))
         })
         .collect();
-    Ok(Arc::new(done))
+    Ok(Arc::new(sent))
 }
 
 /// `pg_sleep(seconds)`

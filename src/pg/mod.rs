@@ -17,10 +17,6 @@
 //!
 //! **Invariant:** whatever a client waits for, it can cancel; and what nobody waits for stops.
 
-#![expect(clippy::big_endian_bytes, reason = "integers of the protocol are in this order")]
-#![expect(clippy::large_futures, reason = "a connection is one future, on the heap of its task")]
-#![expect(clippy::single_match_else, reason = "what a statement names or leaves out, side by side")]
-
 pub mod catalog;
 mod charset;
 mod connection;

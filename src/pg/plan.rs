@@ -168,19 +168,15 @@ impl Planner {
 /// The rows of an answer; if there are none, the notes say why.
 fn explained(answer: Answer, notes: Notes) -> Batches {
     let next = |(mut answer, mut is_empty, notes): (Answer, bool, Notes)| async move {
-        match answer.next().await {
-            Some(batch) => {
-                is_empty &= batch.as_ref().is_ok_and(|batch| batch.num_rows() == 0);
-                Some((batch, (answer, is_empty, notes)))
+        let Some(batch) = answer.next().await else {
+            if is_empty {
+                let why = answer.why_empty().unwrap_or_default();
+                notes.lock().unwrap_or_else(PoisonError::into_inner).extend(why);
             }
-            None => {
-                if is_empty {
-                    let why = answer.why_empty().unwrap_or_default();
-                    notes.lock().unwrap_or_else(PoisonError::into_inner).extend(why);
-                }
-                None
-            }
-        }
+            return None;
+        };
+        is_empty &= batch.as_ref().is_ok_and(|batch| batch.num_rows() == 0);
+        Some((batch, (answer, is_empty, notes)))
     };
     Box::pin(stream::unfold((answer, true, notes), next))
 }

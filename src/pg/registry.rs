@@ -90,7 +90,7 @@ impl Registry {
     /// Ends all sessions as soon as they have answered what they were asked.
     pub(super) fn end_when_idle(&self) {
         let all: Vec<Arc<Entry>> = self.sessions().values().map(Arc::clone).collect();
-        for entry in &all {
+        for entry in all {
             entry.ended.cancel(CancelReason::Terminated);
         }
     }
@@ -98,7 +98,7 @@ impl Registry {
     /// Ends all sessions.
     pub(super) fn terminate_all(&self) {
         let all: Vec<Arc<Entry>> = self.sessions().values().map(Arc::clone).collect();
-        for entry in &all {
+        for entry in all {
             entry.terminate();
         }
     }

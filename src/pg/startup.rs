@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{ReadyForQuery, TransactionStatus};
 use pgwire::messages::startup::{
@@ -122,7 +122,7 @@ async fn session(
     settings.begin(user);
     let entry = server.registry.enter(minor >= NEWEST_MINOR)?;
     let secret = match <[u8; 4]>::try_from(entry.secret.as_ref()) {
-        Ok(secret) => SecretKey::I32(i32::from_be_bytes(secret)),
+        Ok(secret) => SecretKey::I32(secret.as_slice().get_i32()),
         Err(_) => SecretKey::Bytes(Bytes::clone(&entry.secret)),
     };
     let pid = entry.pid;
@@ -163,13 +163,11 @@ fn database(asked: &str) -> Result<(String, Option<String>), Fault> {
     }
     let mut language = None;
     for part in query.split('&').filter(|part| !part.is_empty()) {
-        match part.split_once('=') {
-            Some(("language", value)) => language = Some(value.to_owned()),
-            _ => {
-                let text = format!("invalid database option \"{part}\"");
-                return Err(Fault::fatal("22023", text).hint("Write sdmxdb?language=fr."));
-            }
-        }
+        let Some(("language", value)) = part.split_once('=') else {
+            let text = format!("invalid database option \"{part}\"");
+            return Err(Fault::fatal("22023", text).hint("Write sdmxdb?language=fr."));
+        };
+        language = Some(value.to_owned());
     }
     Ok((name.to_owned(), language))
 }

@@ -100,7 +100,7 @@ impl Wire {
     pub(super) async fn opening(&mut self) -> Result<Opening, Stop> {
         loop {
             if let Some(length) = self.input.first_chunk::<4>() {
-                let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+                let length = usize::try_from(length.as_slice().get_u32()).unwrap_or(usize::MAX);
                 if !(8..=PG_STARTUP_BYTES_MAX).contains(&length) {
                     return Err(Fault::fatal("08P01", "invalid length of startup packet").into());
                 }
@@ -133,7 +133,7 @@ impl Wire {
     fn frame(&mut self) -> Result<Option<(u8, Bytes)>, Stop> {
         let Some([kind, length @ ..]) = self.input.first_chunk::<5>() else { return Ok(None) };
         let kind = *kind;
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        let length = usize::try_from(length.as_slice().get_u32()).unwrap_or(usize::MAX);
         if !(4..=PG_MESSAGE_BYTES_MAX).contains(&length) {
             let text = format!(
                 "invalid message length {length}; a message has at most {PG_MESSAGE_BYTES_MAX} bytes"

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::{Buf, BufMut};
 use postgres::{Client, Config, NoTls};
 use sdmxdb::pg::{self, PgOptions};
 use sdmxdb::query::EngineOptions;
@@ -93,7 +94,7 @@ impl Drop for World {
 }
 
 /// A client that sends what it is told to.
-pub(crate) struct Raw(pub TcpStream);
+pub(crate) struct Raw(pub(crate) TcpStream);
 
 /// A message of the server.
 pub(crate) type Message = (u8, Vec<u8>);
@@ -111,7 +112,8 @@ impl Raw {
     }
 
     pub(crate) fn start_with(&mut self, version: i32, parameters: &[(&str, &str)]) {
-        let mut body = version.to_be_bytes().to_vec();
+        let mut body = Vec::new();
+        body.put_i32(version);
         for (name, value) in parameters {
             body.extend(format!("{name}\0{value}\0").bytes());
         }
@@ -120,13 +122,17 @@ impl Raw {
     }
 
     pub(crate) fn packet(&mut self, body: &[u8]) {
-        let length = i32::try_from(body.len() + 4).expect("short").to_be_bytes();
-        self.0.write_all(&[&length, body].concat()).expect("sent");
+        let mut packet = Vec::new();
+        packet.put_i32(i32::try_from(body.len() + 4).expect("short"));
+        packet.put_slice(body);
+        self.0.write_all(&packet).expect("sent");
     }
 
     pub(crate) fn send(&mut self, kind: u8, body: &[u8]) {
-        let length = i32::try_from(body.len() + 4).expect("short").to_be_bytes();
-        self.0.write_all(&[&[kind], &length[..], body].concat()).expect("sent");
+        let mut message = vec![kind];
+        message.put_i32(i32::try_from(body.len() + 4).expect("short"));
+        message.put_slice(body);
+        self.0.write_all(&message).expect("sent");
     }
 
     pub(crate) fn query(&mut self, sql: &str) {
@@ -140,16 +146,16 @@ impl Raw {
     /// Binds a statement without parameters.
     pub(crate) fn bind(&mut self, portal: &str, statement: &str, formats: &[i16]) {
         let mut body = format!("{portal}\0{statement}\0\0\0\0\0").into_bytes();
-        body.extend(u16::try_from(formats.len()).expect("few").to_be_bytes());
+        body.put_u16(u16::try_from(formats.len()).expect("few"));
         for format in formats {
-            body.extend(format.to_be_bytes());
+            body.put_i16(*format);
         }
         self.send(b'B', &body);
     }
 
     pub(crate) fn execute(&mut self, portal: &str, rows: i32) {
         let mut body = format!("{portal}\0").into_bytes();
-        body.extend(rows.to_be_bytes());
+        body.put_i32(rows);
         self.send(b'E', &body);
     }
 
@@ -160,7 +166,7 @@ impl Raw {
     pub(crate) fn read(&mut self) -> Message {
         let mut head = [0; 5];
         self.0.read_exact(&mut head).expect("a message");
-        let length = u32::from_be_bytes([head[1], head[2], head[3], head[4]]) as usize;
+        let length = usize::try_from((&head[1..]).get_u32()).expect("short");
         let mut body = vec![0; length - 4];
         self.0.read_exact(&mut body).expect("a whole message");
         (head[0], body)
@@ -212,15 +218,14 @@ pub(crate) fn rows(messages: &[Message]) -> String {
     let rows = messages.iter().filter(|(kind, _)| *kind == b'D');
     let rows = rows.map(|(_, body)| {
         let (mut cells, mut rest) = (Vec::new(), &body[2..]);
-        while let Some((length, tail)) = rest.split_first_chunk::<4>() {
-            let length = i32::from_be_bytes(*length);
-            if let Ok(length) = usize::try_from(length) {
-                cells.push(String::from_utf8_lossy(&tail[..length]).into_owned());
-                rest = &tail[length..];
-            } else {
+        while rest.has_remaining() {
+            let Ok(length) = usize::try_from(rest.get_i32()) else {
                 cells.push("NULL".to_owned());
-                rest = tail;
-            }
+                continue;
+            };
+            let (cell, after) = rest.split_at(length);
+            cells.push(String::from_utf8_lossy(cell).into_owned());
+            rest = after;
         }
         cells.join("|")
     });

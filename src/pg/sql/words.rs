@@ -166,15 +166,11 @@ impl<'a> Words<'a> {
 
     /// The next token is not what it should be.
     pub(in crate::pg) fn wrong(&self) -> Fault {
-        match self.tokens.get(self.at) {
-            Some(token) => {
-                let text = format!("syntax error at or near \"{}\"", token.token);
-                Fault::new("42601", text).at(text::offset(self.sql, token.span.start))
-            }
-            None => {
-                let end = self.sql.trim_end().chars().count() + 1;
-                Fault::new("42601", "syntax error at end of input").at(Some(end))
-            }
-        }
+        let Some(token) = self.tokens.get(self.at) else {
+            let end = self.sql.trim_end().chars().count() + 1;
+            return Fault::new("42601", "syntax error at end of input").at(Some(end));
+        };
+        let text = format!("syntax error at or near \"{}\"", token.token);
+        Fault::new("42601", text).at(text::offset(self.sql, token.span.start))
     }
 }
