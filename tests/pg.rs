@@ -570,3 +570,83 @@ fn the_end_of_a_server_is_announced() {
     let answer = busy.until(b'E');
     assert_eq!(field(answer.last().expect("an error"), b'C').as_deref(), Some("57P01"));
 }
+
+/// Ways out of a server that only reads: to its files, to the network, or to change it.
+const WAYS_OUT: [&str; 40] = [
+    "COPY (SELECT 1) TO '/tmp/sdmxdb-out.csv'",
+    "COPY (SELECT 1) TO PROGRAM 'cat > /tmp/sdmxdb-out.csv'",
+    "COPY ecb.exr TO '/tmp/sdmxdb-out.csv'",
+    "COPY ecb.exr FROM '/etc/passwd'",
+    "COPY ecb.exr FROM PROGRAM 'cat /etc/passwd'",
+    "COPY ecb.exr FROM STDIN",
+    "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'",
+    "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION 's3://bucket/key'",
+    "CREATE TABLE t AS SELECT 1",
+    "CREATE TEMPORARY TABLE t (a int)",
+    "CREATE VIEW v AS SELECT 1",
+    "CREATE SCHEMA s",
+    "CREATE EXTENSION dblink",
+    "CREATE FUNCTION f() RETURNS int LANGUAGE c AS '/lib/libc.so', 'system'",
+    "CREATE ROLE admin SUPERUSER",
+    "DROP TABLE ecb.exr",
+    "ALTER TABLE ecb.exr ADD COLUMN a int",
+    "ALTER SYSTEM SET data_directory = '/'",
+    "TRUNCATE ecb.exr",
+    "INSERT INTO ecb.exr VALUES (1)",
+    "UPDATE ecb.exr SET obs_value = 1",
+    "DELETE FROM ecb.exr",
+    "MERGE INTO ecb.exr USING ecb.exr AS x ON true WHEN MATCHED THEN DELETE",
+    "WITH gone AS (DELETE FROM ecb.exr RETURNING *) SELECT * FROM gone",
+    "SELECT * INTO other FROM ecb.exr",
+    "SELECT * FROM ecb.exr FOR UPDATE",
+    "EXPLAIN ANALYZE DELETE FROM ecb.exr",
+    "EXPLAIN ANALYZE COPY (SELECT 1) TO '/tmp/sdmxdb-out.csv'",
+    "PREPARE p AS DELETE FROM ecb.exr",
+    "DECLARE c CURSOR FOR DELETE FROM ecb.exr RETURNING *",
+    "GRANT ALL ON ecb.exr TO PUBLIC",
+    "DO $$ BEGIN END $$",
+    "CALL something()",
+    "LOAD '/tmp/evil.so'",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT pg_ls_dir('/')",
+    "SELECT lo_import('/etc/passwd')",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM '/etc/passwd'",
+    "SELECT * FROM parquet_metadata('/tmp/x.parquet')",
+];
+
+/// Each is refused with a state of its own, alone and within a transaction that asked to write, and
+/// the connection goes on.
+#[test]
+fn there_is_no_way_out() {
+    let world = World::new();
+    let mut client = world.client();
+    for way in WAYS_OUT {
+        let error = client.simple_query(way).map(drop).expect_err(way);
+        assert!(
+            error.code().is_some_and(|code| *code != SqlState::INTERNAL_ERROR),
+            "{way}: {error:?}"
+        );
+        drop(client.batch_execute("BEGIN READ WRITE"));
+        client.simple_query(way).map(drop).expect_err(way);
+        client.batch_execute("ROLLBACK").expect("rolled back");
+        assert_eq!(text(&mut client, "SELECT 'still here'"), "still here", "{way}");
+    }
+    assert!(!fs::exists("/tmp/sdmxdb-out.csv").expect("a folder"));
+}
+
+#[test]
+fn a_chain_of_operators_is_refused_before_it_is_taken_apart() {
+    let world = World::new();
+    let mut client = world.client();
+    for chain in [" OR 1 = 1", " AND 1 = 1"] {
+        let short = format!("SELECT 'done' WHERE 1 = 1{}", chain.repeat(1_500));
+        assert_eq!(text(&mut client, &short), "done");
+        let long = format!("SELECT 'done' WHERE 1 = 1{}", chain.repeat(300_000));
+        let error = client.simple_query(&long).map(drop).expect_err("too long");
+        assert_eq!(error.code(), Some(&SqlState::STATEMENT_TOO_COMPLEX), "{error:?}");
+    }
+    let values = vec!["'USD'"; 200_000].join(",");
+    let list = format!("SELECT count(*) > 0 FROM ecb.exr WHERE currency IN ({values})");
+    assert_eq!(text(&mut client, &list), "t");
+}

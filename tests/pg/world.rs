@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut};
 use postgres::{Client, Config, NoTls};
+use sdmxdb::limits::QUERY_STACK_BYTES;
 use sdmxdb::pg::{self, PgOptions};
 use sdmxdb::query::EngineOptions;
 use sdmxdb::sdmx::structure::read_structures;
@@ -49,7 +50,10 @@ impl World {
         load.commit().expect("a commit");
         // Two threads for queries, whatever the machine has.
         let two = NonZeroUsize::new(2).expect("not zero");
-        let runtime = || Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = || {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(2).thread_stack_size(QUERY_STACK_BYTES).enable_all().build()
+        };
         let (network, queries) = (runtime().expect("threads"), runtime().expect("threads"));
         let engine = pg::engine(database, EngineOptions::new(two)).expect("an engine");
         let (stop, stopped) = watch::channel(false);
