@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
+#[cfg(not(unix))]
 use tokio::signal::ctrl_c;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle};
 
@@ -111,6 +114,7 @@ pub(super) struct Servers {
     queries: Runtime,
     stop: watch::Sender<bool>,
     both: [JoinHandle<Result<()>>; 2],
+    interrupts: Interrupts,
 }
 
 impl Servers {
@@ -132,6 +136,7 @@ impl Servers {
         let (stop, stopped) = watch::channel(false);
         let (pg_socket, pg) = network.block_on(listen(wanted.pg, "--pg"))?;
         let (http_socket, http) = network.block_on(listen(wanted.http, "--http"))?;
+        let interrupts = network.block_on(async { Interrupts::listen() })?;
         let handle = queries.handle().clone();
         let pg_options = PgOptions {
             connections_max: wanted.pg_connections,
@@ -143,7 +148,7 @@ impl Servers {
         let rest_options = RestOptions { answers_max, ..rest_options(memory) };
         let web = rest::serve(http_socket, database, rest_options, stopped);
         let both = [network.spawn(wire), network.spawn(web)];
-        Ok(Self { pg, http, network, queries, stop, both })
+        Ok(Self { pg, http, network, queries, stop, both, interrupts })
     }
 
     /// Serves until Ctrl-C or until the process is told to end, then lets running answers finish
@@ -153,11 +158,11 @@ impl Servers {
     ///
     /// [`Error::Io`] if a listener failed.
     pub(super) fn wait(self) -> Result<()> {
-        let Self { network, queries, stop, both, .. } = self;
+        let Self { network, queries, stop, both, mut interrupts, .. } = self;
         let [mut wire, mut web] = both;
         let ended = network.block_on(async {
             tokio::select! {
-                () = interrupted() => {}
+                () = interrupts.wait() => {}
                 ended = &mut wire => return flat(ended),
                 ended = &mut web => return flat(ended),
             }
@@ -211,19 +216,38 @@ fn runtime(name: &str, threads: usize) -> Result<Runtime> {
     runtime.map_err(|error| Error::io("start", "threads", error))
 }
 
-/// Waits for Ctrl-C, or to be told to end.
-async fn interrupted() {
+/// Ctrl-C, and being told to end. Made before anybody is told that the servers listen, so that
+/// neither can come too early.
+struct Interrupts {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+    signals: [Signal; 2],
+}
+
+impl Interrupts {
+    /// Listens for both. Within a runtime.
+    fn listen() -> Result<Self> {
+        #[cfg(unix)]
+        {
+            let listen = |kind| signal(kind).map_err(|e| Error::io("listen for", "signals", e));
+            let signals = [listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?];
+            Ok(Self { signals })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Waits for one of them.
+    async fn wait(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.signals;
             tokio::select! {
-                _ = ctrl_c() => {}
+                _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            return;
         }
+        // Where it cannot be heard, the server ends with its process.
+        #[cfg(not(unix))]
+        drop(ctrl_c().await);
     }
-    // Without signals, the server ends with its process.
-    drop(ctrl_c().await);
 }

@@ -31,7 +31,7 @@ const BAD_BINARY: &str = "22P03";
 
 /// The value of a parameter, for a session in UTC with dates in the order month, day, year.
 ///
-/// Its type is the one that [`arrow_type`](crate::pg::types::arrow_type) says, but that a `numeric`
+/// Its type is the one that [`arrow_type`] says, but that a `numeric`
 /// has the precision and scale of its digits, that one which is no number or infinite is a double,
 /// and that an array of several dimensions is a list of lists.
 ///

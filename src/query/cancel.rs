@@ -2,7 +2,7 @@
 //!
 //! A stream that nobody pulls stands still, but an operator that reads its whole input before its
 //! first row (a sum over a cross join) is busy within one call. So every operator's input passes
-//! through [`CancelExec`], which looks at the statement's [`CancelToken`] before each batch and
+//! through `CancelExec`, which looks at the statement's [`CancelToken`] before each batch and
 //! gives way to other tasks of the thread at every few batches.
 
 use std::fmt;
@@ -103,7 +103,7 @@ impl CancelToken {
     }
 }
 
-/// Puts a [`CancelExec`] between each operator and its inputs. Has to be the last rule, as others
+/// Puts a `CancelExec` between each operator and its inputs. Has to be the last rule, as others
 /// look for the operators that they know.
 #[derive(Debug, Default)]
 pub(super) struct Cancellation;
