@@ -22,6 +22,8 @@ use crate::model::Decimal;
 /// Collations that order by bytes.
 const BYTEWISE: [&str; 5] = ["c", "posix", "default", "ucs_basic", "c.utf8"];
 
+/// Constants of one sum that are added up here: a long chain is somebody else's.
+const CONSTANTS_MAX: usize = 32;
 /// Digits that a decimal may have.
 const DIGITS_MAX: u32 = 38;
 
@@ -166,6 +168,11 @@ fn number(exact: Decimal) -> Expr {
 /// The exact value of an expression of constants with `+`, `-` and `*`. Absent for all others, and
 /// where it has more digits than a decimal holds.
 fn exact(expr: &Expr) -> Option<Decimal> {
+    exact_within(expr, CONSTANTS_MAX)
+}
+
+fn exact_within(expr: &Expr, depth: usize) -> Option<Decimal> {
+    let exact = |expr: &Expr| exact_within(expr, depth.checked_sub(1)?);
     match expr {
         Expr::Value(literal) => match &literal.value {
             Value::Number(text, false) if text.starts_with('.') => {
