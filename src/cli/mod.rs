@@ -23,16 +23,29 @@ use std::env;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser as _;
 
 use crate::error::{Error, Result};
+use crate::limits::QUERY_STACK_BYTES;
 use crate::store::{Database, Health};
 use arguments::{Arguments, Command};
 
-/// Runs the command that the program was started with.
+/// Runs the command that the program was started with, on a thread that has the stack for the
+/// longest statement.
 pub fn main() -> ExitCode {
+    let work = thread::Builder::new().stack_size(QUERY_STACK_BYTES).spawn(command_line);
+    match work.map(thread::JoinHandle::join) {
+        Ok(Ok(code)) => code,
+        // The panic has been reported where it was.
+        Ok(Err(_)) => ExitCode::from(70),
+        Err(_) => command_line(),
+    }
+}
+
+fn command_line() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(code) => code,
