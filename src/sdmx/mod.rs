@@ -4,7 +4,7 @@
 //! plain ones), `output` (bytes to compressed ones), `xml` (XML to elements), `structure`
 //! (structure messages to artefacts and back), `rows` (what readers of data say, and to whom),
 //! `csv` (SDMX-CSV data messages to rows, and rows to SDMX-CSV), `data` (data messages in XML and
-//! JSON), `request` (what readers ask for over HTTP).
+//! JSON), `request` (what readers ask for over HTTP). `text_types` has words that two of them share.
 //!
 //! **Invariant:** everything here reads from `Read` and writes to `Write`; nothing opens a file.
 //!
@@ -20,6 +20,7 @@ pub mod request;
 pub mod rows;
 mod sniff;
 pub mod structure;
+mod text_types;
 mod xml;
 
 pub use header::MessageHeader;

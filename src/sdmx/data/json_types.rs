@@ -2,53 +2,12 @@
 
 use crate::model::{ConceptRef, Representation, TextType};
 use crate::sdmx::data::DataScope;
+use crate::sdmx::text_types::{PLAIN_TYPES, TIME_TYPES, type_name};
 
-/// The types that SDMX-JSON knows.
+/// Types of SDMX-JSON that are neither plain nor of time.
 ///
 /// Source: SDMX-JSON 2.0.0 data schema, `nonDimensionDataType`.
-const DATA_TYPES: [&str; 41] = [
-    "String",
-    "Alpha",
-    "AlphaNumeric",
-    "Numeric",
-    "BigInteger",
-    "Integer",
-    "Long",
-    "Short",
-    "Decimal",
-    "Float",
-    "Double",
-    "Boolean",
-    "URI",
-    "Count",
-    "InclusiveValueRange",
-    "ExclusiveValueRange",
-    "Incremental",
-    "ObservationalTimePeriod",
-    "StandardTimePeriod",
-    "BasicTimePeriod",
-    "GregorianTimePeriod",
-    "GregorianYear",
-    "GregorianYearMonth",
-    "GregorianDay",
-    "ReportingTimePeriod",
-    "ReportingYear",
-    "ReportingSemester",
-    "ReportingTrimester",
-    "ReportingQuarter",
-    "ReportingMonth",
-    "ReportingWeek",
-    "ReportingDay",
-    "DateTime",
-    "TimeRange",
-    "Month",
-    "MonthDay",
-    "Day",
-    "Time",
-    "Duration",
-    "GeospatialInformation",
-    "XHTML",
-];
+const OTHER_TYPES: &[&str] = &["GeospatialInformation", "XHTML"];
 
 /// The type that the structure declares for an uncoded measure or attribute; absent where it
 /// declares none, or the component is coded.
@@ -72,17 +31,11 @@ fn of_concept<'a>(scope: &DataScope<'a>, concept: &ConceptRef) -> Option<&'a Rep
 }
 
 fn known(written: &str) -> Option<&'static str> {
-    DATA_TYPES.iter().find(|known| **known == written).copied()
+    let mut all = PLAIN_TYPES.iter().chain(TIME_TYPES).chain(OTHER_TYPES);
+    all.find(|known| **known == written).copied()
 }
 
 /// The name of a type that is not written. Text is what no type at all is read as.
 fn name(text_type: TextType) -> Option<&'static str> {
-    match text_type {
-        TextType::Text => None,
-        TextType::Integer => Some("Integer"),
-        TextType::Decimal => Some("Decimal"),
-        TextType::Double => Some("Double"),
-        TextType::Boolean => Some("Boolean"),
-        TextType::Period => Some("ObservationalTimePeriod"),
-    }
+    (text_type != TextType::Text).then(|| type_name(text_type))
 }

@@ -4,8 +4,9 @@
 //! `common`, `DataType` and its restrictions.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
-use crate::model::{Representation, TextType};
+use crate::model::Representation;
 use crate::sdmx::structure::write::message::StructureFormat;
+use crate::sdmx::text_types::{PLAIN_TYPES, TIME_TYPES, type_name};
 
 /// What a representation is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,53 +17,6 @@ pub(super) enum Place {
     /// An attribute or a measure.
     Value,
 }
-
-/// The types of text, apart from those of time and from `XHTML`.
-const PLAIN_TYPES: &[&str] = &[
-    "String",
-    "Alpha",
-    "AlphaNumeric",
-    "Numeric",
-    "BigInteger",
-    "Integer",
-    "Long",
-    "Short",
-    "Decimal",
-    "Float",
-    "Double",
-    "Boolean",
-    "URI",
-    "Count",
-    "InclusiveValueRange",
-    "ExclusiveValueRange",
-    "Incremental",
-    "Month",
-    "MonthDay",
-    "Day",
-    "Time",
-    "Duration",
-];
-
-/// The types of time.
-const TIME_TYPES: &[&str] = &[
-    "ObservationalTimePeriod",
-    "StandardTimePeriod",
-    "BasicTimePeriod",
-    "GregorianTimePeriod",
-    "GregorianYear",
-    "GregorianYearMonth",
-    "GregorianDay",
-    "ReportingTimePeriod",
-    "ReportingYear",
-    "ReportingSemester",
-    "ReportingTrimester",
-    "ReportingQuarter",
-    "ReportingMonth",
-    "ReportingWeek",
-    "ReportingDay",
-    "DateTime",
-    "TimeRange",
-];
 
 /// Types that codes cannot have.
 const UNCODED_TYPES: &[&str] = &["Decimal", "Float", "Double", "DateTime", "TimeRange", "Time"];
@@ -100,14 +54,7 @@ fn text_type(own: &Representation, place: Place, format: StructureFormat) -> &st
             || (*name == "XHTML" && has_markup)
             || (*name == "GeospatialInformation" && !format.is_old())
     };
-    written.filter(is_known).unwrap_or(match own.text_type {
-        None | Some(TextType::Text) => "String",
-        Some(TextType::Integer) => "Integer",
-        Some(TextType::Decimal) => "Decimal",
-        Some(TextType::Double) => "Double",
-        Some(TextType::Boolean) => "Boolean",
-        Some(TextType::Period) => "ObservationalTimePeriod",
-    })
+    written.filter(is_known).unwrap_or_else(|| own.text_type.map_or("String", type_name))
 }
 
 /// The facets of uncoded values, in the order in which they came. The type is among them if it was
