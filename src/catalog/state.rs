@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::catalog::manifest::Superseded;
-use crate::catalog::manifest::{Commit, CommitRecord, FlowEntry, SegmentEntry, SegmentId};
+use crate::catalog::manifest::{
+    Commit, CommitKind, CommitRecord, FlowEntry, SegmentEntry, SegmentId,
+};
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::{ArtefactId, Artefacts};
@@ -37,7 +39,7 @@ pub type Segments = BTreeMap<SegmentId, Arc<LiveSegment>>;
 pub struct KnownFlow {
     /// What is fixed about it.
     pub entry: Arc<FlowEntry>,
-    /// The effective time of the last commit that touched it or its data, in microseconds.
+    /// The effective time of the last visible change of it or its data, in microseconds.
     pub updated: i64,
 }
 
@@ -184,18 +186,22 @@ impl State {
         let flows = self
             .check(commit)
             .map_err(|reason| Error::invalid(format!("commit {}", record.number), reason))?;
+        let is_visible = record.kind == CommitKind::Change;
         for (part, flow) in commit.superseded.iter().zip(flows) {
             self.supersede(&flow, part);
-            self.touch(&flow, record.effective);
+            self.touch(&flow, is_visible.then_some(record.effective));
         }
         for flow in &commit.flows {
-            let known = KnownFlow { entry: Arc::new(flow.clone()), updated: record.effective };
-            Arc::make_mut(&mut self.flows).insert(flow.id.clone(), known);
+            let entry = Arc::new(flow.clone());
+            let flows = Arc::make_mut(&mut self.flows);
+            let before = flows.get(&flow.id).map(|known| known.updated);
+            let updated = before.filter(|_| !is_visible).unwrap_or(record.effective);
+            flows.insert(flow.id.clone(), KnownFlow { entry, updated });
         }
         for segment in &commit.segments {
             self.next_segment = segment.id.0 + 1;
             self.add_segment(segment, record.number);
-            self.touch(&segment.flow, record.effective);
+            self.touch(&segment.flow, is_visible.then_some(record.effective));
         }
         if !commit.artefacts.is_empty() {
             let artefacts = Arc::make_mut(&mut self.artefacts);
@@ -282,8 +288,11 @@ impl State {
         }
     }
 
-    fn touch(&mut self, flow: &ArtefactId, effective: i64) {
-        if let Some(known) = Arc::make_mut(&mut self.flows).get_mut(flow) {
+    /// Notes when readers last saw a change.
+    fn touch(&mut self, flow: &ArtefactId, effective: Option<i64>) {
+        if let Some(effective) = effective
+            && let Some(known) = Arc::make_mut(&mut self.flows).get_mut(flow)
+        {
             known.updated = effective;
         }
     }
