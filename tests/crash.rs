@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use sdmxdb::disk::{Crash, Disk, MemoryDisk, Operation};
 use sdmxdb::error::{Error, Result};
-use sdmxdb::store::{Database, Health, LoadOptions, LoadReport, SeriesFilter};
+use sdmxdb::store::{Database, Health, LoadOptions, LoadReport};
 
 use crate::cube::random::Random;
 use crate::structures::{CROSS_SHAPE, STRICT_SHAPE};
@@ -71,9 +71,9 @@ fn load(database: &Database, number: u64) -> Result<LoadReport> {
         4 | 9 => load.csv(rows(number, "D", LARGE).as_bytes(), "large.csv")?,
         6 => load.structures(CROSS_SHAPE.artefacts())?,
         8 => {
-            let dimension = STRICT_SHAPE.dimensions.len() - 1;
-            let filter = SeriesFilter::Codes { dimension, codes: vec![1] };
-            load.delete_series(&STRICT_SHAPE.id(), filter)?;
+            let header = STRICT_SHAPE.header();
+            let message = format!("{header}\ndataflow,{},D,,BE,,,,,\n", STRICT_SHAPE.flow);
+            load.csv(message.as_bytes(), "delete.csv")?;
         }
         number => {
             load.csv(rows(number, "A", 40).as_bytes(), "small.csv")?;

@@ -1,11 +1,10 @@
-//! Ends a load: what it deletes, what it writes of each dataflow, and the commit.
+//! Ends a load: what it writes of each dataflow, and the commit.
 
 use std::mem;
 use std::sync::Arc;
 
-use crate::catalog::{Draft, SegmentEntry, SegmentId, SegmentPlace, Superseded};
+use crate::catalog::{Draft, SegmentEntry, SegmentId, SegmentPlace};
 use crate::error::{Error, Result};
-use crate::index::Selection;
 use crate::model::ArtefactId;
 use crate::segment::{Summary, Written};
 use crate::store::cube::Cube;
@@ -14,6 +13,7 @@ use crate::store::load::buffer::Rows;
 use crate::store::load::intake::Intake;
 use crate::store::load::options::{LoadReport, Progress};
 use crate::store::load::prepared::Prepared;
+use crate::store::load::reach::Reached;
 use crate::store::load::write::{FlowWriter, Sources};
 
 impl Load {
@@ -39,7 +39,6 @@ impl Load {
         }
         let mut draft = Draft::default();
         let mut report = LoadReport { rows: self.rows, ..LoadReport::default() };
-        self.delete(&mut draft)?;
         for index in 0..self.intakes.len() {
             self.write_flow(index, &mut draft, &mut report)?;
         }
@@ -64,35 +63,6 @@ impl Load {
         }
         let (base, job) = (Arc::clone(&self.snapshot), self.job.take());
         Ok(Prepared { workplace: self.workplace, base, draft, report, job })
-    }
-
-    /// Supersedes the chunks of series to delete.
-    fn delete(&self, draft: &mut Draft) -> Result<()> {
-        for (flow, filter) in &self.deleted {
-            let cube = self.snapshot.cube(flow)?;
-            let selections = cube.select(filter)?;
-            for (part, series) in cube.parts().iter().zip(&selections.0) {
-                // Another filter may have chosen the same series.
-                let before = draft.superseded.iter().find(|known| known.segment == part.id());
-                let before = before.map_or_else(Selection::empty, |known| known.chunks.clone());
-                let mut chunks = Selection::empty();
-                for ordinal in series.iter() {
-                    for chunk in part.live_chunks(ordinal)? {
-                        if before.contains(chunk) {
-                            continue;
-                        }
-                        chunks.insert(chunk);
-                        let observations = part.span(chunk)?.observations;
-                        draft.record.counts.deleted += u64::from(observations);
-                    }
-                }
-                if !chunks.is_empty() {
-                    let (segment, partials) = (part.id(), Selection::empty());
-                    supersede(draft, Superseded { segment, chunks, partials });
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Writes down rows that turned out to be bad, if they are to be left out.
@@ -126,15 +96,21 @@ impl Load {
         } else {
             Arc::new(Cube::empty(Arc::clone(&intake.flow)))
         };
+        let reached = Reached::new(&mut intake, &cube)?;
         let ranks = intake.ranks(&order);
         let rows = intake.buffer.len();
         let create = Box::new(move || disk.create(&path));
-        let places = mem::take(&mut self.places);
-        let sources =
-            Sources { intake: &intake, cube: &cube, deleted: &draft.superseded, places: &places };
+        let (places, runs) = (mem::take(&mut self.places), mem::take(&mut self.runs));
+        let sources = Sources {
+            intake: &intake,
+            cube: &cube,
+            reached: &reached,
+            runs: &runs,
+            places: &places,
+        };
         let writer = FlowWriter::new(&sources, &order, &ranks, create)?;
         let outcome = writer.write(&ranks, |done| self.progress(Progress::Writing(done, rows)))?;
-        self.places = places;
+        (self.places, self.runs) = (places, runs);
         intake.buffer.rows = Rows::default();
         // Only the first problems are named, and each of those is counted as it is noted.
         self.problem_count += (outcome.refused.len() - outcome.problems.len()) as u64;
@@ -159,10 +135,9 @@ impl Load {
         let counts = &mut draft.record.counts;
         counts.inserted += outcome.counts.inserted;
         counts.changed += outcome.counts.changed;
+        counts.deleted += outcome.counts.deleted;
         counts.unchanged += outcome.counts.unchanged;
-        for more in outcome.superseded {
-            supersede(draft, more);
-        }
+        draft.superseded.extend(outcome.superseded);
         if let Some(summary) = outcome.segment {
             add_segment(draft, id, &intake.flow.id, summary);
         }
@@ -194,15 +169,4 @@ fn add_segment(draft: &mut Draft, id: SegmentId, flow: &ArtefactId, summary: Sum
         bytes,
         place,
     });
-}
-
-/// Adds what is superseded of a segment to what is known of it: a commit names each segment once.
-fn supersede(draft: &mut Draft, more: Superseded) {
-    match draft.superseded.iter_mut().find(|known| known.segment == more.segment) {
-        Some(known) => {
-            known.chunks.union_with(&more.chunks);
-            known.partials.union_with(&more.partials);
-        }
-        None => draft.superseded.push(more),
-    }
 }
