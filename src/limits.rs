@@ -123,6 +123,8 @@ pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;
 /// Memory of one data message for what must be brought together before it is written: the
 /// observations of a group of a cross-section.
 pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;
+/// Series and revisions that a difference names: what a person reads; the rest is counted.
+pub const DIFFERENCE_SHOWN_MAX: usize = 20;
 /// Answers of SDMX REST that are written at one time, unless the operator says otherwise: each has
 /// a thread.
 pub const HTTP_ANSWERS_MAX: usize = 64;

@@ -2,12 +2,13 @@
 //!
 //! Read in this order: `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow
 //! and its segments), `filter` (what a reader wants), `walk` and `cursor` (reading it), `load` (writing),
-//! `answer` (what readers of SDMX ask for), `check`, `names` (names in SQL), `pool` (open segments).
+//! `answer` (what readers of SDMX ask for), `changes` (what differs between two states), `check`, `names` (names in SQL), `pool` (open segments).
 //!
 //! **Invariant:** every read goes through a [`Snapshot`], which never changes; so nothing that a
 //! reader does can see half of a commit.
 
 mod answer;
+mod changes;
 mod check;
 mod cube;
 mod cursor;
@@ -23,6 +24,8 @@ mod walk;
 pub use crate::catalog::{CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames};
 pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
 pub use answer::{DataAnswer, ScopeParts, Written, availability};
+pub use changes::{AttributeChange, CellChange, CellState, Changes, Difference, KeyFilter};
+pub use changes::{Revision, SeriesChange};
 pub use check::CheckReport;
 pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};
