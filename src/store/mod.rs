@@ -1,7 +1,7 @@
 //! The database: cubes to read, loads to write.
 //!
 //! Read in this order: `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow
-//! and its segments), `filter` (what a reader wants), `walk` and `cursor` (reading it), `load` (writing),
+//! and its segments), `filter` (what a reader wants), `walk` and `cursor` (reading it), `load` (writing), `transaction` (rows of a program),
 //! `answer` (what readers of SDMX ask for), `check`, `names` (names in SQL), `pool` (open segments).
 //!
 //! **Invariant:** every read goes through a [`Snapshot`], which never changes; so nothing that a
@@ -18,6 +18,7 @@ mod names;
 mod part;
 mod pool;
 mod snapshot;
+mod transaction;
 mod walk;
 
 pub use crate::catalog::{CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames};
@@ -32,3 +33,4 @@ pub use load::{Load, LoadOptions, LoadReport, Prepared, Progress};
 pub use names::{fold, text_column};
 pub use part::Part;
 pub use snapshot::{FlowState, Snapshot};
+pub use transaction::{Mark, Presence, RowBatch, Transaction};
