@@ -53,6 +53,12 @@ pub const CODELIST_WORK_MAX: usize = 1 << 28;
 pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
 /// Memory of the rows of one draft, which has no disk to go to: some 40 million rows.
 pub const DRAFT_BYTES_MAX: u64 = 2 << 30;
+/// Memory of the rows that one transaction has written and not yet committed: some 15 million rows.
+pub const TRANSACTION_BYTES_MAX: u64 = 1 << 30;
+/// Savepoints of one transaction of a session.
+pub const SAVEPOINTS_MAX: usize = 10_000;
+/// Characters of the message of a commit that names what statements did.
+pub const COMMIT_MESSAGE_CHARS_MAX: usize = 200;
 /// Memory of all running queries, unless the caller says otherwise.
 pub const QUERY_MEMORY_BYTES: u64 = 4 << 30;
 /// Bytes of one tag, comment or run of text in XML.

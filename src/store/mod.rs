@@ -1,8 +1,15 @@
 //! The database: cubes to read, loads to write.
 //!
-//! Read in this order: `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow
-//! and its segments), `filter` (what a reader wants), `walk` and `cursor` (reading it), `load` (writing),
-//! `answer` (what readers of SDMX ask for), `changes` (what differs between two states), `check`, `names` (names in SQL), `pool` (open segments).
+//! Read in this order:
+//!
+//! * `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow and its segments)
+//! * `filter` (what a reader wants), `walk` and `cursor` (reading it)
+//! * `load` (writing)
+//! * `transaction` (rows of a program)
+//! * `answer` (what readers of SDMX ask for)
+//! * `changes` (what differs between two states)
+//! * `check`
+//! * `names` (names in SQL), `pool` (open segments)
 //!
 //! **Invariant:** every read goes through a [`Snapshot`], which never changes; so nothing that a
 //! reader does can see half of a commit.
@@ -19,6 +26,7 @@ mod names;
 mod part;
 mod pool;
 mod snapshot;
+mod transaction;
 mod walk;
 
 pub use crate::catalog::{CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames};
@@ -35,3 +43,4 @@ pub use load::{Load, LoadOptions, LoadReport, Prepared, Progress};
 pub use names::{fold, text_column};
 pub use part::Part;
 pub use snapshot::{FlowState, Snapshot};
+pub use transaction::{Mark, Presence, RowBatch, Transaction};
