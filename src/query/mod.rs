@@ -8,7 +8,8 @@
 //!
 //! Read in this order: `error` (ours and DataFusion's), `names`, `guard` and `dialect` (what a
 //! statement may be, and what PostgreSQL means by it), `catalogue`, `functions`, `semantics` (what
-//! expressions mean in PostgreSQL), `session`, `cancel`, `empty` (why there are no rows), `table`
+//! expressions mean in PostgreSQL), `session`, `cancel`, `empty` (why there are no rows),
+//! `versions` (earlier states), `table`
 //! and what it leads to, `render` (answers as text).
 //!
 //! **Invariant:** a statement sees exactly one snapshot, from its names to its last row.
@@ -33,6 +34,7 @@ mod semantics;
 mod session;
 mod statistics;
 mod table;
+pub mod versions;
 
 pub use session::{Answer, Connection, Engine, EngineOptions, Front, Prepared, Rows, Session};
 

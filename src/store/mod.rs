@@ -1,6 +1,6 @@
 //! The database: cubes to read, loads to write.
 //!
-//! Read in this order: `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow
+//! Read in this order: `database`, `snapshot` (one immutable state), `as_of` (earlier ones), `cube` and `part` (a dataflow
 //! and its segments), `filter` (what a reader wants), `walk` and `cursor` (reading it), `load` (writing),
 //! `answer` (what readers of SDMX ask for), `check`, `names` (names in SQL), `pool` (open segments).
 //!
@@ -8,6 +8,7 @@
 //! reader does can see half of a commit.
 
 mod answer;
+mod as_of;
 mod check;
 mod cube;
 mod cursor;
@@ -23,6 +24,7 @@ mod walk;
 pub use crate::catalog::{CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames};
 pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
 pub use answer::{DataAnswer, ScopeParts, Written, availability};
+pub use as_of::AsOf;
 pub use check::CheckReport;
 pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};

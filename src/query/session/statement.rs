@@ -18,14 +18,16 @@ use futures::stream;
 
 use crate::error::{Error, Result};
 use crate::query::cancel::CancelToken;
-use crate::query::catalogue::{Catalogue, Databases, SEARCH_SCHEMA};
+use crate::query::catalogue::{Catalogue, Databases, SEARCH_SCHEMA, SchemaFactory};
 use crate::query::error::from_datafusion;
 use crate::query::functions;
 use crate::query::guard::{self, Request};
 use crate::query::names;
 use crate::query::session::answer::Origin;
+use crate::query::session::engine::Names;
 use crate::query::session::headers;
 use crate::query::session::settings::{self, Settings};
+use crate::query::versions::{AS_OF, Past};
 use crate::query::{Answer, Engine};
 use crate::store::Snapshot;
 
@@ -49,6 +51,8 @@ type Configure = Arc<dyn Fn(SessionConfig) -> SessionConfig + Send + Sync>;
 
 /// All that planning needs, over one snapshot and with one session's settings.
 pub(super) struct Ready {
+    /// The newest state when it was made; what is read may be an earlier one.
+    newest: Arc<Snapshot>,
     catalogue: Arc<Catalogue>,
     settings: Settings,
     pub(super) session: SessionState,
@@ -333,43 +337,56 @@ impl Session {
 
     /// What planning needs, for the snapshot of this moment.
     fn ready(&self) -> Result<Arc<Ready>> {
-        let snapshot = match self.with(|state| state.pinned.clone()) {
+        let newest = match self.with(|state| state.pinned.clone()) {
             Some(pinned) => pinned,
             None => self.engine.database().snapshot()?,
         };
         self.with(|state| {
             if let Some(ready) = &state.ready
                 && ready.settings == state.settings
-                && Arc::ptr_eq(ready.catalogue.directory().snapshot(), &snapshot)
+                && Arc::ptr_eq(&ready.newest, &newest)
             {
                 return Ok(Arc::clone(ready));
             }
-            let settings = state.settings.clone();
-            let names = self.engine.names(&snapshot);
-            let mut session = self.engine.base().clone();
-            if let Some(configure) = &state.configure {
-                let config = configure(session.config().clone());
-                *session.config_mut() = config;
-                follow_configuration(&mut session).map_err(|error| from_datafusion(&error))?;
-            }
-            for function in functions::all(&names.labels, &settings.language) {
-                let added = register(&mut session, function);
-                added.map_err(|error| from_datafusion(&error))?;
-            }
-            let catalogue = Arc::new(Catalogue::new(
-                names.directory,
-                &names.labels,
-                &settings.language,
-                settings.schemas(),
-                self.engine.added().to_vec(),
-                session.clone(),
-            ));
-            session.register_catalog_list(Arc::new(Databases(Arc::clone(&catalogue))));
-            let task = session.task_ctx();
-            let ready = Arc::new(Ready { catalogue, settings, session, task });
+            let ready = Arc::new(self.prepare_state(state, newest)?);
             state.ready = Some(Arc::clone(&ready));
             Ok(ready)
         })
+    }
+
+    fn prepare_state(&self, state: &State, newest: Arc<Snapshot>) -> Result<Ready> {
+        let settings = state.settings.clone();
+        let (snapshot, names) = match settings.as_of()? {
+            None => (Arc::clone(&newest), self.engine.names(&newest)),
+            Some(as_of) => {
+                let snapshot = self.engine.database().snapshot_of(&newest, as_of)?;
+                let names = Names::new(&snapshot);
+                (snapshot, names)
+            }
+        };
+        let mut session = self.engine.base().clone();
+        if let Some(configure) = &state.configure {
+            let config = configure(session.config().clone());
+            *session.config_mut() = config;
+            follow_configuration(&mut session).map_err(|error| from_datafusion(&error))?;
+        }
+        for function in functions::all(&names.labels, &settings.language) {
+            let added = register(&mut session, function);
+            added.map_err(|error| from_datafusion(&error))?;
+        }
+        let added = self.engine.added().to_vec();
+        let catalogue = open_catalogue(names, &settings, added.clone(), session.clone());
+        let past = {
+            let (settings, planner) = (settings.clone(), session.clone());
+            let open = move |snapshot: &Arc<Snapshot>| {
+                open_catalogue(Names::new(snapshot), &settings, added.clone(), planner.clone())
+            };
+            Past::new(self.engine.database().clone(), snapshot, open)
+        };
+        session.register_udtf(AS_OF, Arc::new(past));
+        session.register_catalog_list(Arc::new(Databases(Arc::clone(&catalogue))));
+        let task = session.task_ctx();
+        Ok(Ready { newest, catalogue, settings, session, task })
     }
 
     /// An unknown table, with the nearest that is known.
@@ -424,6 +441,18 @@ impl Session {
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// What a session sees of one state.
+fn open_catalogue(
+    names: Names,
+    settings: &Settings,
+    added: Vec<(String, SchemaFactory)>,
+    planner: SessionState,
+) -> Arc<Catalogue> {
+    let Names { directory, labels } = names;
+    let (language, schemas) = (&settings.language, settings.schemas());
+    Arc::new(Catalogue::new(directory, &labels, language, schemas, added, planner))
 }
 
 fn register(session: &mut SessionState, function: Arc<ScalarUDF>) -> DataFusionResult<()> {
