@@ -7,8 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, Result as DataFusionResult, ScalarValue};
-use datafusion::execution::{FunctionRegistry, SessionState, TaskContext};
-use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF, Volatility};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionConfig;
@@ -18,16 +17,14 @@ use futures::stream;
 
 use crate::error::{Error, Result};
 use crate::query::cancel::CancelToken;
-use crate::query::catalogue::{Catalogue, Databases, SEARCH_SCHEMA, SchemaFactory};
+use crate::query::catalogue::{Catalogue, SEARCH_SCHEMA};
 use crate::query::error::from_datafusion;
-use crate::query::functions;
 use crate::query::guard::{self, Request};
 use crate::query::names;
 use crate::query::session::answer::Origin;
-use crate::query::session::engine::Names;
 use crate::query::session::headers;
+use crate::query::session::ready::{Configure, Ready};
 use crate::query::session::settings::{self, Settings};
-use crate::query::versions::{AS_OF, Past};
 use crate::query::{Answer, Engine};
 use crate::store::Snapshot;
 
@@ -44,29 +41,6 @@ struct State {
     /// The one snapshot of a transaction that must not see what others commit.
     pinned: Option<Arc<Snapshot>>,
     ready: Option<Arc<Ready>>,
-}
-
-/// What a front sets in a session's configuration, such as extensions that its functions read.
-type Configure = Arc<dyn Fn(SessionConfig) -> SessionConfig + Send + Sync>;
-
-/// All that planning needs, over one snapshot and with one session's settings.
-pub(super) struct Ready {
-    /// The newest state when it was made; what is read may be an earlier one.
-    newest: Arc<Snapshot>,
-    catalogue: Arc<Catalogue>,
-    settings: Settings,
-    pub(super) session: SessionState,
-    /// What operators need while they run; the same for every statement.
-    task: Arc<TaskContext>,
-}
-
-impl Ready {
-    /// The context of one run; operators find its token there.
-    fn task(&self, token: Option<&CancelToken>) -> Arc<TaskContext> {
-        let Some(token) = token else { return Arc::clone(&self.task) };
-        let config = self.session.config().clone().with_extension(Arc::new(token.clone()));
-        Arc::new(TaskContext::from(&self.session).with_session_config(config))
-    }
 }
 
 impl fmt::Debug for Session {
@@ -348,45 +322,11 @@ impl Session {
             {
                 return Ok(Arc::clone(ready));
             }
-            let ready = Arc::new(self.prepare_state(state, newest)?);
+            let (settings, configure) = (state.settings.clone(), state.configure.as_ref());
+            let ready = Arc::new(Ready::open(&self.engine, newest, settings, configure)?);
             state.ready = Some(Arc::clone(&ready));
             Ok(ready)
         })
-    }
-
-    fn prepare_state(&self, state: &State, newest: Arc<Snapshot>) -> Result<Ready> {
-        let settings = state.settings.clone();
-        let (snapshot, names) = match settings.as_of()? {
-            None => (Arc::clone(&newest), self.engine.names(&newest)),
-            Some(as_of) => {
-                let snapshot = self.engine.database().snapshot_of(&newest, as_of)?;
-                let names = Names::new(&snapshot);
-                (snapshot, names)
-            }
-        };
-        let mut session = self.engine.base().clone();
-        if let Some(configure) = &state.configure {
-            let config = configure(session.config().clone());
-            *session.config_mut() = config;
-            follow_configuration(&mut session).map_err(|error| from_datafusion(&error))?;
-        }
-        for function in functions::all(&names.labels, &settings.language) {
-            let added = register(&mut session, function);
-            added.map_err(|error| from_datafusion(&error))?;
-        }
-        let added = self.engine.added().to_vec();
-        let catalogue = open_catalogue(names, &settings, added.clone(), session.clone());
-        let past = {
-            let (settings, planner) = (settings.clone(), session.clone());
-            let open = move |snapshot: &Arc<Snapshot>| {
-                open_catalogue(Names::new(snapshot), &settings, added.clone(), planner.clone())
-            };
-            Past::new(self.engine.database().clone(), snapshot, open)
-        };
-        session.register_udtf(AS_OF, Arc::new(past));
-        session.register_catalog_list(Arc::new(Databases(Arc::clone(&catalogue))));
-        let task = session.task_ctx();
-        Ok(Ready { newest, catalogue, settings, session, task })
     }
 
     /// An unknown table, with the nearest that is known.
@@ -441,31 +381,6 @@ impl Session {
     fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// What a session sees of one state.
-fn open_catalogue(
-    names: Names,
-    settings: &Settings,
-    added: Vec<(String, SchemaFactory)>,
-    planner: SessionState,
-) -> Arc<Catalogue> {
-    let Names { directory, labels } = names;
-    let (language, schemas) = (&settings.language, settings.schemas());
-    Arc::new(Catalogue::new(directory, &labels, language, schemas, added, planner))
-}
-
-fn register(session: &mut SessionState, function: Arc<ScalarUDF>) -> DataFusionResult<()> {
-    session.register_udf(function).map(|_| ())
-}
-
-/// Registers again what depends on the configuration, such as the time zone of `now()`.
-fn follow_configuration(session: &mut SessionState) -> DataFusionResult<()> {
-    let options = session.config_options();
-    let changed = session.scalar_functions().values();
-    let changed = changed.filter_map(|function| function.inner().with_updated_config(options));
-    let changed: Vec<ScalarUDF> = changed.collect();
-    changed.into_iter().try_for_each(|function| register(session, Arc::new(function)))
 }
 
 /// Whether a plan calls a function that needs to know more than its arguments: the moment when the
