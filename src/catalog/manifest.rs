@@ -137,9 +137,23 @@ pub struct Source {
     pub checksum: Option<u32>,
 }
 
+/// What kind of change a commit is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CommitKind {
+    /// It changes what readers see.
+    #[default]
+    Change,
+    /// It stores the same anew: no reader sees a difference.
+    Compaction,
+    /// It takes a value out of every version. That is no revision: it has no date of its own.
+    Redaction,
+}
+
 /// A commit, as history shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitRecord {
+    /// What kind of change it is.
+    pub kind: CommitKind,
     /// Its number, from 1 without gaps.
     pub number: u64,
     /// From when it counts, in microseconds since 1970: later than every commit before.
@@ -154,6 +168,8 @@ pub struct CommitRecord {
     pub source: Option<Source>,
     /// What it did.
     pub counts: Counts,
+    /// The release that it made public, by name.
+    pub release: Option<String>,
 }
 
 /// What a commit is to change; [`crate::catalog::Writer::commit`] makes a [`Commit`] of it.
@@ -459,6 +475,8 @@ pub(super) mod tests {
                 source: Some(Source { name: message.clone(), bytes: number, checksum: Some(7) }),
                 message,
                 counts: Counts { inserted: number, ..Counts::default() },
+                kind: CommitKind::Compaction,
+                release: (number % 2 == 0).then(|| "monthly".to_owned()),
             },
         );
         let bytes = prop::collection::vec(any::<u8>(), 0..90);

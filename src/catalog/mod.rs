@@ -39,8 +39,8 @@
 //! * *Selections*: roaring bitmaps in the portable format, one after the other; the header has
 //!   their lengths in this order, and length 0 is the empty selection.
 //!
-//! The header of a manifest: `record` (number, effective, loaded, author, message, source,
-//! counts), `predecessor` (checksum), `flows`, `segments`, `superseded` (segment, and the lengths
+//! The header of a manifest: `record` (kind, number, effective, loaded, author, message,
+//! source, counts, release), `predecessor` (checksum), `flows`, `segments`, `superseded` (segment, and the lengths
 //! of two bitmaps: chunks, partials), `settings`. That of a checkpoint: `number`, `manifest` (the
 //! checksum of the manifest of that number), `next_segment`, `history` (all records), `flows`,
 //! `segments` (what the manifests say, the commit, the lengths of two bitmaps of what is live,
@@ -71,7 +71,7 @@ mod working;
 
 pub use commit::Writer;
 pub use forget::Forgotten;
-pub use manifest::{Commit, CommitRecord, Counts, Draft, FlowEntry, Source, SqlNames};
+pub use manifest::{Commit, CommitKind, CommitRecord, Counts, Draft, FlowEntry, Source, SqlNames};
 pub use manifest::{SegmentEntry, SegmentId, SegmentPlace, Superseded};
 pub use open::{Catalog, Health, Located};
 pub use state::{KnownFlow, LiveSegment, Segments, State};

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::catalog::manifest::Superseded;
-use crate::catalog::manifest::{Commit, CommitRecord, FlowEntry, SegmentEntry, SegmentId};
+use crate::catalog::manifest::{
+    Commit, CommitKind, CommitRecord, FlowEntry, SegmentEntry, SegmentId,
+};
+use crate::catalog::manifest::{Draft, Superseded};
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::{ArtefactId, Artefacts};
@@ -37,7 +39,7 @@ pub type Segments = BTreeMap<SegmentId, Arc<LiveSegment>>;
 pub struct KnownFlow {
     /// What is fixed about it.
     pub entry: Arc<FlowEntry>,
-    /// The effective time of the last commit that touched it or its data, in microseconds.
+    /// The effective time of the last visible change of it or its data, in microseconds.
     pub updated: i64,
 }
 
@@ -184,18 +186,22 @@ impl State {
         let flows = self
             .check(commit)
             .map_err(|reason| Error::invalid(format!("commit {}", record.number), reason))?;
+        let is_visible = record.kind == CommitKind::Change;
         for (part, flow) in commit.superseded.iter().zip(flows) {
             self.supersede(&flow, part);
-            self.touch(&flow, record.effective);
+            self.touch(&flow, is_visible.then_some(record.effective));
         }
         for flow in &commit.flows {
-            let known = KnownFlow { entry: Arc::new(flow.clone()), updated: record.effective };
-            Arc::make_mut(&mut self.flows).insert(flow.id.clone(), known);
+            let entry = Arc::new(flow.clone());
+            let flows = Arc::make_mut(&mut self.flows);
+            let before = flows.get(&flow.id).map(|known| known.updated);
+            let updated = before.filter(|_| !is_visible).unwrap_or(record.effective);
+            flows.insert(flow.id.clone(), KnownFlow { entry, updated });
         }
         for segment in &commit.segments {
             self.next_segment = segment.id.0 + 1;
             self.add_segment(segment, record.number);
-            self.touch(&segment.flow, record.effective);
+            self.touch(&segment.flow, is_visible.then_some(record.effective));
         }
         if !commit.artefacts.is_empty() {
             let artefacts = Arc::make_mut(&mut self.artefacts);
@@ -282,10 +288,32 @@ impl State {
         }
     }
 
-    fn touch(&mut self, flow: &ArtefactId, effective: i64) {
-        if let Some(known) = Arc::make_mut(&mut self.flows).get_mut(flow) {
+    /// Notes when readers last saw a change.
+    fn touch(&mut self, flow: &ArtefactId, effective: Option<i64>) {
+        if let Some(effective) = effective
+            && let Some(known) = Arc::make_mut(&mut self.flows).get_mut(flow)
+        {
             known.updated = effective;
         }
+    }
+}
+
+impl Draft {
+    /// The commit that this becomes behind a state, its manifest, and the state after it.
+    ///
+    /// The commit gets the next number, and is effective at the proposed time, or as soon after as
+    /// is later than every commit before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the draft does not fit the state; [`Error::Limit`].
+    pub fn follow(mut self, state: &State) -> Result<(Commit, Vec<u8>, State)> {
+        let earliest = state.effective().map_or(i64::MIN, |last| last.saturating_add(1));
+        self.record.number = state.number() + 1;
+        self.record.effective = self.record.effective.max(earliest);
+        let (commit, bytes) = self.seal(state.checksum())?;
+        let next = state.apply(&commit)?;
+        Ok((commit, bytes, next))
     }
 }
 
@@ -307,15 +335,12 @@ fn take_out(live: &mut Option<Selection>, count: u32, gone: &Selection) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::catalog::manifest::SegmentId;
     use crate::catalog::manifest::tests::{artefact, file, flow, segment};
-    use crate::catalog::manifest::{Draft, SegmentId};
 
-    /// The commit that a draft becomes after `state`.
-    pub(crate) fn next(state: &State, mut draft: Draft) -> Result<State> {
-        draft.record.number = state.number + 1;
-        draft.record.effective = draft.record.effective.max(state.effective().unwrap_or(0) + 1);
-        let (commit, _) = draft.seal(state.checksum)?;
-        state.apply(&commit)
+    /// The state after `state` and a draft.
+    pub(crate) fn next(state: &State, draft: Draft) -> Result<State> {
+        draft.follow(state).map(|(_, _, next)| next)
     }
 
     fn adds(id: u64, name: &str) -> Draft {

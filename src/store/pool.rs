@@ -12,13 +12,31 @@ use crate::segment::Segment;
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     open: Mutex<HashMap<SegmentId, Arc<Segment>>>,
+    /// Where segments below a number are. A draft numbers its segments as the next commit will, so
+    /// they must not meet in one pool.
+    below: Option<(Arc<Pool>, SegmentId)>,
 }
 
 impl Pool {
+    /// A pool for the segments from `first` on; those before are in `below`.
+    pub(crate) fn over(below: &Arc<Self>, first: SegmentId) -> Arc<Self> {
+        Arc::new(Self { open: Mutex::default(), below: Some((Arc::clone(below), first)) })
+    }
+
+    /// Adds a segment that is open.
+    pub(crate) fn insert(&self, id: SegmentId, segment: Segment) {
+        self.lock().insert(id, Arc::new(segment));
+    }
+
     /// Opens a segment, unless it is open. One whose manifest is damaged is read from the copy in a
     /// checkpoint.
     pub(crate) fn open(&self, catalog: &Catalog, live: &LiveSegment) -> Result<Arc<Segment>> {
         let id = live.entry.id;
+        if let Some((below, first)) = &self.below
+            && id < *first
+        {
+            return below.open(catalog, live);
+        }
         let known = self.lock().get(&id).cloned();
         if let Some(segment) = known {
             return Ok(segment);

@@ -38,6 +38,18 @@ impl Snapshot {
         Self { catalog, pool, state, flows, cubes }
     }
 
+    /// A state on top of this one that is not committed; `pool` has its segments.
+    pub(crate) fn successor(&self, pool: Arc<Pool>, state: Arc<State>) -> Self {
+        let next = Self::new(Arc::clone(&self.catalog), pool, state);
+        next.inherit(self);
+        next
+    }
+
+    /// The open segments.
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
     /// Takes over what the snapshot before knew, where nothing of it changed.
     pub(crate) fn inherit(&self, before: &Self) {
         if !Arc::ptr_eq(self.state.artefacts(), before.state.artefacts()) {
