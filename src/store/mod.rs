@@ -21,7 +21,9 @@ mod pool;
 mod snapshot;
 mod walk;
 
-pub use crate::catalog::{CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames};
+pub use crate::catalog::{
+    CommitKind, CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames,
+};
 pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
 pub use answer::{DataAnswer, ScopeParts, Written, availability};
 pub use as_of::AsOf;
@@ -31,6 +33,6 @@ pub use cursor::{Chunk, Cursor};
 pub use database::Database;
 pub use filter::{PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter};
 pub use load::{Load, LoadOptions, LoadReport, Prepared, Progress};
-pub use names::{fold, text_column};
+pub use names::{fold, is_plain_name, text_column};
 pub use part::Part;
 pub use snapshot::{FlowState, Snapshot};
