@@ -33,6 +33,8 @@ pub const XML_ATTRIBUTES_MAX: usize = 256;
 pub const PROBLEMS_SHOWN_MAX: usize = 20;
 /// A segment up to this size travels inside its manifest, so that a small revision costs one file.
 pub const INLINE_SEGMENT_BYTES_MAX: usize = 64 << 10;
+/// Earlier states that one session keeps open: a triangle of revisions over five years of months.
+pub const PAST_STATES_MAX: usize = 64;
 /// Commits between two checkpoints.
 pub const CHECKPOINT_COMMITS: u64 = 64;
 /// Bytes of one manifest or checkpoint.
