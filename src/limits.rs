@@ -55,6 +55,12 @@ pub const CODELIST_WORK_MAX: usize = 1 << 28;
 pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
 /// Memory of the rows of one draft, which has no disk to go to: some 40 million rows.
 pub const DRAFT_BYTES_MAX: u64 = 2 << 30;
+/// Memory of the rows that one transaction has written and not yet committed: some 15 million rows.
+pub const TRANSACTION_BYTES_MAX: u64 = 1 << 30;
+/// Savepoints of one transaction of a session.
+pub const SAVEPOINTS_MAX: usize = 10_000;
+/// Characters of the message of a commit that names what statements did.
+pub const COMMIT_MESSAGE_CHARS_MAX: usize = 200;
 /// Memory of all running queries, unless the caller says otherwise.
 pub const QUERY_MEMORY_BYTES: u64 = 4 << 30;
 /// Bytes of one tag, comment or run of text in XML.
@@ -125,6 +131,8 @@ pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;
 /// Memory of one data message for what must be brought together before it is written: the
 /// observations of a group of a cross-section.
 pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;
+/// Series and revisions that a difference names: what a person reads; the rest is counted.
+pub const DIFFERENCE_SHOWN_MAX: usize = 20;
 /// Answers of SDMX REST that are written at one time, unless the operator says otherwise: each has
 /// a thread.
 pub const HTTP_ANSWERS_MAX: usize = 64;

@@ -4,7 +4,7 @@
 //! `engine` (what all sessions share), `settings` (what one session may set), `ready` (what planning
 //! needs), `statement` (one
 //! session and the life of one statement), `headers` (what columns are called), `answer`,
-//! `connection` (the same without async).
+//! `transaction` (what belongs together when it writes), `connection` (the same without async).
 
 mod answer;
 mod connection;
@@ -15,6 +15,7 @@ mod ready;
 mod rules;
 mod settings;
 mod statement;
+mod transaction;
 
 pub use answer::Answer;
 pub use connection::{Connection, Rows};

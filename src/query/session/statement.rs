@@ -19,27 +19,32 @@ use crate::error::{Error, Result};
 use crate::query::cancel::CancelToken;
 use crate::query::catalogue::{Catalogue, SEARCH_SCHEMA};
 use crate::query::error::from_datafusion;
-use crate::query::guard::{self, Request};
+use crate::query::guard::{self, Access, Request};
 use crate::query::names;
 use crate::query::session::answer::Origin;
 use crate::query::session::headers;
 use crate::query::session::ready::{Configure, Ready};
 use crate::query::session::settings::{self, Settings};
-use crate::query::{Answer, Engine};
+use crate::query::session::transaction::Open;
+use crate::query::{Answer, Engine, WriterIdentity};
 use crate::store::Snapshot;
 
 /// One user or connection. Statements may run at the same time.
 pub struct Session {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     settings: Settings,
     configure: Option<Configure>,
     /// The one snapshot of a transaction that must not see what others commit.
-    pinned: Option<Arc<Snapshot>>,
+    pub(super) pinned: Option<Arc<Snapshot>>,
+    /// Who writes; absent where the session only reads.
+    pub(super) writer: Option<WriterIdentity>,
+    /// The transaction that the client has begun.
+    pub(super) open: Option<Open>,
     ready: Option<Arc<Ready>>,
 }
 
@@ -171,7 +176,8 @@ impl Session {
     ///
     /// Those of [`guard::parse`].
     pub fn parse(&self, sql: &str) -> Result<Vec<Request>> {
-        guard::parse(sql)
+        let access = if self.is_writer() { Access::Write } else { Access::Read };
+        guard::parse_as(sql, access)
     }
 
     /// Answers a text of one statement.
@@ -198,7 +204,15 @@ impl Session {
     ///
     /// Those of [`Session::sql`].
     pub async fn run(&self, request: Request) -> Result<Answer> {
+        if !matches!(request, Request::Transact(_)) {
+            self.check_failed()?;
+        }
         match request {
+            Request::Transact(command) => nothing(self.transact(&command)?),
+            Request::Write(_) => {
+                let prepared = self.prepare(request).await?;
+                self.execute(&prepared, Vec::new()).await
+            }
             Request::Query(statement) => {
                 let prepared = self.plan(statement).await?;
                 let Prepared { tag, plan, ready, .. } = prepared;
@@ -311,8 +325,8 @@ impl Session {
 
     /// What planning needs, for the snapshot of this moment.
     fn ready(&self) -> Result<Arc<Ready>> {
-        let newest = match self.with(|state| state.pinned.clone()) {
-            Some(pinned) => pinned,
+        let newest = match self.with(State::visible)? {
+            Some(visible) => visible,
             None => self.engine.database().snapshot()?,
         };
         self.with(|state| {
@@ -378,7 +392,7 @@ impl Session {
         Ok(one_batch("SHOW", batch.map_err(|error| from_datafusion(&error.into()))?))
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
