@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::catalog::{Commit, CommitKind, LiveSegment, SegmentId, State};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::ArtefactId;
 use crate::store::changes::read::key_texts;
@@ -106,7 +106,7 @@ impl<'a> Stages<'a> {
         let side = |snapshot: &Snapshot| {
             let cube = snapshot.cube(flow)?;
             let chunks = vec![Selection::empty(); cube.parts().len()];
-            Ok((cube, chunks))
+            Ok::<_, Error>((cube, chunks))
         };
         Ok(Self { snapshot: after, flow, sides: [side(before)?, side(after)?] })
     }
