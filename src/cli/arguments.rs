@@ -43,6 +43,14 @@ pub(super) enum Command {
     Load(Load),
     /// Answer SQL
     Sql(Sql),
+    /// List commits, the newest first
+    Log(Log),
+    /// Say what differs between two states
+    Diff(Diff),
+    /// Undo a commit, or go back to an earlier state, as a new commit
+    Revert(Revert),
+    /// Give the plain table name of a dataflow to one of its versions
+    Name(Name),
     /// Say what is in a database
     Info(Info),
     /// Verify every byte of a database
@@ -82,7 +90,9 @@ commit: all of it becomes visible, or nothing.
 Examples:
   sdmxdb load stats structure.xml data.csv.gz
   zcat data.csv.gz | sdmxdb load stats -
-  sdmxdb load stats data.csv --keep-going refused.csv")]
+  sdmxdb load stats data.csv --keep-going refused.csv
+  sdmxdb load stats data.csv --dry-run
+  sdmxdb load stats data.csv --refuse-revisions-over 20 --refuse-vanished")]
 pub(super) struct Load {
     /// The folder of the database; made if it is not there
     pub(super) database: PathBuf,
@@ -98,9 +108,111 @@ pub(super) struct Load {
     /// What this load is for; kept in the log
     #[arg(long, short, default_value = "")]
     pub(super) message: String,
+    /// Print exactly what would change, and commit nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) gates: Gates,
     /// Memory for rows before they are sorted on disk, in megabytes
     #[arg(long, value_name = "MB", default_value_t = 768)]
     pub(super) memory: u64,
+}
+
+/// What refuses a load that changes too much.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Gates {
+    /// Refuse the load if a number would change by more than so many percent of what it was
+    #[arg(long, value_name = "PERCENT")]
+    pub(super) refuse_revisions_over: Option<f64>,
+    /// Refuse the load if an observation would be deleted
+    #[arg(long)]
+    pub(super) refuse_deletions: bool,
+    /// Refuse the load if a series would vanish
+    #[arg(long)]
+    pub(super) refuse_vanished: bool,
+}
+
+impl Gates {
+    /// Whether there is any.
+    pub(super) fn any(&self) -> bool {
+        self.refuse_revisions_over.is_some() || self.refuse_deletions || self.refuse_vanished
+    }
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  sdmxdb log stats
+  sdmxdb log stats --flow ECB:EXR -n 5")]
+pub(super) struct Log {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    /// Only commits that touched this dataflow: AGENCY:ID, AGENCY:ID(VERSION), or its table
+    #[arg(long)]
+    pub(super) flow: Option<String>,
+    /// How many; all without it
+    #[arg(long, short, value_name = "N")]
+    pub(super) number: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A state is the number of a commit, or a time: `2026-03-01T08:00:00Z`, `2026-03-01`.
+Examples:
+  sdmxdb diff stats 4 5
+  sdmxdb diff stats 2026-03-01 --flow ECB:EXR --format csv > revisions.csv")]
+pub(super) struct Diff {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    /// The state before
+    pub(super) before: String,
+    /// The state after; without it, the newest
+    pub(super) after: Option<String>,
+    /// Only this dataflow: AGENCY:ID, AGENCY:ID(VERSION), or its table
+    #[arg(long)]
+    pub(super) flow: Option<String>,
+    /// text, table, csv, json, ndjson, markdown or arrow
+    #[arg(long, default_value = "text")]
+    pub(super) format: String,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+What is undone stays in history, and can be reverted again. A commit is not undone where somebody
+changed the same observations since: they are named, and --force undoes it all the same.
+Examples:
+  sdmxdb revert stats 5
+  sdmxdb revert stats 3 --to --dry-run")]
+pub(super) struct Revert {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    /// The number of the commit
+    pub(super) commit: u64,
+    /// Undo everything after the commit instead of the commit itself
+    #[arg(long, conflicts_with = "force")]
+    pub(super) to: bool,
+    /// Undo what was changed again since, too
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Print exactly what would change, and commit nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// What this is for; kept in the log
+    #[arg(long, short)]
+    pub(super) message: Option<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+The version that came first has the plain name; others are tables such as ecb.exr_v2_0 until the
+name is given to one of them.
+Example:
+  sdmxdb name stats 'ECB:EXR(2.0)'")]
+pub(super) struct Name {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    /// The dataflow with its version: AGENCY:ID(VERSION), or its table
+    pub(super) flow: String,
 }
 
 #[derive(Args, Debug)]

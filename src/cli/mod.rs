@@ -1,7 +1,8 @@
 //! The command line: commands, progress, exit codes.
 //!
 //! Read in this order: `arguments` (what may be typed), `exit` (what the shell is told), `progress`,
-//! then one file a command: `load`, `sql` (with the prompt, `repl`), `export`, `info`, `check`,
+//! then one file a command: `load` (with `difference`, what it would change), `log`, `diff`, `revert`,
+//! `name`, `sql` (with the prompt, `repl`), `export`, `info`, `check`,
 //! `demo`, `serve`.
 //!
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
@@ -9,12 +10,17 @@
 mod arguments;
 mod check;
 mod demo;
+mod diff;
+mod difference;
 mod exit;
 mod export;
 mod info;
 mod load;
+mod log;
+mod name;
 mod progress;
 mod repl;
+mod revert;
 mod serve;
 mod sql;
 mod words;
@@ -71,6 +77,10 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Demo(demo)) => demo::run(&demo),
         Some(Command::Load(load)) => load::run(&load),
         Some(Command::Sql(sql)) => sql::run(&sql),
+        Some(Command::Log(log)) => log::run(&log),
+        Some(Command::Diff(diff)) => diff::run(&diff),
+        Some(Command::Revert(revert)) => revert::run(&revert),
+        Some(Command::Name(name)) => name::run(&name),
         Some(Command::Info(info)) => info::run(&info),
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Export(export)) => export::run(&export),

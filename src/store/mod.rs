@@ -8,7 +8,7 @@
 //! * `load` (writing)
 //! * `transaction` (rows of a program)
 //! * `answer` (what readers of SDMX ask for)
-//! * `changes` (what differs between two states)
+//! * `changes` (what differs between two states), `revert` (undoing)
 //! * `check`
 //! * `names` (names in SQL), `pool` (open segments)
 //!
@@ -27,6 +27,7 @@ mod load;
 mod names;
 mod part;
 mod pool;
+mod revert;
 mod snapshot;
 mod transaction;
 mod walk;
@@ -47,5 +48,6 @@ pub use filter::{PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter}
 pub use load::{Load, LoadOptions, LoadReport, Prepared, Progress};
 pub use names::{fold, is_plain_name, text_column};
 pub use part::Part;
+pub use revert::Revert;
 pub use snapshot::{FlowState, Snapshot};
 pub use transaction::{Mark, Presence, RowBatch, Transaction};

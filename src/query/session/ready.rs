@@ -15,7 +15,7 @@ use crate::query::error::from_datafusion;
 use crate::query::functions;
 use crate::query::session::engine::Names;
 use crate::query::session::settings::Settings;
-use crate::query::versions::{AS_OF, Past};
+use crate::query::versions;
 use crate::store::Snapshot;
 
 /// What a front sets in a session's configuration, such as extensions that its functions read.
@@ -40,13 +40,9 @@ impl Ready {
         settings: Settings,
         configure: Option<&Configure>,
     ) -> Result<Self> {
-        let (snapshot, names) = match settings.as_of()? {
-            None => (Arc::clone(&newest), engine.names(&newest)),
-            Some(as_of) => {
-                let snapshot = engine.database().snapshot_of(&newest, as_of)?;
-                let names = Names::new(&snapshot);
-                (snapshot, names)
-            }
+        let names = match settings.as_of()? {
+            None => engine.names(&newest),
+            Some(as_of) => Names::new(&engine.database().snapshot_of(&newest, as_of)?),
         };
         let mut session = engine.base().clone();
         if let Some(configure) = configure {
@@ -60,14 +56,15 @@ impl Ready {
         }
         let added = engine.added().to_vec();
         let catalogue = open_catalogue(names, &settings, added.clone(), session.clone());
-        let past = {
+        let open = {
             let (settings, planner) = (settings.clone(), session.clone());
-            let open = move |snapshot: &Arc<Snapshot>| {
+            move |snapshot: &Arc<Snapshot>| {
                 open_catalogue(Names::new(snapshot), &settings, added.clone(), planner.clone())
-            };
-            Past::new(engine.database().clone(), snapshot, open)
+            }
         };
-        session.register_udtf(AS_OF, Arc::new(past));
+        for (name, function) in versions::functions(engine.database(), &catalogue, open) {
+            session.register_udtf(name, function);
+        }
         session.register_catalog_list(Arc::new(Databases(Arc::clone(&catalogue))));
         let task = session.task_ctx();
         Ok(Self { newest, catalogue, settings, session, task })

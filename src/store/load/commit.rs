@@ -41,7 +41,10 @@ impl Load {
         let mut report = LoadReport { rows: self.rows, ..LoadReport::default() };
         self.delete(&mut draft)?;
         for index in 0..self.intakes.len() {
+            let before = draft.record.counts;
             self.write_flow(index, &mut draft, &mut report)?;
+            let flow = self.intakes[index].flow.id.clone();
+            report.flows.push((flow, draft.record.counts.since(before)));
         }
         self.stop_at_problems(0)?;
         report.refused = self.problem_count;

@@ -167,6 +167,17 @@ impl Load {
         self.intake(id)
     }
 
+    /// The dataflow that [`Load::flow`] gave this number.
+    pub(crate) fn flow_at(&self, flow: usize) -> Result<&Arc<Flow>> {
+        let intake = self.intakes.get(flow);
+        intake.map(|intake| &intake.flow).ok_or_else(|| Error::bug("a dataflow of another load"))
+    }
+
+    /// The state that it began with.
+    pub(crate) fn base(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
     /// Adds a row that a program makes, its cells in the order of [`Flow::components`]. In errors
     /// it has the number of the row for its line.
     ///

@@ -63,6 +63,8 @@ pub struct LoadReport {
     pub commit: Option<u64>,
     /// Observations inserted, changed, deleted, and as they were.
     pub counts: Counts,
+    /// The same of each dataflow that rows came for.
+    pub flows: Vec<(ArtefactId, Counts)>,
     /// Rows that were read.
     pub rows: u64,
     /// Artefacts that were added or changed.
