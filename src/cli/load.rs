@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn dataflow(text: &str) -> Result<ArtefactId> {
+pub(super) fn dataflow(text: &str) -> Result<ArtefactId> {
     let reason = || format!("{text:?} is no dataflow such as ECB:EXR(1.0)");
     ArtefactId::parse(text).ok_or_else(|| Error::syntax("--dataflow", reason()))
 }

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `arguments` (what may be typed), `exit` (what the shell is told), `progress`,
 //! then one file a command: `load`, `sql` (with the prompt, `repl`), `export`, `info`, `check`,
-//! `demo`, `serve`.
+//! `release`, `demo`, `serve`.
 //!
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
 
@@ -13,7 +13,9 @@ mod exit;
 mod export;
 mod info;
 mod load;
+mod messages;
 mod progress;
+mod release;
 mod repl;
 mod serve;
 mod sql;
@@ -70,6 +72,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     match command {
         Some(Command::Demo(demo)) => demo::run(&demo),
         Some(Command::Load(load)) => load::run(&load),
+        Some(Command::Release(release)) => release::run(&release),
         Some(Command::Sql(sql)) => sql::run(&sql),
         Some(Command::Info(info)) => info::run(&info),
         Some(Command::Check(check)) => check::run(&check),
@@ -84,6 +87,9 @@ fn open(path: &Path) -> Result<Database> {
     let database = Database::open(path)?;
     if let Health::ReadOnly { reason } = database.health() {
         drop(writeln!(io::stderr(), "sdmxdb: an older state is shown, read-only: {reason}"));
+    } else if let Err(error) = database.release_due(now()) {
+        // Reading goes on, without what should be public by now.
+        drop(writeln!(io::stderr(), "sdmxdb: what is due could not be published: {error}"));
     }
     Ok(database)
 }
