@@ -1,6 +1,5 @@
 //! Looking at releases.
 
-use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,20 +33,17 @@ pub(super) fn list(database: &Database) -> Result<ExitCode> {
 /// How a release stands.
 pub(super) fn line(release: &Release) -> String {
     let Release { name, at, state, .. } = release;
-    let mut text = format!("{name}  {} {}  {state}", at.local, at.zone);
+    let mut parts = vec![format!("{name}  {} {}  {state}", at.local, at.zone)];
     if *state == ReleaseState::Pending {
         let messages = words::plural(release.messages.len() as u64, "message");
         let announced = if release.is_announced { ", announced" } else { "" };
-        // Writing to a string does not fail.
-        drop(write!(text, ", {messages}{announced}"));
+        parts.push(format!(", {messages}{announced}"));
     }
     if !release.title.is_empty() {
-        drop(write!(text, "  {}", release.title));
+        parts.push(format!("  {}", release.title));
     }
-    if let Some(reason) = &release.refused {
-        drop(write!(text, "\n  refused: {reason}"));
-    }
-    text
+    parts.extend(release.refused.as_ref().map(|reason| format!("\n  refused: {reason}")));
+    parts.concat()
 }
 
 /// All about one.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, Release, ReleaseMessage, Writer};
 use crate::error::{Error, Result};
+use crate::model::ArtefactId;
 use crate::store::database::Database;
 use crate::store::load::{Load, LoadOptions, LoadReport, Message, Prepared};
 use crate::store::release::conflicts::{Conflicts, conflicts};
@@ -83,6 +84,28 @@ impl Database {
         publish(&mut writer, &mut release, by)?;
         let report = prepared.report().clone();
         Ok(Added { release: Arc::new(release), report, before, after, conflicts })
+    }
+
+    /// The pending releases that would undo what was corrected, among those that touch one of these
+    /// dataflows: for whoever just changed them. Cost: a draft of each release that touches one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]. A release that can no longer be loaded is left out: it will say so itself.
+    pub fn conflicting_releases(&self, flows: &[ArtefactId]) -> Result<Vec<(String, Conflicts)>> {
+        let mut found = Vec::new();
+        for release in self.pending_releases().refresh(self)? {
+            if !release.flows.iter().any(|flow| flows.contains(flow)) {
+                continue;
+            }
+            match self.try_release(&release) {
+                Ok(tried) if tried.conflicts.is_empty() => {}
+                Ok(tried) => found.push((release.name.clone(), tried.conflicts)),
+                Err(error @ Error::Io { .. }) => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(found)
     }
 
     fn try_release(&self, release: &Release) -> Result<Trial> {

@@ -53,7 +53,7 @@ pub enum Outcome {
 
 impl PendingReleases {
     /// Those that can be read. Cost: a listing if nothing changed.
-    fn refresh(&self, database: &Database) -> Result<Vec<Arc<Release>>> {
+    pub(super) fn refresh(&self, database: &Database) -> Result<Vec<Arc<Release>>> {
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let files = database.catalog().release_files()?;
         let known = lock().clone();
