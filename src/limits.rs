@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -168,6 +169,20 @@ pub const CATALOGUE_STEPS_MAX: u64 = 200_000_000;
 pub const CATALOGUE_ROUNDS_MAX: usize = 10_000;
 /// Values of one `generate_series` in a query over PostgreSQL's catalogue.
 pub const CATALOGUE_SERIES_MAX: u64 = 1_000_000;
+
+/// Bytes of the name of a release: it is part of the names of files.
+pub const RELEASE_NAME_BYTES_MAX: usize = 64;
+/// Messages of one release: all dataflows of a large office, several times.
+pub const RELEASE_MESSAGES_MAX: usize = 10_000;
+/// Releases that are pending at one time: each is looked at when a database is opened.
+pub const RELEASES_PENDING_MAX: u64 = 1_000;
+/// Previews of releases that are kept in memory: an office checks few at a time.
+pub const PREVIEWS_KEPT_MAX: usize = 4;
+/// How long who notices a release that is due waits for the lock: who holds it longer is loading,
+/// and has the release to do.
+pub const RELEASE_WAIT: Duration = Duration::from_secs(2);
+/// Bytes of a release without its messages: their names and those of its dataflows.
+pub const RELEASE_BYTES_MAX: u64 = 64 << 20;
 
 /// Bytes of one row on the Postgres wire: what PostgreSQL itself can send as one message.
 pub const ROW_BYTES_MAX: usize = (1 << 30) - 1;

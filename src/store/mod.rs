@@ -9,6 +9,7 @@
 //! * `transaction` (rows of a program)
 //! * `answer` (what readers of SDMX ask for)
 //! * `changes` (what differs between two states), `revert` (undoing)
+//! * `release` (what is yet to be published)
 //! * `check`
 //! * `names` (names in SQL), `pool` (open segments)
 //!
@@ -27,6 +28,7 @@ mod load;
 mod names;
 mod part;
 mod pool;
+mod release;
 mod revert;
 mod snapshot;
 mod transaction;
@@ -35,6 +37,7 @@ mod walk;
 pub use crate::catalog::{
     CommitKind, CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames,
 };
+pub use crate::catalog::{FoundRelease, Release, ReleaseMessage, ReleaseState, ReleaseTime};
 pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
 pub use answer::{DataAnswer, ScopeParts, Written, availability};
 pub use as_of::AsOf;
@@ -45,9 +48,11 @@ pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};
 pub use database::Database;
 pub use filter::{PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter};
-pub use load::{Load, LoadOptions, LoadReport, Prepared, Progress};
+pub use load::{Load, LoadOptions, LoadReport, Message, Prepared, Progress};
 pub use names::{fold, is_plain_name, text_column};
 pub use part::Part;
+pub use release::{Added, CalendarLine, CalendarState, Conflicts, Editor, NewRelease};
+pub use release::{Outcome, ReleaseConflict, Released};
 pub use revert::Revert;
 pub use snapshot::{FlowState, Snapshot};
 pub use transaction::{Mark, Presence, RowBatch, Transaction};
