@@ -13,7 +13,7 @@ use crate::store::{Changes, Database, Difference, KeyFilter, LoadOptions};
 #[derive(Clone, Default)]
 pub(in crate::store) struct Model {
     /// Two values and two attributes, by key and period.
-    cells: BTreeMap<([String; 3], String), [String; 4]>,
+    pub(in crate::store) cells: BTreeMap<([String; 3], String), [String; 4]>,
     /// `TITLE` of series.
     titles: BTreeMap<[String; 3], String>,
     /// `UNIT` by area and item.
@@ -22,17 +22,17 @@ pub(in crate::store) struct Model {
 }
 
 /// Small numbers, always the same.
-struct Random(u64);
+pub(in crate::store) struct Random(pub(in crate::store) u64);
 
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(in crate::store) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 % end
     }
 
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub(in crate::store) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[usize::try_from(self.below(from.len() as u64)).expect("small")]
     }
 }
@@ -206,7 +206,7 @@ fn key_text(change: &AttributeChange) -> String {
     codes.collect::<Vec<_>>().join(".")
 }
 
-fn cell_text(state: CellState) -> String {
+pub(in crate::store) fn cell_text(state: CellState) -> String {
     let mut texts: Vec<String> = Vec::new();
     for value in state.values {
         let mut text = Vec::new();
