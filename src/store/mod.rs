@@ -8,7 +8,7 @@
 //! * `load` (writing)
 //! * `transaction` (rows of a program)
 //! * `answer` (what readers of SDMX ask for)
-//! * `changes` (what differs between two states), `revert` (undoing)
+//! * `changes` (what differs between two states), `history` (every version), `revert` (undoing)
 //! * `release` (what is yet to be published)
 //! * `check`
 //! * `names` (names in SQL), `pool` (open segments)
@@ -24,6 +24,7 @@ mod cube;
 mod cursor;
 mod database;
 mod filter;
+mod history;
 mod load;
 mod names;
 mod part;
@@ -42,12 +43,13 @@ pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Wr
 pub use answer::{DataAnswer, ScopeParts, Written, availability};
 pub use as_of::AsOf;
 pub use changes::{AttributeChange, CellChange, CellState, Changes, Difference, KeyFilter};
-pub use changes::{Revision, SeriesChange};
+pub use changes::{Revision, SeriesChange, changes_since};
 pub use check::CheckReport;
 pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};
 pub use database::Database;
 pub use filter::{PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter};
+pub use history::{History, Version};
 pub use load::{Load, LoadOptions, LoadReport, Message, Prepared, Progress};
 pub use names::{fold, is_plain_name, text_column};
 pub use part::Part;
