@@ -24,9 +24,12 @@ use crate::query::functions;
 use crate::query::guard::{self, Access, Request};
 use crate::query::names;
 use crate::query::session::answer::Origin;
+use crate::query::session::engine::Names;
 use crate::query::session::headers;
 use crate::query::session::settings::{self, Settings};
 use crate::query::session::transaction::Open;
+use crate::query::session::write::PreparedWrite;
+use crate::query::write::Overlay;
 use crate::query::{Answer, Engine, WriterIdentity};
 use crate::store::Snapshot;
 
@@ -46,7 +49,7 @@ pub(super) struct State {
     pub(super) writer: Option<WriterIdentity>,
     /// The transaction that the client has begun.
     pub(super) open: Option<Open>,
-    ready: Option<Arc<Ready>>,
+    pub(super) ready: Option<Arc<Ready>>,
 }
 
 /// What a front sets in a session's configuration, such as extensions that its functions read.
@@ -61,7 +64,31 @@ pub(super) struct Ready {
     task: Arc<TaskContext>,
 }
 
+/// What a statement sees.
+pub(super) enum Visible {
+    /// A state that others see too.
+    Shared(Arc<Snapshot>),
+    /// A state with rows of the session's own transaction.
+    Own(Arc<Snapshot>),
+}
+
 impl Ready {
+    /// The names.
+    pub(super) fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// The same with tables of one statement, which are found before all others.
+    pub(super) fn with_tables(&self, tables: Vec<(String, RecordBatch)>) -> Result<Arc<Self>> {
+        let mut session = self.session.clone();
+        let over = Overlay::new(session.catalog_list(), tables);
+        let over = over.map_err(|error| from_datafusion(&error))?;
+        session.register_catalog_list(Arc::new(over));
+        let task = session.task_ctx();
+        let (catalogue, settings) = (Arc::clone(&self.catalogue), self.settings.clone());
+        Ok(Arc::new(Self { catalogue, settings, session, task }))
+    }
+
     /// The context of one run; operators find its token there.
     fn task(&self, token: Option<&CancelToken>) -> Arc<TaskContext> {
         let Some(token) = token else { return Arc::clone(&self.task) };
@@ -81,7 +108,9 @@ pub struct Prepared {
     statement: Box<Statement>,
     tag: &'static str,
     plan: LogicalPlan,
-    ready: Arc<Ready>,
+    pub(super) ready: Arc<Ready>,
+    /// Of a statement that writes, what; its plan is what it reads.
+    pub(super) write: Option<PreparedWrite>,
 }
 
 impl fmt::Debug for Prepared {
@@ -91,9 +120,22 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
+    pub(super) fn writing(
+        statement: Box<Statement>,
+        tag: &'static str,
+        plan: LogicalPlan,
+        ready: Arc<Ready>,
+        write: PreparedWrite,
+    ) -> Self {
+        Self { statement, tag, plan, ready, write: Some(write) }
+    }
+
     /// The columns of its answers. Their types are those after the analysis, which gives a sum of
     /// whole numbers more room; a plan that is open for a type keeps its own.
     pub fn schema(&self) -> SchemaRef {
+        if let Some(write) = &self.write {
+            return Arc::clone(write.schema());
+        }
         let session = &self.ready.session;
         let options = session.config_options();
         let analysed = session.analyzer().execute_and_check(self.plan.clone(), options, |_, _| {});
@@ -123,6 +165,9 @@ impl Prepared {
             if let Some(slot) = all.get_mut(place) {
                 *slot = found;
             }
+        }
+        if let Some(write) = &self.write {
+            write.complete(&mut all);
         }
         Ok(all)
     }
@@ -264,6 +309,10 @@ impl Session {
     pub async fn prepare(&self, request: Request) -> Result<Prepared> {
         match request {
             Request::Query(statement) => self.plan(statement).await,
+            Request::Write(statement) => {
+                self.check_writer()?;
+                self.plan_write(statement).await
+            }
             _ => Err(Error::Unsupported { what: "preparing SET, RESET or SHOW".to_owned() }),
         }
     }
@@ -298,6 +347,9 @@ impl Session {
         values: Vec<ScalarValue>,
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
+        if prepared.write.is_some() {
+            return self.answer_write(prepared, &values, token).await;
+        }
         let (plan, ready) = if Arc::ptr_eq(&self.ready()?, &prepared.ready) {
             (prepared.plan.clone(), Arc::clone(&prepared.ready))
         } else {
@@ -319,10 +371,10 @@ impl Session {
         let plan = planned.map_err(|error| Self::explained(from_datafusion(&error), &ready))?;
         guard::check_plan(&plan)?;
         let tag = tag(&statement);
-        Ok(Prepared { statement, tag, plan, ready })
+        Ok(Prepared { statement, tag, plan, ready, write: None })
     }
 
-    async fn execute_plan(
+    pub(super) async fn execute_plan(
         &self,
         tag: &'static str,
         logical: &LogicalPlan,
@@ -346,20 +398,29 @@ impl Session {
     }
 
     /// What planning needs, for the snapshot of this moment.
-    fn ready(&self) -> Result<Arc<Ready>> {
-        let snapshot = match self.with(State::visible)? {
+    pub(super) fn ready(&self) -> Result<Arc<Ready>> {
+        let visible = match self.with(State::visible)? {
             Some(visible) => visible,
-            None => self.engine.database().snapshot()?,
+            None => Visible::Shared(self.engine.database().snapshot()?),
         };
+        self.ready_on(&visible)
+    }
+
+    /// The same for a snapshot.
+    pub(super) fn ready_on(&self, visible: &Visible) -> Result<Arc<Ready>> {
+        let (Visible::Shared(snapshot) | Visible::Own(snapshot)) = visible;
         self.with(|state| {
             if let Some(ready) = &state.ready
                 && ready.settings == state.settings
-                && Arc::ptr_eq(ready.catalogue.directory().snapshot(), &snapshot)
+                && Arc::ptr_eq(ready.catalogue.directory().snapshot(), snapshot)
             {
                 return Ok(Arc::clone(ready));
             }
             let settings = state.settings.clone();
-            let names = self.engine.names(&snapshot);
+            let names = match visible {
+                Visible::Shared(snapshot) => self.engine.names(snapshot),
+                Visible::Own(snapshot) => Names::of(snapshot),
+            };
             let mut session = self.engine.base().clone();
             if let Some(configure) = &state.configure {
                 let config = configure(session.config().clone());
@@ -387,7 +448,7 @@ impl Session {
     }
 
     /// An unknown table, with the nearest that is known.
-    fn explained(error: Error, ready: &Ready) -> Error {
+    pub(super) fn explained(error: Error, ready: &Ready) -> Error {
         let Error::NotFound { kind: "table", id } = &error else { return error };
         let parts: Vec<&str> = id.split('.').collect();
         let (schema, table) = match parts.as_slice() {
