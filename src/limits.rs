@@ -33,6 +33,8 @@ pub const XML_ATTRIBUTES_MAX: usize = 256;
 pub const PROBLEMS_SHOWN_MAX: usize = 20;
 /// A segment up to this size travels inside its manifest, so that a small revision costs one file.
 pub const INLINE_SEGMENT_BYTES_MAX: usize = 64 << 10;
+/// Earlier states that one session keeps open: a triangle of revisions over five years of months.
+pub const PAST_STATES_MAX: usize = 64;
 /// Commits between two checkpoints.
 pub const CHECKPOINT_COMMITS: u64 = 64;
 /// Bytes of one manifest or checkpoint.
@@ -134,6 +136,8 @@ pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;
 /// Memory of one data message for what must be brought together before it is written: the
 /// observations of a group of a cross-section.
 pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;
+/// Series and revisions that a difference names: what a person reads; the rest is counted.
+pub const DIFFERENCE_SHOWN_MAX: usize = 20;
 /// Answers of SDMX REST that are written at one time, unless the operator says otherwise: each has
 /// a thread.
 pub const HTTP_ANSWERS_MAX: usize = 64;

@@ -11,7 +11,7 @@ use crate::query::catalogue::Directory;
 use crate::query::catalogue::columns::Columns;
 use crate::query::catalogue::directory::codelists;
 use crate::query::error::to_datafusion;
-use crate::store::{CommitRecord, FlowState, SeriesFilter};
+use crate::store::{CommitKind, CommitRecord, FlowState, SeriesFilter};
 
 /// Nodes of all hierarchies together that are shown: they nest, and a message may be hostile.
 const NODES_MAX: usize = 10_000_000;
@@ -173,14 +173,24 @@ struct Node<'a> {
 pub(super) fn commits(directory: &Arc<Directory>, rows: bool) -> Result<RecordBatch> {
     let all = || directory.snapshot().commits().filter(|_| rows);
     let count = |number: u64| i64::try_from(number).ok();
-    let source = |commit: &CommitRecord| commit.source.as_ref().map(|source| source.name.clone());
+    let source = |commit: &CommitRecord| commit.source.clone();
+    let kind = |commit: &CommitRecord| match commit.kind {
+        CommitKind::Change => "change",
+        CommitKind::Compaction => "compaction",
+        CommitKind::Redaction => "redaction",
+    };
+    let checksum = |commit| source(commit)?.checksum.map(|checksum| format!("{checksum:08x}"));
     Columns::default()
-        .count("number", all().map(|commit| i64::try_from(commit.number).ok()))
+        .count("number", all().map(|commit| count(commit.number)))
+        .key("kind", all().map(kind))
         .moment("loaded", all().map(|commit| Some(commit.loaded)))
         .moment("effective", all().map(|commit| Some(commit.effective)))
         .text("author", all().map(|commit| Some(commit.author.as_str())))
         .text("message", all().map(|commit| Some(commit.message.as_str())))
-        .text("source", all().map(source))
+        .text("release", all().map(|commit| commit.release.as_deref()))
+        .text("source", all().map(|commit| source(commit).map(|source| source.name)))
+        .count("source_bytes", all().map(|commit| count(source(commit)?.bytes)))
+        .text("source_checksum", all().map(checksum))
         .count("inserted", all().map(|commit| count(commit.counts.inserted)))
         .count("changed", all().map(|commit| count(commit.counts.changed)))
         .count("deleted", all().map(|commit| count(commit.counts.deleted)))

@@ -1,6 +1,6 @@
 //! Loads messages into the database, as one commit.
 //!
-//! Read in this order: `options`, `structures` (structure messages), `check` (what a cell may be),
+//! Read in this order: `options`, `structures` and `compatible` (structure messages), `check` (what a cell may be),
 //! `resolve` (which
 //! dataflow a message means), `interner`, `conflicts`, `intake` and `sink` (rows become numbers), `order` and `buffer` (rows in order, on
 //! disk if they must), `merge`, `times`, `partials` and `write` (a segment from what came and what
@@ -11,6 +11,7 @@
 mod buffer;
 mod check;
 mod commit;
+mod compatible;
 mod conflicts;
 mod intake;
 mod interner;
@@ -125,8 +126,16 @@ impl Load {
     /// [`Error::Invalid`] for a reference that leads nowhere; [`Error::Conflict`] if stored data
     /// would no longer fit.
     pub fn structures(&mut self, artefacts: Vec<Artefact>) -> Result<()> {
-        let state = Arc::clone(self.workplace.state());
-        self.structures.add(artefacts, &state)
+        self.structures.add(artefacts, &self.snapshot)
+    }
+
+    /// Gives the plain table name of a dataflow, such as `ecb.exr`, to one of its versions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such dataflow.
+    pub fn move_plain_name(&mut self, flow: &ArtefactId) -> Result<bool> {
+        self.structures.move_plain_name(flow, self.snapshot.state())
     }
 
     /// Adds the rows of an SDMX-CSV message; `file` names it in errors.

@@ -37,6 +37,7 @@ impl Prepared {
     pub fn is_empty(&self) -> bool {
         let draft = &self.draft;
         draft.artefacts.is_empty()
+            && draft.flows.is_empty()
             && draft.segments.is_empty()
             && draft.superseded.is_empty()
             && draft.settings.is_empty()
