@@ -58,6 +58,11 @@ pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
 pub const DRAFT_BYTES_MAX: u64 = 2 << 30;
 /// Memory of the rows that one transaction has written and not yet committed: some 15 million rows.
 pub const TRANSACTION_BYTES_MAX: u64 = 1 << 30;
+/// Codes of one dimension by which the rows of RETURNING are looked for: of more, all are read.
+pub const RETURNING_CODES_MAX: usize = 256;
+/// How often a statement that is a transaction of its own is done again where others were faster:
+/// each time another has committed.
+pub const WRITE_ATTEMPTS_MAX: u32 = 20;
 /// Savepoints of one transaction of a session.
 pub const SAVEPOINTS_MAX: usize = 10_000;
 /// Characters of the message of a commit that names what statements did.
