@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `arguments` (what may be typed), `exit` (what the shell is told), `progress`,
 //! then one file a command: `load`, `sql` (with the prompt, `repl`), `export`, `info`, `check`,
-//! `demo`, `serve`.
+//! `demo`, `serve`, `user`.
 //!
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
 
@@ -17,6 +17,7 @@ mod progress;
 mod repl;
 mod serve;
 mod sql;
+mod user;
 mod words;
 
 use std::env;
@@ -75,6 +76,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Serve(serve)) => serve::run(&serve),
+        Some(Command::User(user)) => user::run(&user),
         None => Ok(ExitCode::SUCCESS),
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Read in this order: `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow
 //! and its segments), `filter` (what a reader wants), `walk` and `cursor` (reading it), `load` (writing),
-//! `answer` (what readers of SDMX ask for), `check`, `names` (names in SQL), `pool` (open segments).
+//! `answer` (what readers of SDMX ask for), `check`, `names` (names in SQL), `pool` (open segments),
+//! `users` (who may do what over the network) and `secret` (what is kept of their passwords).
 //!
 //! **Invariant:** every read goes through a [`Snapshot`], which never changes; so nothing that a
 //! reader does can see half of a commit.
@@ -17,7 +18,9 @@ mod load;
 mod names;
 mod part;
 mod pool;
+mod secret;
 mod snapshot;
+mod users;
 mod walk;
 
 pub use crate::catalog::{CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames};
@@ -31,4 +34,6 @@ pub use filter::{PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter}
 pub use load::{Load, LoadOptions, LoadReport, Prepared, Progress};
 pub use names::{fold, text_column};
 pub use part::Part;
+pub use secret::Secret;
 pub use snapshot::{FlowState, Snapshot};
+pub use users::{Right, User, UserChange, Users};
