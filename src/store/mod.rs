@@ -10,6 +10,7 @@
 //! * `answer` (what readers of SDMX ask for)
 //! * `changes` (what differs between two states), `history` (every version), `revert` (undoing)
 //! * `release` (what is yet to be published)
+//! * `users` (who may do what over the network), `secret` (what is kept of their passwords)
 //! * `check`
 //! * `names` (names in SQL), `pool` (open segments)
 //!
@@ -31,8 +32,10 @@ mod part;
 mod pool;
 mod release;
 mod revert;
+mod secret;
 mod snapshot;
 mod transaction;
+mod users;
 mod walk;
 
 pub use crate::catalog::{
@@ -56,5 +59,7 @@ pub use part::Part;
 pub use release::{Added, CalendarLine, CalendarState, Conflicts, Editor, NewRelease};
 pub use release::{Outcome, ReleaseConflict, Released};
 pub use revert::Revert;
+pub use secret::Secret;
 pub use snapshot::{FlowState, Snapshot};
 pub use transaction::{Mark, Presence, RowBatch, Transaction};
+pub use users::{Right, User, UserChange, Users};
