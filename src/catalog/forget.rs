@@ -66,7 +66,7 @@ impl Writer {
             removed.bytes += disk.len(&file).unwrap_or(0);
             catalog.remove_if_there(&file)
         };
-        let needed = manifests_needed(&base);
+        let needed = manifests_needed(&base, self.state());
         let files = list_files(disk, path)?;
         for number in files.manifests.range(..first).filter(|number| !needed.contains(number)) {
             remove(manifest_path(path, *number))?;
@@ -79,8 +79,8 @@ impl Writer {
         let live: BTreeSet<SegmentId> = base.all_segments().map(|live| live.entry.id).collect();
         let folder = catalog.segments_folder();
         for name in disk.list(&folder)? {
-            let id = SegmentId::of_file(&name).filter(|id| *id < base.next_segment());
-            if id.is_some_and(|id| !live.contains(&id)) {
+            let id = SegmentId::of_file(&name).map(|(id, _)| id);
+            if id.is_some_and(|id| id < base.next_segment() && !live.contains(&id)) {
                 remove(folder.join(name))?;
                 removed.segments += 1;
             }
@@ -104,11 +104,14 @@ fn mark_path(path: &Path) -> PathBuf {
     commits_folder(path).join("forgotten")
 }
 
-/// The manifests with inline segments that are live.
-fn manifests_needed(state: &State) -> BTreeSet<u64> {
-    let is_inline = |place: &SegmentPlace| matches!(place, SegmentPlace::Inline { .. });
-    let inline = state.all_segments().filter(|live| is_inline(&live.entry.place));
-    inline.map(|live| live.commit).collect()
+/// The manifests with inline segments that are live in `base`.
+fn manifests_needed(base: &State, newest: &State) -> BTreeSet<u64> {
+    let places = base.all_segments().map(|live| match newest.home(live.entry.id) {
+        Some(home) => (&home.place, home.commit),
+        None => (&live.entry.place, live.commit),
+    });
+    let inline = places.filter(|(place, _)| matches!(place, SegmentPlace::Inline { .. }));
+    inline.map(|(_, commit)| commit).collect()
 }
 
 #[cfg(test)]

@@ -60,11 +60,15 @@
 //! **Invariant:** the clock is not read here: times are arguments.
 
 mod checkpoint;
+mod clean;
 mod commit;
 mod container;
 mod forget;
+mod history;
+mod locate;
 mod manifest;
 mod open;
+mod scrub;
 mod selections;
 mod state;
 mod working;
@@ -72,7 +76,8 @@ mod working;
 pub use commit::Writer;
 pub use forget::Forgotten;
 pub use manifest::{Commit, CommitKind, CommitRecord, Counts, Draft, FlowEntry, Source, SqlNames};
-pub use manifest::{SegmentEntry, SegmentId, SegmentPlace, Superseded};
-pub use open::{Catalog, Health, Located};
-pub use state::{KnownFlow, LiveSegment, Segments, State};
+pub use manifest::{Relocated, SegmentEntry, SegmentId, SegmentPlace, Superseded};
+pub use locate::Located;
+pub use open::{Catalog, Health};
+pub use state::{Home, KnownFlow, LiveSegment, Segments, State};
 pub use working::{Job, Outcome, Working};

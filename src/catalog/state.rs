@@ -3,16 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::catalog::manifest::Superseded;
-use crate::catalog::manifest::{
-    Commit, CommitKind, CommitRecord, FlowEntry, SegmentEntry, SegmentId,
-};
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::history::History;
+use crate::catalog::manifest::{Commit, CommitKind, CommitRecord, FlowEntry, SegmentEntry};
+use crate::catalog::manifest::{SegmentId, SegmentPlace, Superseded};
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::{ArtefactId, Artefacts};
-
-/// Commits of one page of the history.
-const PAGE_COMMITS: usize = 64;
 
 /// What all commits up to one make together: artefacts, dataflows, segments and what is live of
 /// them, history.
@@ -27,6 +25,7 @@ pub struct State {
     pub(super) artefacts: Arc<Artefacts>,
     pub(super) flows: Arc<BTreeMap<ArtefactId, KnownFlow>>,
     pub(super) segments: Arc<BTreeMap<ArtefactId, Arc<Segments>>>,
+    pub(super) relocated: Arc<BTreeMap<SegmentId, Home>>,
     pub(super) history: History,
     pub(super) settings: Arc<BTreeMap<String, String>>,
 }
@@ -66,29 +65,13 @@ impl LiveSegment {
     }
 }
 
-/// Commits by number, in pages that later states share.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct History {
-    pages: Vec<Arc<Vec<CommitRecord>>>,
-}
-
-impl History {
-    pub(super) fn push(&mut self, record: CommitRecord) {
-        match self.pages.last_mut() {
-            Some(page) if page.len() < PAGE_COMMITS => Arc::make_mut(page).push(record),
-            _ => self.pages.push(Arc::new(vec![record])),
-        }
-    }
-
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &CommitRecord> {
-        self.pages.iter().flat_map(|page| page.iter())
-    }
-
-    fn get(&self, number: u64) -> Option<&CommitRecord> {
-        let first = self.pages.first()?.first()?.number;
-        let index = usize::try_from(number.checked_sub(first)?).ok()?;
-        self.pages.get(index / PAGE_COMMITS)?.get(index % PAGE_COMMITS)
-    }
+/// Where a segment is since a redaction wrote it anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// The redaction.
+    pub commit: u64,
+    /// The place.
+    pub place: SegmentPlace,
 }
 
 impl State {
@@ -132,6 +115,21 @@ impl State {
         self.segments.values().flat_map(|segments| segments.values())
     }
 
+    /// Where a segment is, if a redaction wrote it anew.
+    pub fn home(&self, segment: SegmentId) -> Option<&Home> {
+        self.relocated.get(&segment)
+    }
+
+    /// All segments that redactions wrote anew, by number.
+    pub fn relocated(&self) -> &Arc<BTreeMap<SegmentId, Home>> {
+        &self.relocated
+    }
+
+    /// The number of the last redaction that wrote segments anew; 0 if none did.
+    pub(super) fn last_redaction(&self) -> u64 {
+        self.relocated.values().map(|home| home.commit).max().unwrap_or(0)
+    }
+
     /// All commits, oldest first.
     pub fn commits(&self) -> impl DoubleEndedIterator<Item = &CommitRecord> {
         self.history.iter()
@@ -145,18 +143,12 @@ impl State {
     /// The last commit that was effective at `time` (microseconds since 1970). Cost: a binary
     /// search, because effective times ascend.
     pub fn commit_at(&self, time: i64) -> Option<&CommitRecord> {
-        let page = self
-            .history
-            .pages
-            .partition_point(|page| page.first().is_some_and(|first| first.effective <= time));
-        let page = self.history.pages.get(page.checked_sub(1)?)?;
-        let count = page.partition_point(|record| record.effective <= time);
-        page.get(count.checked_sub(1)?)
+        self.history.at(time)
     }
 
     /// The effective time of the last commit, in microseconds since 1970.
     pub fn effective(&self) -> Option<i64> {
-        self.history.iter().next_back().map(|record| record.effective)
+        self.history.last().map(|record| record.effective)
     }
 
     /// A small fact by its name.
@@ -203,6 +195,13 @@ impl State {
             self.add_segment(segment, record.number);
             self.touch(&segment.flow, is_visible.then_some(record.effective));
         }
+        if !commit.relocated.is_empty() {
+            let homes = Arc::make_mut(&mut self.relocated);
+            for relocated in &commit.relocated {
+                let (commit, place) = (record.number, relocated.place.clone());
+                homes.insert(relocated.segment, Home { commit, place });
+            }
+        }
         if !commit.artefacts.is_empty() {
             let artefacts = Arc::make_mut(&mut self.artefacts);
             commit.artefacts.iter().for_each(|artefact| artefacts.insert(artefact.clone()));
@@ -244,6 +243,9 @@ impl State {
                 return Err(format!("segment {} has too many chunks", segment.id));
             }
             next_segment = segment.id.0 + 1;
+        }
+        if commit.relocated.iter().any(|relocated| relocated.segment.0 >= self.next_segment) {
+            return Err("it relocates a segment that there was never".into());
         }
         let mut seen = BTreeSet::new();
         let mut flows = Vec::with_capacity(commit.superseded.len());
