@@ -165,15 +165,22 @@ impl Writer {
     /// draft does not fit the state; [`Error::Io`]; [`Error::Limit`]. After a failed sync it is
     /// not known whether the commit was made (see [`crate::disk`]), and this handle refuses to
     /// commit from then on.
-    pub fn commit(&mut self, mut draft: Draft) -> Result<Arc<State>> {
+    pub fn commit(&mut self, draft: Draft) -> Result<Arc<State>> {
         let catalog = Arc::clone(&self.catalog);
         catalog.refuse_if_poisoned()?;
         let number = self.state.number() + 1;
+<<<<<<< HEAD
         let earliest = self.state.effective().map_or(i64::MIN, |last| last.saturating_add(1));
         draft.record.number = number;
         draft.record.effective = draft.record.effective.max(earliest);
         let (commit, bytes) = draft.seal(self.state.checksum())?;
         let next = Arc::new(self.state.apply(&commit)?);
+=======
+        let files = draft.segments.iter().filter(|s| matches!(s.place, SegmentPlace::File { .. }));
+        let has_files = files.count() > 0;
+        let (commit, bytes, next) = draft.follow(&self.state)?;
+        let next = Arc::new(next);
+>>>>>>> main
 
         let files: Vec<&String> = commit.files().collect();
         if !files.is_empty() {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::history::History;
-use crate::catalog::manifest::{Commit, CommitKind, CommitRecord, FlowEntry, SegmentEntry};
-use crate::catalog::manifest::{SegmentId, SegmentPlace, Superseded};
+use crate::catalog::manifest::{Commit, CommitKind, CommitRecord, Draft, FlowEntry};
+use crate::catalog::manifest::{SegmentEntry, SegmentId, SegmentPlace, Superseded};
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::{ArtefactId, Artefacts};
@@ -300,6 +300,25 @@ impl State {
     }
 }
 
+impl Draft {
+    /// The commit that this becomes behind a state, its manifest, and the state after it.
+    ///
+    /// The commit gets the next number, and is effective at the proposed time, or as soon after as
+    /// is later than every commit before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] if the draft does not fit the state; [`Error::Limit`].
+    pub fn follow(mut self, state: &State) -> Result<(Commit, Vec<u8>, State)> {
+        let earliest = state.effective().map_or(i64::MIN, |last| last.saturating_add(1));
+        self.record.number = state.number() + 1;
+        self.record.effective = self.record.effective.max(earliest);
+        let (commit, bytes) = self.seal(state.checksum())?;
+        let next = state.apply(&commit)?;
+        Ok((commit, bytes, next))
+    }
+}
+
 /// Whether all of `gone` is live, where `live` is absent if all of `count` are.
 fn is_live(live: Option<&Selection>, count: u32, gone: &Selection) -> bool {
     let is_known = gone.max().is_none_or(|max| max < count);
@@ -318,15 +337,12 @@ fn take_out(live: &mut Option<Selection>, count: u32, gone: &Selection) {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::catalog::manifest::SegmentId;
     use crate::catalog::manifest::tests::{artefact, file, flow, segment};
-    use crate::catalog::manifest::{Draft, SegmentId};
 
-    /// The commit that a draft becomes after `state`.
-    pub(crate) fn next(state: &State, mut draft: Draft) -> Result<State> {
-        draft.record.number = state.number + 1;
-        draft.record.effective = draft.record.effective.max(state.effective().unwrap_or(0) + 1);
-        let (commit, _) = draft.seal(state.checksum)?;
-        state.apply(&commit)
+    /// The state after `state` and a draft.
+    pub(crate) fn next(state: &State, draft: Draft) -> Result<State> {
+        draft.follow(state).map(|(_, _, next)| next)
     }
 
     fn adds(id: u64, name: &str) -> Draft {

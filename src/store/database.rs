@@ -102,6 +102,31 @@ impl Database {
         Ok(Arc::new(Snapshot::new(catalog, pool, state)))
     }
 
+    /// The state that was in force at a time (microseconds since 1970), by the times from when
+    /// commits are effective.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if no commit was effective then, or it was forgotten.
+    pub fn snapshot_as_of(&self, time: i64) -> Result<Arc<Snapshot>> {
+        let last = self.snapshot()?;
+        match last.state().commit_at(time).map(|record| record.number) {
+            Some(number) if number == last.number() => Ok(last),
+            Some(number) => self.snapshot_at(number),
+            None => Err(Error::not_found("state", "before the first commit")),
+        }
+    }
+
+    /// Begins a load on top of a state that can only be looked at: it takes no lock, keeps
+    /// everything in memory, and is never committed. The base may be a draft itself.
+    ///
+    /// # Errors
+    ///
+    /// None yet.
+    pub fn draft(&self, base: &Arc<Snapshot>, options: LoadOptions) -> Result<Load> {
+        Load::draft(base, options)
+    }
+
     /// Begins a load: it becomes visible as a whole when it is committed, and leaves no trace when
     /// it is dropped.
     ///

@@ -28,7 +28,7 @@ pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};
 pub use database::Database;
 pub use filter::{PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter};
-pub use load::{Load, LoadOptions, LoadReport, Progress};
+pub use load::{Load, LoadOptions, LoadReport, Prepared, Progress};
 pub use names::{fold, text_column};
 pub use part::Part;
 pub use snapshot::{FlowState, Snapshot};

@@ -38,9 +38,23 @@ impl Snapshot {
         Self { catalog, pool, state, flows, cubes }
     }
 
+    /// A state on top of this one that is not committed; `pool` has its segments.
+    pub(crate) fn successor(&self, pool: Arc<Pool>, state: Arc<State>) -> Self {
+        let next = Self::new(Arc::clone(&self.catalog), pool, state);
+        next.inherit(self);
+        next
+    }
+
+    /// The open segments.
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
     /// Takes over what the snapshot before knew, where nothing of it changed.
     pub(crate) fn inherit(&self, before: &Self) {
-        if !Arc::ptr_eq(self.state.artefacts(), before.state.artefacts()) {
+        if !Arc::ptr_eq(self.state.artefacts(), before.state.artefacts())
+            || !Arc::ptr_eq(self.state.relocated(), before.state.relocated())
+        {
             return;
         }
         let before = before.cubes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::catalog::{Draft, Outcome, SegmentEntry, SegmentId, SegmentPlace, Superseded};
+use crate::catalog::{Draft, SegmentEntry, SegmentId, SegmentPlace, Superseded};
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::ArtefactId;
@@ -13,6 +13,7 @@ use crate::store::load::Load;
 use crate::store::load::buffer::Rows;
 use crate::store::load::intake::Intake;
 use crate::store::load::options::{LoadReport, Progress};
+use crate::store::load::prepared::Prepared;
 use crate::store::load::write::{FlowWriter, Sources};
 
 impl Load {
@@ -20,9 +21,18 @@ impl Load {
     ///
     /// # Errors
     ///
+    /// Those of [`Load::prepare`] and [`Prepared::commit`].
+    pub fn commit(self) -> Result<LoadReport> {
+        self.prepare()?.commit()
+    }
+
+    /// Brings what came together with what was there, and writes it. Nobody sees it yet.
+    ///
+    /// # Errors
+    ///
     /// [`Error::Rows`] for duplicates, unless refused rows are to be left out; [`Error::Invalid`]
     /// after a message that failed; [`Error::Io`].
-    pub fn commit(mut self) -> Result<LoadReport> {
+    pub fn prepare(mut self) -> Result<Prepared> {
         if let Some(reason) = &self.failure {
             let reason = format!("it failed before ({reason}); begin another load");
             return Err(Error::invalid(format!("load of {}", self.file), reason));
@@ -37,37 +47,23 @@ impl Load {
         report.refused = self.problem_count;
         report.problems = mem::take(&mut self.problems);
         let known: Vec<ArtefactId> =
-            self.writer.state().flows().map(|flow| flow.entry.id.clone()).collect();
+            self.workplace.state().flows().map(|flow| flow.entry.id.clone()).collect();
         let new = self.structures.entries.iter().filter(|entry| !known.contains(&entry.id));
         report.named = new.map(|entry| (entry.id.clone(), entry.names.clone())).collect();
         mem::take(&mut self.structures).finish(&mut draft);
         report.artefacts = draft.artefacts.len() as u64;
         report.counts = draft.record.counts;
-        let nothing =
-            draft.artefacts.is_empty() && draft.segments.is_empty() && draft.superseded.is_empty();
-        if nothing {
-            self.finish_job(&Outcome::Unchanged);
-            return Ok(report);
-        }
         report.bytes = draft.segments.iter().map(|segment| segment.bytes).sum();
         draft.record.loaded = self.options.now;
         draft.record.effective = self.options.now;
         draft.record.author.clone_from(&self.options.author);
         draft.record.message.clone_from(&self.options.message);
         draft.record.source.clone_from(&self.options.source);
-        let state = self.writer.commit(draft)?;
-        report.commit = Some(state.number());
-        if let Some(job) = &self.job {
-            job.record_commit(&state);
+        if let Some(job) = &mut self.job {
+            job.rows = self.rows;
         }
-        self.finish_job(&Outcome::Committed { commit: state.number() });
-        Ok(report)
-    }
-
-    fn finish_job(&mut self, outcome: &Outcome) {
-        if let Some(job) = self.job.take() {
-            job.finish(self.options.now, self.rows, outcome);
-        }
+        let (base, job) = (Arc::clone(&self.snapshot), self.job.take());
+        Ok(Prepared { workplace: self.workplace, base, draft, report, job })
     }
 
     /// Supersedes the chunks of series to delete.
@@ -117,14 +113,14 @@ impl Load {
         report: &mut LoadReport,
     ) -> Result<()> {
         let order = self.order(index);
-        let id = self.writer.new_segment();
-        let path = self.writer.new_segment_path(id);
-        let disk = Arc::clone(self.writer.catalog().disk());
+        let id = self.workplace.new_segment();
+        let path = self.workplace.new_segment_path(id);
+        let disk = self.workplace.disk();
         let mut intake = self.intakes.swap_remove(index);
         self.intakes.push(Intake::new(Arc::clone(&intake.flow)));
         let last = self.intakes.len() - 1;
         self.intakes.swap(index, last);
-        let stored = self.writer.state().flow(&intake.flow.id).is_some();
+        let stored = self.workplace.state().flow(&intake.flow.id).is_some();
         let cube = if stored {
             self.snapshot.cube(&intake.flow.id)?
         } else {

@@ -4,7 +4,7 @@
 //! `resolve` (which
 //! dataflow a message means), `interner`, `conflicts`, `intake` and `sink` (rows become numbers), `order` and `buffer` (rows in order, on
 //! disk if they must), `merge`, `times`, `partials` and `write` (a segment from what came and what
-//! was there), `commit`, `job` (the logbook).
+//! was there), `workplace`, `commit`, `prepared`, `job` (the logbook).
 //!
 //! **Invariant:** nothing of a load is visible before [`Load::commit`] returns, and all of it after.
 
@@ -20,10 +20,12 @@ mod options;
 mod order;
 mod partials;
 mod places;
+mod prepared;
 mod resolve;
 mod sink;
 mod structures;
 mod times;
+mod workplace;
 mod write;
 
 use std::io::{BufRead, Read};
@@ -31,10 +33,11 @@ use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::catalog::{FlowEntry, Outcome, Writer};
+use crate::catalog::FlowEntry;
 use crate::error::{Error, Problem, Result};
-use crate::limits::PROBLEMS_SHOWN_MAX;
-use crate::model::{Artefact, ArtefactId, Flow};
+use crate::limits::{DRAFT_BYTES_MAX, PROBLEMS_SHOWN_MAX};
+use crate::model::{Action, Artefact, ArtefactId, Cell, Flow, Row};
+use crate::sdmx::rows::RowSink;
 use crate::sdmx::{csv, data};
 use crate::store::database::Database;
 use crate::store::filter::SeriesFilter;
@@ -43,14 +46,16 @@ use crate::store::load::job::Job;
 use crate::store::load::places::{Places, RowTexts};
 use crate::store::load::sink::Sink;
 use crate::store::load::structures::Structures;
+use crate::store::load::workplace::Workplace;
 use crate::store::snapshot::Snapshot;
 
 pub use options::{LoadOptions, LoadReport, Progress};
+pub use prepared::Prepared;
 
 /// A load in progress. Dropping it undoes it.
 pub struct Load {
     options: LoadOptions,
-    writer: Writer,
+    workplace: Workplace,
     snapshot: Arc<Snapshot>,
     structures: Structures,
     intakes: Vec<Intake>,
@@ -63,36 +68,41 @@ pub struct Load {
     texts: Option<RowTexts>,
     file: String,
     job: Option<Job>,
-    /// Why it failed, for the logbook.
+    /// Why it failed.
     failure: Option<String>,
-}
-
-impl Drop for Load {
-    /// A load that was not committed failed, or was given up.
-    fn drop(&mut self) {
-        if let Some(job) = self.job.take() {
-            let reason = self.failure.take().unwrap_or_else(|| "given up".to_owned());
-            job.finish(self.options.now, self.rows, &Outcome::Failed { reason });
-        }
-    }
 }
 
 impl Load {
     pub(crate) fn begin(database: &Database, options: LoadOptions) -> Result<Self> {
-        let mut writer = database.catalog().begin(options.wait)?;
+        let writer = database.catalog().begin(options.wait)?;
         let snapshot = database.snapshot()?;
-        let structures = Structures::new(writer.state());
         let job = Job::start(&writer, &options);
+        Self::new(Workplace::Locked(writer), snapshot, options, job)
+    }
+
+    /// A load in memory on top of `base`, which is not committed.
+    pub(crate) fn draft(base: &Arc<Snapshot>, options: LoadOptions) -> Result<Self> {
+        let workplace = Workplace::draft(Arc::clone(base.state()));
+        Self::new(workplace, Arc::clone(base), options, None)
+    }
+
+    fn new(
+        mut workplace: Workplace,
+        snapshot: Arc<Snapshot>,
+        options: LoadOptions,
+        job: Option<Job>,
+    ) -> Result<Self> {
+        let structures = Structures::new(workplace.state());
         let texts = if options.refused.is_some() {
-            let id = writer.new_segment();
-            let path = writer.new_segment_path(id);
-            Some(RowTexts::create(Arc::clone(writer.catalog().disk()), path)?)
+            let id = workplace.new_segment();
+            let path = workplace.new_segment_path(id);
+            Some(RowTexts::create(workplace.disk(), path)?)
         } else {
             None
         };
         Ok(Self {
             options,
-            writer,
+            workplace,
             snapshot,
             structures,
             intakes: Vec::new(),
@@ -115,7 +125,7 @@ impl Load {
     /// [`Error::Invalid`] for a reference that leads nowhere; [`Error::Conflict`] if stored data
     /// would no longer fit.
     pub fn structures(&mut self, artefacts: Vec<Artefact>) -> Result<()> {
-        let state = Arc::clone(self.writer.state());
+        let state = Arc::clone(self.workplace.state());
         self.structures.add(artefacts, &state)
     }
 
@@ -139,6 +149,29 @@ impl Load {
         self.read(file, |sink| data::read_rows(input, file, sink).map(drop))
     }
 
+    /// Makes ready for rows of a dataflow that a program makes; [`Load::row`] takes the number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such dataflow.
+    pub fn flow(&mut self, id: &ArtefactId) -> Result<usize> {
+        self.intake(id)
+    }
+
+    /// Adds a row that a program makes, its cells in the order of [`Flow::components`]. In errors
+    /// it has the number of the row for its line.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rows`] for a bad row, unless refused rows are to be left out.
+    pub fn row(&mut self, flow: usize, action: Action, cells: &[Cell<'_>]) -> Result<()> {
+        let problems_before = self.problem_count;
+        let columns = vec![0; cells.len()];
+        let row = Row { line: self.rows + 1, action, cells, columns: &columns, raw: "" };
+        Sink::of_program(self).row(flow, &row)?;
+        self.stop_at_problems(problems_before)
+    }
+
     fn read(&mut self, file: &str, read: impl FnOnce(&mut Sink<'_>) -> Result<()>) -> Result<()> {
         file.clone_into(&mut self.file);
         self.places.begin(file);
@@ -146,7 +179,7 @@ impl Load {
         let read = read(&mut Sink::new(self));
         if let Err(error) = &read {
             // What came before the error must not be committed.
-            self.failure = Some(error.to_string());
+            self.fail(error.to_string());
         }
         read?;
         self.progress(Progress::Reading(self.rows));
@@ -158,8 +191,15 @@ impl Load {
             return Ok(());
         }
         let problems = mem::take(&mut self.problems);
-        self.failure = Some(format!("{} problems", self.problem_count));
+        self.fail(format!("{} problems", self.problem_count));
         Err(Error::Rows { file: self.file.clone(), problems, count: self.problem_count })
+    }
+
+    fn fail(&mut self, reason: String) {
+        if let Some(job) = &mut self.job {
+            (job.rows, job.failure) = (self.rows, Some(reason.clone()));
+        }
+        self.failure = Some(reason);
     }
 
     fn progress(&mut self, progress: Progress) {
@@ -205,17 +245,23 @@ impl Load {
     /// Sorts rows on disk if they outgrew their memory.
     fn spill_if_needed(&mut self) -> Result<()> {
         let used: u64 = self.intakes.iter().map(Intake::bytes).sum();
+        if self.workplace.is_draft() {
+            // A draft has no disk to go to.
+            let (what, actual, limit) = ("memory of a draft", used, DRAFT_BYTES_MAX);
+            let fits = used <= limit;
+            return if fits { Ok(()) } else { Err(Error::Limit { what, actual, limit }) };
+        }
         if used <= self.options.memory {
             return Ok(());
         }
-        let disk = Arc::clone(self.writer.catalog().disk());
+        let disk = self.workplace.disk();
         for index in 0..self.intakes.len() {
             if self.intakes[index].buffer.rows.len() == 0 {
                 continue;
             }
             let order = self.order(index);
-            let id = self.writer.new_segment();
-            let path = self.writer.new_segment_path(id);
+            let id = self.workplace.new_segment();
+            let path = self.workplace.new_segment_path(id);
             let intake = &mut self.intakes[index];
             let ranks = intake.ranks(&order);
             intake.buffer.spill(&disk, path, &ranks)?;
@@ -226,7 +272,7 @@ impl Load {
     /// The order of dimensions of a flow: the one its segments have, or a good one for what came.
     fn order(&mut self, index: usize) -> Vec<u16> {
         let intake = &self.intakes[index];
-        let state = self.writer.state();
+        let state = self.workplace.state();
         let id = &intake.flow.id;
         if state.segments(id).next().is_some()
             && let Some(known) = state.flow(id)

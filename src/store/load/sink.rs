@@ -22,6 +22,12 @@ impl<'a> Sink<'a> {
         Self { load, flows: Vec::new() }
     }
 
+    /// Takes rows of all flows of the load, by their numbers there.
+    pub(super) fn of_program(load: &'a mut Load) -> Self {
+        let flows = (0..load.intakes.len()).collect();
+        Self { load, flows }
+    }
+
     /// Numbers a row, and keeps what is needed to find it again.
     fn number(&mut self, line: u64, text: &str) -> Result<u32> {
         self.load.rows += 1;
