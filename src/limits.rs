@@ -117,6 +117,10 @@ pub const SORTED_SERIES_MAX: u64 = 1 << 16;
 /// Slots that are decoded ahead when series are read in key order, so that blocks are read once:
 /// two megabytes a measure.
 pub const ORDERED_SLOTS_MAX: usize = 1 << 18;
+/// Series whose keys are sorted again and again to find the best order of dimensions: a few seconds.
+pub const ORDER_SAMPLE_SERIES: u64 = 1 << 16;
+/// Live bytes that a load brings together after its commit at most: a fraction of a second.
+pub const COMPACTION_STEP_BYTES: u64 = 4 << 20;
 /// Chunks that are decoded to count the observations of a selection that cuts through them, in a
 /// fraction of a second; of more the count is not given.
 pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;

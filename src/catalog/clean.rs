@@ -1,6 +1,6 @@
 //! What is done to the folders around commits: cleaning up, replacing, checkpoints.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::catalog::checkpoint;
 use crate::catalog::manifest::{SegmentId, SegmentPlace};
@@ -37,6 +37,16 @@ impl Catalog {
             }
         }
         Ok(())
+    }
+
+    /// The lock of the one compaction that writes without the lock of writers.
+    pub fn compaction_lock(&self) -> PathBuf {
+        self.path.join("compact.lock")
+    }
+
+    /// The file that it writes, which no writer takes for a leftover.
+    pub fn compaction_part(&self) -> PathBuf {
+        self.segments_folder().join("compaction.part")
     }
 
     pub(super) fn remove_if_there(&self, path: &Path) -> Result<()> {

@@ -169,18 +169,8 @@ impl Writer {
         let catalog = Arc::clone(&self.catalog);
         catalog.refuse_if_poisoned()?;
         let number = self.state.number() + 1;
-<<<<<<< HEAD
-        let earliest = self.state.effective().map_or(i64::MIN, |last| last.saturating_add(1));
-        draft.record.number = number;
-        draft.record.effective = draft.record.effective.max(earliest);
-        let (commit, bytes) = draft.seal(self.state.checksum())?;
-        let next = Arc::new(self.state.apply(&commit)?);
-=======
-        let files = draft.segments.iter().filter(|s| matches!(s.place, SegmentPlace::File { .. }));
-        let has_files = files.count() > 0;
         let (commit, bytes, next) = draft.follow(&self.state)?;
         let next = Arc::new(next);
->>>>>>> main
 
         let files: Vec<&String> = commit.files().collect();
         if !files.is_empty() {
@@ -229,9 +219,9 @@ fn lock_name(path: &Path) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::catalog::clean::is_temporary;
     use crate::catalog::manifest::tests::{artefact, file, flow, inline, segment};
     use crate::catalog::manifest::{CommitRecord, Superseded};
-    use crate::catalog::clean::is_temporary;
     use crate::catalog::state::LiveSegment;
     use crate::disk::{Crash, Disk, MemoryDisk, Operation, OsDisk};
     use crate::index::Selection;

@@ -49,10 +49,7 @@ impl History {
                 page.packed = OnceLock::new();
                 page.records.push(record);
             }
-            _ => self.pages.push(Arc::new(Page {
-                records: vec![record],
-                packed: OnceLock::new(),
-            })),
+            _ => self.pages.push(Arc::new(Page { records: vec![record], packed: OnceLock::new() })),
         }
     }
 
@@ -64,7 +61,8 @@ impl History {
     /// Whether the numbers are without gaps, and every page but the last is full, so that a record
     /// is found by its number.
     pub(super) fn is_sound(&self) -> bool {
-        let (first, count) = (self.iter().next().map_or(0, |record| record.number), self.pages.len());
+        let (first, count) =
+            (self.iter().next().map_or(0, |record| record.number), self.pages.len());
         let is_full = |(at, page): (usize, &Arc<Page>)| {
             let length = page.records.len();
             length == PAGE_COMMITS || at + 1 == count && (1..PAGE_COMMITS).contains(&length)

@@ -468,6 +468,11 @@ pub(super) mod tests {
         SegmentPlace::File { name: SegmentId(id).file_name(), length: 64, checksum: 9 }
     }
 
+    fn redacted_file(id: u64, commit: u64) -> SegmentPlace {
+        let name = SegmentId(id).redacted_name(commit);
+        SegmentPlace::File { name, length: 64, checksum: 9 }
+    }
+
     /// A draft with one of everything.
     pub(crate) fn small_draft() -> Draft {
         Draft {
@@ -475,7 +480,11 @@ pub(super) mod tests {
             artefacts: vec![artefact("F", "S")],
             flows: vec![flow("F")],
             segments: vec![segment(7, "F", inline()), segment(8, "F", file(8))],
-            inline: vec![b"some bytes".to_vec()],
+            relocated: vec![
+                Relocated { segment: SegmentId(2), place: inline() },
+                Relocated { segment: SegmentId(3), place: redacted_file(3, 1) },
+            ],
+            inline: vec![b"some bytes".to_vec(), b"others".to_vec()],
             superseded: vec![Superseded {
                 segment: SegmentId(3),
                 chunks: Selection::from_sorted([1, 2]),
@@ -544,6 +553,7 @@ pub(super) mod tests {
                         segment(*id, "F", place)
                     })
                     .collect(),
+                relocated: Vec::new(),
                 inline: segments.into_iter().filter_map(|(_, bytes)| bytes).collect(),
                 superseded: superseded
                     .into_iter()
@@ -611,7 +621,7 @@ pub(super) mod tests {
     fn a_segment_that_is_too_large_does_not_travel_inline() {
         let check = |bytes: usize, fits: bool| {
             let mut draft = small_draft();
-            draft.inline = vec![vec![0; bytes]];
+            draft.inline[0] = vec![0; bytes];
             assert_eq!(draft.seal(0).is_ok(), fits, "{bytes}");
         };
         check(INLINE_SEGMENT_BYTES_MAX, true);

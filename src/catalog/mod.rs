@@ -63,6 +63,7 @@ mod checkpoint;
 mod clean;
 mod commit;
 mod container;
+mod draft;
 mod forget;
 mod history;
 mod locate;
@@ -75,9 +76,9 @@ mod working;
 
 pub use commit::Writer;
 pub use forget::Forgotten;
+pub use locate::Located;
 pub use manifest::{Commit, CommitKind, CommitRecord, Counts, Draft, FlowEntry, Source, SqlNames};
 pub use manifest::{Relocated, SegmentEntry, SegmentId, SegmentPlace, Superseded};
-pub use locate::Located;
 pub use open::{Catalog, Health};
 pub use state::{Home, KnownFlow, LiveSegment, Segments, State};
 pub use working::{Job, Outcome, Working};

@@ -13,19 +13,23 @@
 //!    zeros. The checksum by which a manifest is named in the next does not cover them;
 //! 4. the mark `commits/scrubbed` with the number of the redaction.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::catalog::commit::Writer;
 use crate::catalog::container;
+use crate::catalog::forget::first_kept;
 use crate::catalog::manifest::{CommitKind, Draft, Relocated, SegmentId, SegmentPlace};
 use crate::catalog::open::{Catalog, checkpoint_path, commits_folder, is_valid_checkpoint};
 use crate::catalog::open::{list_files, manifest_path, read_checkpoint, read_manifest};
-use crate::catalog::state::State;
+use crate::catalog::state::{LiveSegment, State};
 use crate::disk::is_missing;
 use crate::error::{Error, Result};
 use crate::limits::MANIFEST_BYTES_MAX;
+use crate::model::ArtefactId;
 
 /// Bytes of the mark: a number of 20 digits.
 const MARK_BYTES: u64 = 20;
@@ -56,21 +60,45 @@ impl Writer {
         let catalog = Arc::clone(self.catalog());
         match catalog.finish_redactions(&state) {
             Ok(()) => Ok(state),
-            Err(Error::Io { action, path, source }) => {
+            Err(error) => {
+                let number = state.number();
                 let reason = format!(
-                    "the redaction is commit {}, but not all old bytes are removed yet; the next \
-                     load, or another redaction, does it ({action} {}: {source})",
-                    state.number(),
-                    path.display()
+                    "{error}; commit {number} hides the value, and the next writer removes the rest"
                 );
-                Err(Error::io("scrub", path, std::io::Error::new(source.kind(), reason)))
+                Err(Error::io("scrub", catalog.path(), io::Error::other(reason)))
             }
-            Err(error) => Err(error),
         }
     }
 }
 
 impl Catalog {
+    /// Every segment of a dataflow that was ever committed and is still there, with what is live of
+    /// it left open. Cost: reads every manifest.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if a manifest is damaged: then nobody knows what it had; [`Error::Io`].
+    pub fn every_segment(&self, flow: &ArtefactId) -> Result<Vec<LiveSegment>> {
+        let kept = first_kept(&*self.disk, &self.path)?;
+        let mut found = BTreeMap::new();
+        if kept > 0 {
+            let base = self.state_at(kept)?;
+            found.extend(base.segments(flow).map(|s| (s.entry.id, LiveSegment::clone(s))));
+        }
+        for number in list_files(&*self.disk, &self.path)?.manifests {
+            let commit = read_manifest(&*self.disk, &self.path, number)?;
+            for entry in commit.segments.into_iter().filter(|entry| entry.flow == *flow) {
+                // A manifest that forgetting left for one of its segments has the others too.
+                if number > kept || inline_offset(&entry.place).is_some() {
+                    let (id, entry) = (entry.id, Arc::new(entry));
+                    let (commit, chunks, partials) = (number, None, None);
+                    found.insert(id, LiveSegment { entry, commit, chunks, partials });
+                }
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
     /// Removes what relocated segments stand for, unless that is done. The caller holds the lock.
     pub(super) fn finish_redactions(&self, state: &State) -> Result<()> {
         let last = state.last_redaction();
@@ -90,6 +118,11 @@ impl Catalog {
     }
 
     fn scrub(&self, state: &State) -> Result<()> {
+        // What died before it was committed may have the values too.
+        self.clean(state)?;
+        if let Some(_lock) = self.disk.lock(&self.compaction_lock())? {
+            self.remove_if_there(&self.compaction_part())?;
+        }
         let folder = self.segments_folder();
         for name in self.disk.list(&folder)? {
             let Some((id, redaction)) = SegmentId::of_file(&name) else { continue };
@@ -121,7 +154,11 @@ impl Catalog {
 
     /// Where in a manifest segments are that were relocated since.
     fn old_parts_of_manifest(&self, state: &State, number: u64) -> Result<Vec<u64>> {
-        let commit = read_manifest(&*self.disk, &self.path, number)?;
+        let commit = match read_manifest(&*self.disk, &self.path, number) {
+            // It was searched before the commit: it was damaged since, and is for a repair.
+            Err(Error::Corrupt { .. }) => return Ok(Vec::new()),
+            commit => commit?,
+        };
         let added = commit.segments.iter().map(|segment| (segment.id, &segment.place));
         let again = |segment: &Relocated| segment.segment;
         let relocated = commit.relocated.iter().map(|segment| (again(segment), &segment.place));

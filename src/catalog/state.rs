@@ -179,10 +179,6 @@ impl State {
             .check(commit)
             .map_err(|reason| Error::invalid(format!("commit {}", record.number), reason))?;
         let is_visible = record.kind == CommitKind::Change;
-        for (part, flow) in commit.superseded.iter().zip(flows) {
-            self.supersede(&flow, part);
-            self.touch(&flow, is_visible.then_some(record.effective));
-        }
         for flow in &commit.flows {
             let entry = Arc::new(flow.clone());
             let flows = Arc::make_mut(&mut self.flows);
@@ -194,6 +190,10 @@ impl State {
             self.next_segment = segment.id.0 + 1;
             self.add_segment(segment, record.number);
             self.touch(&segment.flow, is_visible.then_some(record.effective));
+        }
+        for (part, flow) in commit.superseded.iter().zip(flows) {
+            self.supersede(&flow, part);
+            self.touch(&flow, is_visible.then_some(record.effective));
         }
         if !commit.relocated.is_empty() {
             let homes = Arc::make_mut(&mut self.relocated);
@@ -251,14 +251,20 @@ impl State {
         let mut flows = Vec::with_capacity(commit.superseded.len());
         for part in &commit.superseded {
             let id = part.segment;
-            let found = self.segments.iter().find_map(|(flow, all)| Some((flow, all.get(&id)?)));
-            let (flow, live) = found.ok_or_else(|| format!("segment {id} is not live"))?;
-            let is_live = is_live(live.chunks.as_ref(), live.entry.chunks, &part.chunks)
-                && is_live(live.partials.as_ref(), live.entry.partials, &part.partials);
+            let found = self.segments.values().find_map(|all| all.get(&id));
+            let found =
+                found.map(|live| (&*live.entry, live.chunks.as_ref(), live.partials.as_ref()));
+            // Of a segment that it adds, some may have been superseded while it was written.
+            let added = commit.segments.iter().find(|entry| entry.id == id);
+            let found = found.or(added.map(|entry| (entry, None, None)));
+            let (entry, chunks, partials) =
+                found.ok_or_else(|| format!("segment {id} is not live"))?;
+            let is_live = is_live(chunks, entry.chunks, &part.chunks)
+                && is_live(partials, entry.partials, &part.partials);
             if !seen.insert(id) || !is_live {
                 return Err(format!("it supersedes what is not live in segment {id}"));
             }
-            flows.push(flow.clone());
+            flows.push(entry.flow.clone());
         }
         Ok(flows)
     }

@@ -48,20 +48,13 @@ impl Pool {
         if let Some((_, segment)) = known.filter(|(known, _)| *known == redaction) {
             return Ok(segment);
         }
-        let opened = match open_at(catalog, &catalog.locate(live)) {
+        let segment = match open_located(catalog, live) {
             // A redaction of another program may have put it elsewhere a moment ago.
             Err(error) if is_missing(&error) => {
                 catalog.refresh()?;
                 redaction = redaction_now();
-                open_at(catalog, &catalog.locate(live))
+                open_located(catalog, live)?
             }
-            opened => opened,
-        };
-        let segment = match opened {
-            Err(Error::Corrupt { path, offset, reason }) => match catalog.locate_copy(live)? {
-                Some(copy) => open_at(catalog, &copy)?,
-                None => return Err(Error::Corrupt { path, offset, reason }),
-            },
             opened => opened?,
         };
         let segment = Arc::new(segment);
@@ -82,6 +75,17 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, HashMap<SegmentId, Known>> {
         // The map is whole between any two statements: a panic elsewhere does not spoil it.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens a segment where it is now, or else where a copy of it is.
+pub(crate) fn open_located(catalog: &Catalog, live: &LiveSegment) -> Result<Segment> {
+    match open_at(catalog, &catalog.locate(live)) {
+        Err(Error::Corrupt { path, offset, reason }) => match catalog.locate_copy(live)? {
+            Some(copy) => open_at(catalog, &copy),
+            None => Err(Error::Corrupt { path, offset, reason }),
+        },
+        opened => opened,
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hashbrown::HashMap;
 
-use crate::catalog::{Catalog, CommitRecord, KnownFlow, SqlNames, State};
+use crate::catalog::{Catalog, CommitRecord, KnownFlow, SegmentId, SqlNames, State};
 use crate::error::{Error, Result};
 use crate::model::{ArtefactId, Artefacts, Flow};
 use crate::store::cube::Cube;
@@ -116,6 +116,20 @@ impl Snapshot {
         if let Some(cube) = known {
             return Ok(cube);
         }
+        let cube = self.cube_of(id, |_| true)?;
+        Ok(Arc::clone(self.lock().entry(id.clone()).or_insert(cube)))
+    }
+
+    /// Opens some segments of a dataflow as if they were all it has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Snapshot::cube`].
+    pub(crate) fn cube_of(
+        &self,
+        id: &ArtefactId,
+        is_wanted: impl Fn(SegmentId) -> bool,
+    ) -> Result<Arc<Cube>> {
         let entry = self.state.flow(id);
         let entry = entry.ok_or_else(|| Error::not_found("dataflow", id.to_string()))?;
         let flow = match self.flows.get().and_then(|all| all.iter().find(|f| f.flow.id == *id)) {
@@ -123,13 +137,12 @@ impl Snapshot {
             None => Arc::new(Flow::resolve(id, self.artefacts())?),
         };
         let mut parts = Vec::new();
-        for live in self.state.segments(id) {
+        for live in self.state.segments(id).filter(|live| is_wanted(live.entry.id)) {
             let segment = self.pool.open(&self.catalog, live)?;
             let (chunks, partials) = (live.chunks.clone(), live.partials.clone());
             parts.push(Part::new(live.entry.id, segment, chunks, partials)?);
         }
-        let cube = Arc::new(Cube::new(flow, Arc::clone(&entry.entry), parts)?);
-        Ok(Arc::clone(self.lock().entry(id.clone()).or_insert(cube)))
+        Ok(Arc::new(Cube::new(flow, Arc::clone(&entry.entry), parts)?))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ArtefactId, Arc<Cube>>> {
