@@ -104,7 +104,8 @@ impl Catalog {
         self.poisoning(writer.sync())?;
         let linked = self.disk.link(&temporary, path)?;
         if linked == Linked::Done {
-            self.poisoning(self.disk.sync_folder(&commits_folder(&self.path)))?;
+            let folder = path.parent().unwrap_or(&self.path);
+            self.poisoning(self.disk.sync_folder(folder))?;
         }
         // A name that stays is removed by a later writer.
         drop(self.disk.remove(&temporary));

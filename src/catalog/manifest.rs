@@ -147,6 +147,19 @@ pub struct Counts {
     pub unchanged: u64,
 }
 
+impl Counts {
+    /// What was added to earlier counts.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            inserted: self.inserted.saturating_sub(before.inserted),
+            changed: self.changed.saturating_sub(before.changed),
+            deleted: self.deleted.saturating_sub(before.deleted),
+            unchanged: self.unchanged.saturating_sub(before.unchanged),
+        }
+    }
+}
+
 /// Where the data of a commit came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {

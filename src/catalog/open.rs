@@ -193,6 +193,31 @@ impl Catalog {
         }
     }
 
+    /// What the commits from `first` to `last`, both included, changed: one after the other, oldest
+    /// first, each read when it is asked for.
+    ///
+    /// It yields [`Error::NotFound`] for a commit that does not exist or was forgotten,
+    /// [`Error::Corrupt`] and [`Error::Io`] for one that cannot be read.
+    pub fn commits_between(
+        &self,
+        first: u64,
+        last: u64,
+    ) -> impl Iterator<Item = Result<Commit>> + '_ {
+        (first..=last).map(|number| match read_manifest(&*self.disk, &self.path, number) {
+            Err(error) if is_missing(&error) => Err(Error::not_found("commit", number.to_string())),
+            read => read,
+        })
+    }
+
+    /// The number of the first commit whose state can be read; 0 if nothing was forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::Corrupt`] if the mark of forgetting is damaged.
+    pub fn first_kept(&self) -> Result<u64> {
+        first_kept(&*self.disk, &self.path)
+    }
+
     /// Reads every manifest and checkpoint again, and returns all that is wrong with them.
     ///
     /// # Errors

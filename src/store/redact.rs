@@ -7,10 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::catalog::{Draft, LiveSegment, Writer};
+use crate::catalog::{Draft, FoundRelease, LiveSegment, ReleaseState, Writer};
 use crate::error::{Error, Result};
 use crate::index::Selection;
-use crate::model::{ArtefactId, KeyPattern, Period};
+use crate::model::{ArtefactId, Flow, Period};
 use crate::segment::{Builder, Chunk, ChunkRows, Footer, Schema, Segment, Stored};
 use crate::segment::{Summary, Wanted};
 use crate::store::copy::Translation;
@@ -22,8 +22,8 @@ use crate::store::pool::open_located;
 pub struct Redaction {
     /// The dataflow.
     pub flow: ArtefactId,
-    /// The series.
-    pub key: KeyPattern,
+    /// The series: a code for each dimension.
+    pub key: Vec<String>,
     /// The period, by its text.
     pub period: String,
     /// Whether the attributes of the observation go too.
@@ -63,12 +63,18 @@ impl Database {
         if redaction.reason.trim().is_empty() {
             return Err(Error::invalid("redaction", "it needs a reason, which stays in the log"));
         }
-        let what = format!("{} {} {}", redaction.flow, redaction.key, redaction.period);
+        let what = format!("{} {} {}", redaction.flow, redaction.key.join("."), redaction.period);
         let catalog = Arc::clone(self.catalog());
         let mut writer = catalog.begin(redaction.wait)?;
         if writer.state().flow(&redaction.flow).is_none() {
             return Err(Error::not_found("dataflow", redaction.flow.to_string()));
         }
+        let dimensions = Flow::resolve(&redaction.flow, writer.state().artefacts())?;
+        if redaction.key.len() != dimensions.dimensions().len() {
+            let ids: Vec<&str> = dimensions.dimensions().iter().map(|d| d.id.as_str()).collect();
+            return Err(Error::invalid(what, format!("a key has a code for {}", ids.join("."))));
+        }
+        self.check_releases_are_without(&mut writer, redaction, &what)?;
         let mut draft = Draft::default();
         let mut redacted = Redacted::default();
         for live in catalog.every_segment(&redaction.flow)? {
@@ -93,6 +99,31 @@ impl Database {
         self.snapshot()?;
         Ok(redacted)
     }
+
+    /// A pending release would bring the value back, and has it in its messages.
+    fn check_releases_are_without(
+        &self,
+        writer: &mut Writer,
+        redaction: &Redaction,
+        what: &str,
+    ) -> Result<()> {
+        let key: Vec<&str> = redaction.key.iter().map(String::as_str).collect();
+        let pending = self.releases_that_mention(&redaction.flow, &key, &redaction.period)?;
+        if !pending.is_empty() {
+            let names = pending.join(", ");
+            let reason = format!("pending releases have it: cancel {names}, then redact again");
+            return Err(Error::Conflict { kind: "observation", id: what.to_owned(), reason });
+        }
+        for found in self.releases()? {
+            // What a crash may have left of one that is over.
+            if let FoundRelease::Good(release) = found
+                && release.state != ReleaseState::Pending
+            {
+                writer.discard_release_messages(&release)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// An observation that has a value: its chunk, and its position there.
@@ -101,14 +132,10 @@ type Cell = (u32, usize);
 /// The observations of a segment that are to lose their value.
 fn find(segment: &Segment, redaction: &Redaction) -> Result<Vec<Cell>> {
     let mut series = Selection::all(segment.series_count());
-    for (dimension, wanted) in redaction.key.codes().iter().enumerate() {
-        if wanted.is_empty() || dimension >= segment.footer().dimensions.len() {
-            continue;
-        }
-        let codes = (0..).zip(segment.codes(dimension)?.iter());
-        let numbers = codes.filter(|(_, code)| wanted.iter().any(|wanted| wanted == code));
-        let numbers: Vec<u32> = numbers.map(|(number, _)| number).collect();
-        series.intersect_with(&segment.index(dimension)?.any_of(&numbers));
+    for (dimension, wanted) in redaction.key.iter().enumerate() {
+        let mut codes = (0..).zip(segment.codes(dimension)?.iter());
+        let number = codes.find(|(_, code)| code == wanted).map(|(number, _)| number);
+        series.intersect_with(&segment.index(dimension)?.any_of(number.as_slice()));
     }
     let form = Period::parse(&redaction.period).ok().and_then(|period| match period {
         Period::Slot(slot) => Some(slot.form),
@@ -259,7 +286,7 @@ mod tests {
     fn redaction(key: &str, period: &str) -> Redaction {
         Redaction {
             flow: Small::flow(),
-            key: KeyPattern::parse(key, 2).expect("a key"),
+            key: key.split('.').map(str::to_owned).collect(),
             period: period.to_owned(),
             has_attributes: false,
             reason: "a single firm".to_owned(),

@@ -17,6 +17,7 @@ use crate::segment::Written;
 use crate::store::compact::choose::{Weight, choose};
 use crate::store::compact::merge::{Merged, Origin, merge};
 use crate::store::compact::order::best_order;
+use crate::store::cube::Cube;
 use crate::store::database::Database;
 use crate::store::pool::Pool;
 use crate::store::snapshot::Snapshot;
@@ -123,7 +124,7 @@ impl Database {
         report: &mut CompactReport,
     ) -> Result<()> {
         let catalog = self.catalog();
-        let cube = snapshot.cube_of(&step.flow, |id| step.segments.contains(&id))?;
+        let cube = cube_of(snapshot, step)?;
         let path = catalog.compaction_part();
         remove_if_there(catalog, &path)?;
         let disk = Arc::clone(catalog.disk());
@@ -184,7 +185,7 @@ fn step_after_load(
     let step = Step { flow: flow.clone(), segments, order: entry.entry.dimension_order.clone() };
     let (catalog, state) = (Arc::clone(writer.catalog()), Arc::clone(writer.state()));
     let snapshot = Snapshot::new(Arc::clone(&catalog), Arc::clone(pool), state);
-    let cube = snapshot.cube_of(flow, |id| step.segments.contains(&id))?;
+    let cube = cube_of(&snapshot, &step)?;
     let id = writer.new_segment();
     let path = writer.new_segment_path(id);
     let create = Box::new(move || catalog.disk().create(&path));
@@ -193,6 +194,16 @@ fn step_after_load(
     draft.record.loaded = now;
     draft.record.effective = now;
     writer.commit(draft).map(drop)
+}
+
+/// The segments that are to be brought together, as if they were all of their dataflow.
+fn cube_of(snapshot: &Snapshot, step: &Step) -> Result<Arc<Cube>> {
+    let state = snapshot.state();
+    let missing = || Error::not_found("dataflow", step.flow.to_string());
+    let entry = &state.flow(&step.flow).ok_or_else(missing)?.entry;
+    let wanted = state.segments(&step.flow).filter(|live| step.segments.contains(&live.entry.id));
+    let flow = snapshot.flow(&step.flow)?;
+    Ok(Arc::new(snapshot.cube_of(flow, entry, wanted.map(|live| &**live))?))
 }
 
 /// What to do next for a dataflow; absent if all is well.

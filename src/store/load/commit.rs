@@ -40,7 +40,10 @@ impl Load {
         let mut report = LoadReport { rows: self.rows, ..LoadReport::default() };
         self.delete(&mut draft)?;
         for index in 0..self.intakes.len() {
+            let before = draft.record.counts;
             self.write_flow(index, &mut draft, &mut report)?;
+            let flow = self.intakes[index].flow.id.clone();
+            report.flows.push((flow, draft.record.counts.since(before)));
         }
         self.stop_at_problems(0)?;
         report.refused = self.problem_count;
@@ -54,7 +57,9 @@ impl Load {
         report.counts = draft.record.counts;
         report.bytes = draft.segments.iter().map(|segment| segment.bytes).sum();
         draft.record.loaded = self.options.now;
-        draft.record.effective = self.options.now;
+        draft.record.effective = self.options.effective.unwrap_or(self.options.now);
+        draft.record.release.clone_from(&self.options.release);
+        draft.settings = mem::take(&mut self.options.settings);
         draft.record.author.clone_from(&self.options.author);
         draft.record.message.clone_from(&self.options.message);
         draft.record.source.clone_from(&self.options.source);
@@ -62,7 +67,8 @@ impl Load {
             job.rows = self.rows;
         }
         let (base, job) = (Arc::clone(&self.snapshot), self.job.take());
-        Ok(Prepared { workplace: self.workplace, base, draft, report, job })
+        let flows = self.intakes.iter().map(|intake| intake.flow.id.clone()).collect();
+        Ok(Prepared { workplace: self.workplace, base, draft, flows, report, job })
     }
 
     /// Supersedes the chunks of series to delete.

@@ -21,6 +21,7 @@ pub struct Prepared {
     pub(super) workplace: Workplace,
     pub(super) base: Arc<Snapshot>,
     pub(super) draft: Draft,
+    pub(super) flows: Vec<ArtefactId>,
     pub(super) report: LoadReport,
     pub(super) job: Option<Job>,
 }
@@ -36,10 +37,16 @@ impl Prepared {
         &self.base
     }
 
+    /// The dataflows that rows came for, whether these change anything or not.
+    pub fn flows(&self) -> &[ArtefactId] {
+        &self.flows
+    }
+
     /// Whether it changes nothing, so that no commit follows.
     pub fn is_empty(&self) -> bool {
         let draft = &self.draft;
         draft.artefacts.is_empty()
+            && draft.flows.is_empty()
             && draft.segments.is_empty()
             && draft.superseded.is_empty()
             && draft.settings.is_empty()
