@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -43,6 +44,8 @@ pub const CHECKPOINT_COMMITS: u64 = 64;
 pub const MANIFEST_BYTES_MAX: u64 = 4 << 30;
 /// Parts of one manifest or checkpoint: an inline segment is one, and there are few others.
 pub const MANIFEST_PARTS_MAX: usize = 1 << 20;
+/// How long a person's command waits for another writer: a small load takes less.
+pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// Loads that the logbook of the working catalogue remembers.
 pub const JOBS_KEPT_MAX: usize = 10_000;
 /// Damaged working catalogues kept beside the good one, to be looked at.
@@ -132,6 +135,13 @@ pub const SORTED_SERIES_MAX: u64 = 1 << 16;
 /// Slots that are decoded ahead when series are read in key order, so that blocks are read once:
 /// two megabytes a measure.
 pub const ORDERED_SLOTS_MAX: usize = 1 << 18;
+/// Series whose keys are sorted again and again to find the best order of dimensions: a few seconds.
+pub const ORDER_SAMPLE_SERIES: u64 = 1 << 16;
+/// Bytes a second that a server reads to compact in the background, unless the operator says
+/// otherwise: a tenth of a slow drive.
+pub const COMPACTION_RATE_BYTES: u64 = 8 << 20;
+/// Live bytes that a load brings together after its commit at most: a fraction of a second.
+pub const COMPACTION_STEP_BYTES: u64 = 4 << 20;
 /// Chunks that are decoded to count the observations of a selection that cuts through them, in a
 /// fraction of a second; of more the count is not given.
 pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;

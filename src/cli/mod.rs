@@ -13,17 +13,20 @@
 
 mod arguments;
 mod check;
+mod compact;
 mod demo;
 mod diff;
 mod difference;
 mod exit;
 mod export;
+mod forget;
 mod info;
 mod load;
 mod log;
 mod messages;
 mod name;
 mod progress;
+mod redact;
 mod release;
 mod repl;
 mod revert;
@@ -88,6 +91,9 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Log(log)) => log::run(&log),
         Some(Command::Diff(diff)) => diff::run(&diff),
         Some(Command::Revert(revert)) => revert::run(&revert),
+        Some(Command::Compact(compact)) => compact::run(&compact),
+        Some(Command::Forget(forget)) => forget::run(&forget),
+        Some(Command::Redact(redact)) => redact::run(&redact),
         Some(Command::Name(name)) => name::run(&name),
         Some(Command::Info(info)) => info::run(&info),
         Some(Command::Check(check)) => check::run(&check),

@@ -19,10 +19,11 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 use tokio::time::sleep;
 
-use crate::cli::{arguments, now, open, release};
+use crate::cli::{arguments, compact, now, open, release};
 use crate::error::{Error, Result};
 use crate::limits::{
-    Budget, HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES, QUERY_STACK_BYTES,
+    Budget, COMPACTION_RATE_BYTES, HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES,
+    QUERY_STACK_BYTES,
 };
 use crate::pg::{self, PgOptions};
 use crate::query::EngineOptions;
@@ -33,6 +34,8 @@ use crate::store::Database;
 /// Threads of the network: each does a little for many connections.
 const NETWORK_THREADS: usize = 2;
 const SECOND_MICROS: i64 = 1_000_000;
+/// How long upkeep rests after a look.
+const UPKEEP_PAUSE: Duration = Duration::from_secs(10);
 /// How long the publication of releases rests after an error of the disk.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(10);
 
@@ -48,6 +51,7 @@ pub(super) fn run(arguments: &arguments::Serve) -> Result<ExitCode> {
         http_answers: arguments.http_answers,
         statement_timeout: Duration::from_secs(arguments.statement_timeout),
         memory: arguments.memory.saturating_mul(1 << 20),
+        compaction_rate: arguments.compaction_rate.saturating_mul(1 << 20),
         ..Wanted::at(pg, http)
     };
     let servers = Servers::start(database, &wanted)?;
@@ -104,6 +108,8 @@ pub(super) struct Wanted {
     pub(super) statement_timeout: Duration,
     /// Bytes that all running queries share.
     pub(super) memory: u64,
+    /// Bytes a second that compaction in the background reads; 0 turns it off.
+    pub(super) compaction_rate: u64,
 }
 
 impl Wanted {
@@ -117,6 +123,7 @@ impl Wanted {
             http_answers: HTTP_ANSWERS_MAX,
             statement_timeout: Duration::ZERO,
             memory: QUERY_MEMORY_BYTES,
+            compaction_rate: COMPACTION_RATE_BYTES,
         }
     }
 }
@@ -165,7 +172,13 @@ impl Servers {
         let rest_options = RestOptions { answers_max, ..rest_options(memory) };
         let releases = Releases { database: database.clone(), stop: stopped.clone() };
         let web = rest::serve(http_socket, database, rest_options, stopped);
+        let upkeep = Upkeep {
+            database: releases.database.clone(),
+            stop: releases.stop.clone(),
+            rate: wanted.compaction_rate,
+        };
         drop(network.spawn(releases.publish()));
+        drop(network.spawn(upkeep.compact()));
         let both = [network.spawn(wire), network.spawn(web)];
         Ok(Self { pg, http, network, queries, stop, both, interrupts })
     }
@@ -219,6 +232,36 @@ impl Releases {
                 Ok(Err(error)) => {
                     drop(writeln!(io::stderr(), "sdmxdb: cannot publish what is due: {error}"));
                     // A full disk is not free again in a second.
+                    sleep(PAUSE_AFTER_ERROR).await;
+                }
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Compacts while the servers run.
+struct Upkeep {
+    database: Database,
+    stop: watch::Receiver<bool>,
+    rate: u64,
+}
+
+impl Upkeep {
+    /// Looks now and then whether something is worth it. Cost of a look: a few `stat`.
+    async fn compact(mut self) {
+        while self.rate > 0 {
+            tokio::select! {
+                () = sleep(UPKEEP_PAUSE) => {}
+                _ = self.stop.wait_for(|stop| *stop) => return,
+            }
+            let (database, stop, rate) = (self.database.clone(), self.stop.clone(), self.rate);
+            let is_over = move || *stop.borrow();
+            let work = move || compact::in_background(&database, rate, &is_over);
+            match spawn_blocking(work).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    drop(writeln!(io::stderr(), "sdmxdb: cannot compact: {error}"));
                     sleep(PAUSE_AFTER_ERROR).await;
                 }
                 Err(_) => return,

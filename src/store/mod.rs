@@ -12,6 +12,7 @@
 //! * `release` (what is yet to be published)
 //! * `users` (who may do what over the network), `secret` (what is kept of their passwords)
 //! * `check`
+//! * `compact` and `redact` (rewriting what is stored, with `copy`)
 //! * `names` (names in SQL), `pool` (open segments)
 //!
 //! **Invariant:** every read goes through a [`Snapshot`], which never changes; so nothing that a
@@ -21,6 +22,8 @@ mod answer;
 mod as_of;
 mod changes;
 mod check;
+mod compact;
+mod copy;
 mod cube;
 mod cursor;
 mod database;
@@ -30,10 +33,13 @@ mod load;
 mod names;
 mod part;
 mod pool;
+mod redact;
 mod release;
 mod revert;
 mod secret;
 mod snapshot;
+#[cfg(test)]
+mod testing;
 mod transaction;
 mod users;
 mod walk;
@@ -48,6 +54,7 @@ pub use as_of::AsOf;
 pub use changes::{AttributeChange, CellChange, CellState, Changes, Difference, KeyFilter};
 pub use changes::{Revision, SeriesChange, changes_since};
 pub use check::CheckReport;
+pub use compact::{CompactOptions, CompactReport};
 pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};
 pub use database::Database;
@@ -56,6 +63,7 @@ pub use history::{History, Version};
 pub use load::{Load, LoadOptions, LoadReport, Message, Prepared, Progress};
 pub use names::{fold, is_plain_name, text_column};
 pub use part::Part;
+pub use redact::{Redacted, Redaction};
 pub use release::{Added, CalendarLine, CalendarState, Conflicts, Editor, NewRelease};
 pub use release::{Outcome, ReleaseConflict, Released};
 pub use revert::Revert;

@@ -1,5 +1,6 @@
 //! A load whose segments are written and that is not committed: what it would do can be looked at.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use crate::disk::{Disk, MemoryDisk};
 use crate::error::{Error, Result};
 use crate::model::ArtefactId;
 use crate::segment::Segment;
+use crate::store::compact::after_load;
 use crate::store::load::job::Job;
 use crate::store::load::options::LoadReport;
 use crate::store::load::workplace::Workplace;
@@ -86,12 +88,17 @@ impl Prepared {
             finish(self.job.take(), Outcome::Unchanged);
             return Ok(self.report);
         }
-        let state = self.workplace.writer()?.commit(self.draft)?;
+        let now = self.draft.record.loaded;
+        let flows: BTreeSet<ArtefactId> =
+            self.draft.segments.iter().map(|segment| segment.flow.clone()).collect();
+        let writer = self.workplace.writer()?;
+        let state = writer.commit(self.draft)?;
         self.report.commit = Some(state.number());
         if let Some(job) = &self.job {
             job.record_commit(&state);
         }
         finish(self.job.take(), Outcome::Committed { commit: state.number() });
+        after_load(writer, self.base.pool(), flows, now);
         Ok(self.report)
     }
 }
