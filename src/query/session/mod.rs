@@ -1,18 +1,23 @@
 //! From a text of SQL to a stream of batches.
 //!
 //! Read in this order: `pool` (memory), `rules` (what the optimizer does, and what it does not),
-//! `engine` (what all sessions share), `settings` (what one session may set), `statement` (one
+//! `engine` (what all sessions share), `settings` (what one session may set), `ready` (what planning
+//! needs), `statement` (one
 //! session and the life of one statement), `headers` (what columns are called), `answer`,
-//! `connection` (the same without async).
+//! `transaction` and `write` (statements that
+//! write), `connection` (the same without async).
 
 mod answer;
 mod connection;
 mod engine;
 mod headers;
 mod pool;
+mod ready;
 mod rules;
 mod settings;
 mod statement;
+mod transaction;
+mod write;
 
 pub use answer::Answer;
 pub use connection::{Connection, Rows};

@@ -7,8 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, Result as DataFusionResult, ScalarValue};
-use datafusion::execution::{FunctionRegistry, SessionState, TaskContext};
-use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF, Volatility};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionConfig;
@@ -18,51 +17,36 @@ use futures::stream;
 
 use crate::error::{Error, Result};
 use crate::query::cancel::CancelToken;
-use crate::query::catalogue::{Catalogue, Databases, SEARCH_SCHEMA};
+use crate::query::catalogue::{Catalogue, SEARCH_SCHEMA};
 use crate::query::error::from_datafusion;
-use crate::query::functions;
-use crate::query::guard::{self, Request};
+use crate::query::guard::{self, Access, Request};
 use crate::query::names;
 use crate::query::session::answer::Origin;
 use crate::query::session::headers;
+use crate::query::session::ready::{Configure, Ready, Visible};
 use crate::query::session::settings::{self, Settings};
-use crate::query::{Answer, Engine};
+use crate::query::session::transaction::Open;
+use crate::query::session::write::PreparedWrite;
+use crate::query::{Answer, Engine, WriterIdentity};
 use crate::store::Snapshot;
 
 /// One user or connection. Statements may run at the same time.
 pub struct Session {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
-    settings: Settings,
+pub(super) struct State {
+    pub(super) settings: Settings,
     configure: Option<Configure>,
     /// The one snapshot of a transaction that must not see what others commit.
-    pinned: Option<Arc<Snapshot>>,
-    ready: Option<Arc<Ready>>,
-}
-
-/// What a front sets in a session's configuration, such as extensions that its functions read.
-type Configure = Arc<dyn Fn(SessionConfig) -> SessionConfig + Send + Sync>;
-
-/// All that planning needs, over one snapshot and with one session's settings.
-pub(super) struct Ready {
-    catalogue: Arc<Catalogue>,
-    settings: Settings,
-    pub(super) session: SessionState,
-    /// What operators need while they run; the same for every statement.
-    task: Arc<TaskContext>,
-}
-
-impl Ready {
-    /// The context of one run; operators find its token there.
-    fn task(&self, token: Option<&CancelToken>) -> Arc<TaskContext> {
-        let Some(token) = token else { return Arc::clone(&self.task) };
-        let config = self.session.config().clone().with_extension(Arc::new(token.clone()));
-        Arc::new(TaskContext::from(&self.session).with_session_config(config))
-    }
+    pub(super) pinned: Option<Arc<Snapshot>>,
+    /// Who writes; absent where the session only reads.
+    pub(super) writer: Option<WriterIdentity>,
+    /// The transaction that the client has begun.
+    pub(super) open: Option<Open>,
+    pub(super) ready: Option<Arc<Ready>>,
 }
 
 impl fmt::Debug for Session {
@@ -76,7 +60,9 @@ pub struct Prepared {
     statement: Box<Statement>,
     tag: &'static str,
     plan: LogicalPlan,
-    ready: Arc<Ready>,
+    pub(super) ready: Arc<Ready>,
+    /// Of a statement that writes, what; its plan is what it reads.
+    pub(super) write: Option<PreparedWrite>,
 }
 
 impl fmt::Debug for Prepared {
@@ -86,9 +72,22 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
+    pub(super) fn writing(
+        statement: Box<Statement>,
+        tag: &'static str,
+        plan: LogicalPlan,
+        ready: Arc<Ready>,
+        write: PreparedWrite,
+    ) -> Self {
+        Self { statement, tag, plan, ready, write: Some(write) }
+    }
+
     /// The columns of its answers. Their types are those after the analysis, which gives a sum of
     /// whole numbers more room; a plan that is open for a type keeps its own.
     pub fn schema(&self) -> SchemaRef {
+        if let Some(write) = &self.write {
+            return Arc::clone(write.schema());
+        }
         let session = &self.ready.session;
         let options = session.config_options();
         let analysed = session.analyzer().execute_and_check(self.plan.clone(), options, |_, _| {});
@@ -118,6 +117,9 @@ impl Prepared {
             if let Some(slot) = all.get_mut(place) {
                 *slot = found;
             }
+        }
+        if let Some(write) = &self.write {
+            write.complete(&mut all);
         }
         Ok(all)
     }
@@ -162,6 +164,11 @@ impl Session {
         Ok(Arc::clone(&self.ready()?.catalogue))
     }
 
+    /// Shows a snapshot to all statements until [`Session::unpin`].
+    pub fn pin_to(&self, snapshot: Arc<Snapshot>) {
+        self.with(|state| state.pinned = Some(snapshot));
+    }
+
     /// Keeps the snapshot of this moment for all statements until [`Session::unpin`].
     ///
     /// # Errors
@@ -193,7 +200,8 @@ impl Session {
     ///
     /// Those of [`guard::parse`].
     pub fn parse(&self, sql: &str) -> Result<Vec<Request>> {
-        guard::parse(sql)
+        let access = if self.is_writer() { Access::Write } else { Access::Read };
+        guard::parse_as(sql, access)
     }
 
     /// Answers a text of one statement.
@@ -220,7 +228,15 @@ impl Session {
     ///
     /// Those of [`Session::sql`].
     pub async fn run(&self, request: Request) -> Result<Answer> {
+        if !matches!(request, Request::Transact(_)) {
+            self.check_failed()?;
+        }
         match request {
+            Request::Transact(command) => nothing(self.transact(&command)?),
+            Request::Write(_) => {
+                let prepared = self.prepare(request).await?;
+                self.execute(&prepared, Vec::new()).await
+            }
             Request::Query(statement) => {
                 let prepared = self.plan(statement).await?;
                 let Prepared { tag, plan, ready, .. } = prepared;
@@ -250,6 +266,10 @@ impl Session {
     pub async fn prepare(&self, request: Request) -> Result<Prepared> {
         match request {
             Request::Query(statement) => self.plan(statement).await,
+            Request::Write(statement) => {
+                self.check_writer()?;
+                self.plan_write(statement).await
+            }
             _ => Err(Error::Unsupported { what: "preparing SET, RESET or SHOW".to_owned() }),
         }
     }
@@ -284,6 +304,9 @@ impl Session {
         values: Vec<ScalarValue>,
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
+        if prepared.write.is_some() {
+            return self.answer_write(prepared, &values, token).await;
+        }
         let (plan, ready) = if Arc::ptr_eq(&self.ready()?, &prepared.ready) {
             (prepared.plan.clone(), Arc::clone(&prepared.ready))
         } else {
@@ -305,10 +328,10 @@ impl Session {
         let plan = planned.map_err(|error| Self::explained(from_datafusion(&error), &ready))?;
         guard::check_plan(&plan)?;
         let tag = tag(&statement);
-        Ok(Prepared { statement, tag, plan, ready })
+        Ok(Prepared { statement, tag, plan, ready, write: None })
     }
 
-    async fn execute_plan(
+    pub(super) async fn execute_plan(
         &self,
         tag: &'static str,
         logical: &LogicalPlan,
@@ -332,48 +355,33 @@ impl Session {
     }
 
     /// What planning needs, for the snapshot of this moment.
-    fn ready(&self) -> Result<Arc<Ready>> {
-        let snapshot = match self.with(|state| state.pinned.clone()) {
-            Some(pinned) => pinned,
-            None => self.engine.database().snapshot()?,
+    pub(super) fn ready(&self) -> Result<Arc<Ready>> {
+        let visible = match self.with(State::visible)? {
+            Some(visible) => visible,
+            None => Visible::Shared(self.engine.database().snapshot()?),
         };
+        self.ready_on(&visible)
+    }
+
+    /// The same for a snapshot.
+    pub(super) fn ready_on(&self, visible: &Visible) -> Result<Arc<Ready>> {
+        let (Visible::Shared(snapshot) | Visible::Own(snapshot)) = visible;
         self.with(|state| {
             if let Some(ready) = &state.ready
                 && ready.settings == state.settings
-                && Arc::ptr_eq(ready.catalogue.directory().snapshot(), &snapshot)
+                && Arc::ptr_eq(&ready.newest, snapshot)
             {
                 return Ok(Arc::clone(ready));
             }
-            let settings = state.settings.clone();
-            let names = self.engine.names(&snapshot);
-            let mut session = self.engine.base().clone();
-            if let Some(configure) = &state.configure {
-                let config = configure(session.config().clone());
-                *session.config_mut() = config;
-                follow_configuration(&mut session).map_err(|error| from_datafusion(&error))?;
-            }
-            for function in functions::all(&names.labels, &settings.language) {
-                let added = register(&mut session, function);
-                added.map_err(|error| from_datafusion(&error))?;
-            }
-            let catalogue = Arc::new(Catalogue::new(
-                names.directory,
-                &names.labels,
-                &settings.language,
-                settings.schemas(),
-                self.engine.added().to_vec(),
-                session.clone(),
-            ));
-            session.register_catalog_list(Arc::new(Databases(Arc::clone(&catalogue))));
-            let task = session.task_ctx();
-            let ready = Arc::new(Ready { catalogue, settings, session, task });
+            let (settings, configure) = (state.settings.clone(), state.configure.as_ref());
+            let ready = Arc::new(Ready::open(&self.engine, visible, settings, configure)?);
             state.ready = Some(Arc::clone(&ready));
             Ok(ready)
         })
     }
 
     /// An unknown table, with the nearest that is known.
-    fn explained(error: Error, ready: &Ready) -> Error {
+    pub(super) fn explained(error: Error, ready: &Ready) -> Error {
         let Error::NotFound { kind: "table", id } = &error else { return error };
         let parts: Vec<&str> = id.split('.').collect();
         let (schema, table) = match parts.as_slice() {
@@ -421,22 +429,9 @@ impl Session {
         Ok(one_batch("SHOW", batch.map_err(|error| from_datafusion(&error.into()))?))
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-fn register(session: &mut SessionState, function: Arc<ScalarUDF>) -> DataFusionResult<()> {
-    session.register_udf(function).map(|_| ())
-}
-
-/// Registers again what depends on the configuration, such as the time zone of `now()`.
-fn follow_configuration(session: &mut SessionState) -> DataFusionResult<()> {
-    let options = session.config_options();
-    let changed = session.scalar_functions().values();
-    let changed = changed.filter_map(|function| function.inner().with_updated_config(options));
-    let changed: Vec<ScalarUDF> = changed.collect();
-    changed.into_iter().try_for_each(|function| register(session, Arc::new(function)))
 }
 
 /// Whether a plan calls a function that needs to know more than its arguments: the moment when the

@@ -1,7 +1,7 @@
 //! Loads messages into the database, as one commit.
 //!
-//! Read in this order: `options`, `structures` (structure messages), `check` (what a cell may be),
-//! `resolve` (which dataflow a message means). Rows become numbers: `interner`, `runs`, `conflicts`,
+//! Read in this order: `options`, `structures` and `compatible` (structure messages), `check` (what
+//! a cell may be), `resolve` (which dataflow a message means). Rows become numbers: `interner`, `runs`, `conflicts`,
 //! `intake` with `cells`, `attributes`, `delete` and `regions`, `sink`. They come in order, on disk
 //! if they must: `order`, `buffer`. A segment is made of what came and what was there: `write` with
 //! `reach`, `existing`, `collect`, `merge`, `times`, `replay`, `ordered` and `partials`. Then
@@ -19,6 +19,7 @@ mod cells;
 mod check;
 mod collect;
 mod commit;
+mod compatible;
 mod conflicts;
 mod delete;
 mod existing;
@@ -26,6 +27,7 @@ mod intake;
 mod interner;
 mod job;
 mod merge;
+mod message;
 mod options;
 mod order;
 mod ordered;
@@ -55,6 +57,7 @@ use crate::model::{Action, Artefact, ArtefactId, Cell, Flow, Row};
 use crate::sdmx::rows::RowSink;
 use crate::sdmx::{csv, data};
 use crate::store::database::Database;
+use crate::store::filter::SeriesFilter;
 use crate::store::load::intake::Intake;
 use crate::store::load::job::Job;
 use crate::store::load::places::{Places, RowTexts};
@@ -64,6 +67,7 @@ use crate::store::load::structures::Structures;
 use crate::store::load::workplace::Workplace;
 use crate::store::snapshot::Snapshot;
 
+pub use message::Message;
 pub use options::{LoadOptions, LoadReport, Progress};
 pub use prepared::Prepared;
 
@@ -140,8 +144,16 @@ impl Load {
     /// [`Error::Invalid`] for a reference that leads nowhere; [`Error::Conflict`] if stored data
     /// would no longer fit.
     pub fn structures(&mut self, artefacts: Vec<Artefact>) -> Result<()> {
-        let state = Arc::clone(self.workplace.state());
-        self.structures.add(artefacts, &state)
+        self.structures.add(artefacts, &self.snapshot)
+    }
+
+    /// Gives the plain table name of a dataflow, such as `ecb.exr`, to one of its versions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such dataflow.
+    pub fn move_plain_name(&mut self, flow: &ArtefactId) -> Result<bool> {
+        self.structures.move_plain_name(flow, self.snapshot.state())
     }
 
     /// Adds the rows of an SDMX-CSV message; `file` names it in errors.
@@ -173,6 +185,17 @@ impl Load {
         self.intake(id)
     }
 
+    /// The dataflow that [`Load::flow`] gave this number.
+    pub(crate) fn flow_at(&self, flow: usize) -> Result<&Arc<Flow>> {
+        let intake = self.intakes.get(flow);
+        intake.map(|intake| &intake.flow).ok_or_else(|| Error::bug("a dataflow of another load"))
+    }
+
+    /// The state that it began with.
+    pub(crate) fn base(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
     /// Adds a row that a program makes, its cells in the order of [`Flow::components`]. In errors
     /// it has the number of the row for its line.
     ///
@@ -185,6 +208,26 @@ impl Load {
         let row = Row { line: self.rows + 1, action, cells, columns: &columns, raw: "" };
         Sink::of_program(self).row(flow, &row)?;
         self.stop_at_problems(problems_before)
+    }
+
+    /// Deletes whole series, those that are stored and chosen, as rows that delete do.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such dataflow.
+    pub fn delete_series(&mut self, flow: &ArtefactId, filter: &SeriesFilter) -> Result<()> {
+        let cube = self.snapshot.cube(flow)?;
+        let (number, selected) = (self.flow(flow)?, cube.select(filter)?);
+        let mut cells = vec![None; cube.flow().components().len()];
+        for (part, series) in cube.parts().iter().zip(&selected.0) {
+            for ordinal in series.iter() {
+                for (dimension, cell) in (0..cube.flow().dimensions().len()).zip(&mut cells) {
+                    *cell = Some(cube.codes(dimension).get(part.code(dimension, ordinal)?));
+                }
+                self.row(number, Action::Delete, &cells)?;
+            }
+        }
+        Ok(())
     }
 
     /// Ends a run of rows: what comes next may speak of the same observations again.
