@@ -43,7 +43,7 @@ pub use key::KeyPattern;
 pub use period::{BadPeriod, Period, PeriodForm, Slot};
 pub use request::{AtObservation, AvailabilityMode, AvailabilityQuery, ComponentFilter, DataQuery};
 pub use request::{DataSelection, Operator, Term, Wanted};
-pub use row::{Action, Cell, Row};
+pub use row::{Action, Cell, NOT_ATTACHED, Row};
 pub use span::{ReportingYearStart, Span};
 pub use structure::{Attachment, Attribute, DataStructure, Dataflow, Dimension, Group, Measure};
 pub use structure::{ConceptRef, Occurs, Representation, SentinelValue, TextType};
