@@ -331,3 +331,57 @@ fn the_plain_name_moves_only_by_command() {
     run(at, &["name", "db", "t.small"]).ok();
     assert_eq!(ask(at, commits), "n 4", "it was there already");
 }
+
+/// The answers that the manual shows, worked out by hand from the three loads.
+#[test]
+fn the_examples_of_the_manual_show_revisions() {
+    const COLUMNS: &str = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,CURRENCY,CURRENCY_DENOM,EXR_TYPE,\
+                           EXR_SUFFIX,TIME_PERIOD,OBS_VALUE\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    run(at, &["demo", "db", "--no-serve"]).ok();
+    for (name, rows) in
+        [("b.csv", vec!["2016-08,0.8553", "2016-09,0.8522"]), ("c.csv", vec!["2016-09,0.85225"])]
+    {
+        let row = |row: &&str| format!("dataflow,DEMO:EXR_AVG(1.0),M,M,GBP,EUR,SP00,A,{row}\n");
+        let rows: String = rows.iter().map(row).collect();
+        fs::write(at.join(name), COLUMNS.to_owned() + &rows).expect("written");
+        run(at, &["load", "db", name]).ok();
+    }
+    let check = |example: &str, expected: &[&str]| {
+        let path = file(&format!("sql/examples/{example}"));
+        let answer = run(at, &["sql", "db", "-f", &path, "--format", "csv"]).ok();
+        let rows: Vec<&str> = answer.text().lines().skip(1).collect();
+        assert_eq!(rows, expected, "{example}");
+    };
+    check(
+        "21-as-of.sql",
+        &["2016-07,0.841058,0.841058", "2016-08,0.855209,0.8553", "2016-09,0.852277,0.85225"],
+    );
+    check(
+        "22-triangle.sql",
+        &[
+            "2016-07,0.841058,,,0",
+            "2016-08,0.855209,0.8553,,1",
+            "2016-09,0.852277,0.8522,0.85225,2",
+        ],
+    );
+    check(
+        "23-vintages.sql",
+        &[
+            "1,2016-07,0.841058",
+            "1,2016-08,0.855209",
+            "1,2016-09,0.852277",
+            "2,2016-07,0.841058",
+            "2,2016-08,0.8553",
+            "2,2016-09,0.8522",
+            "3,2016-07,0.841058",
+            "3,2016-08,0.8553",
+            "3,2016-09,0.85225",
+        ],
+    );
+    check(
+        "24-changes.sql",
+        &["2016-07,inserted,,0.841058", "2016-08,inserted,,0.8553", "2016-09,inserted,,0.85225"],
+    );
+}
