@@ -181,7 +181,11 @@ impl State {
     }
 
     /// Applies a commit in place; after an error the state is as it was.
-    pub(super) fn advance(&mut self, commit: &Commit) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// As [`State::apply`].
+    pub fn advance(&mut self, commit: &Commit) -> Result<()> {
         let record = &commit.record;
         let flows = self
             .check(commit)

@@ -2,12 +2,13 @@
 //!
 //! Read in this order:
 //!
-//! * `database`, `snapshot` (one immutable state), `as_of` (earlier ones), `cube` and `part` (a dataflow and its segments)
+//! * `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow and its segments)
+//! * `as_of` (earlier states)
 //! * `filter` (what a reader wants), `walk` and `cursor` (reading it)
 //! * `load` (writing)
 //! * `transaction` (rows of a program)
 //! * `answer` (what readers of SDMX ask for)
-//! * `changes` (what differs between two states), `revert` (undoing)
+//! * `changes` (what differs between two states), `history` (every version), `revert` (undoing)
 //! * `check`
 //! * `names` (names in SQL), `pool` (open segments)
 //!
@@ -22,6 +23,7 @@ mod cube;
 mod cursor;
 mod database;
 mod filter;
+mod history;
 mod load;
 mod names;
 mod part;
@@ -38,12 +40,13 @@ pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Wr
 pub use answer::{DataAnswer, ScopeParts, Written, availability};
 pub use as_of::AsOf;
 pub use changes::{AttributeChange, CellChange, CellState, Changes, Difference, KeyFilter};
-pub use changes::{Revision, SeriesChange};
+pub use changes::{Revision, SeriesChange, changes_since};
 pub use check::CheckReport;
 pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};
 pub use database::Database;
 pub use filter::{PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter};
+pub use history::{History, Version};
 pub use load::{Load, LoadOptions, LoadReport, Prepared, Progress};
 pub use names::{fold, is_plain_name, text_column};
 pub use part::Part;

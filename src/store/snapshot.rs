@@ -149,6 +149,23 @@ impl Snapshot {
         Cube::new(flow, Arc::clone(entry), parts)
     }
 
+    /// The state after an earlier commit; the empty one before the first, and where it was
+    /// forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] and [`Error::Io`].
+    pub(super) fn earlier(self: &Arc<Self>, number: u64) -> Result<Arc<Self>> {
+        if number == self.number() {
+            return Ok(Arc::clone(self));
+        }
+        let state = match self.catalog.state_at(number) {
+            Err(Error::NotFound { .. }) => Arc::default(),
+            state => state?,
+        };
+        Ok(Arc::new(Self::new(Arc::clone(&self.catalog), Arc::clone(&self.pool), state)))
+    }
+
     /// The catalogue that it is a state of.
     pub(super) fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
