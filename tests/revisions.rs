@@ -261,12 +261,9 @@ fn the_first_load_can_be_undone() {
 /// The structure of the small cube with something replaced.
 fn structure(folder: &Path, name: &str, changes: &[(&str, &str)]) {
     let text = fs::read_to_string(file("tests/sql/data/small.xml")).expect("a file");
-    let mut changed = text.clone();
-    for (from, to) in changes {
-        changed = changed.replace(from, to);
-    }
-    assert_ne!(text, changed, "something is replaced");
-    fs::write(folder.join(name), changed).expect("written");
+    let other = changes.iter().fold(text.clone(), |text, (from, to)| text.replace(from, to));
+    assert_ne!(text, other, "something is replaced");
+    fs::write(folder.join(name), other).expect("written");
 }
 
 #[test]

@@ -87,7 +87,7 @@ fn write_text(
     for id in flows {
         let mut changes = Changes::between(before, after, id, &KeyFilter::all())?;
         let flow = Arc::clone(changes.flow());
-        let (mut inserted, mut changed, mut deleted) = (0, 0, 0);
+        let mut counts = [0; 3];
         let mut lines = attribute_lines(&flow, &changes.partials()?);
         let mut attributes = lines.len() as u64;
         loop {
@@ -97,20 +97,20 @@ fn write_text(
             let Some(change) = changes.next_series()? else { break };
             for cell in &change.cells {
                 match (&cell.before, &cell.after) {
-                    (None, _) => inserted += 1,
-                    (Some(_), Some(_)) => changed += 1,
-                    (Some(_), None) => deleted += 1,
+                    (None, _) => counts[0] += 1,
+                    (Some(_), Some(_)) => counts[1] += 1,
+                    (Some(_), None) => counts[2] += 1,
                 }
             }
             attributes += change.attributes.len() as u64;
             lines = series_lines(&flow, &change);
         }
-        if inserted + changed + deleted + attributes > 0 {
+        if counts.iter().sum::<u64>() + attributes > 0 {
             is_empty = false;
-            let counts = [(inserted, "inserted"), (changed, "changed"), (deleted, "deleted")];
+            let counts = counts.into_iter().zip(["inserted", "changed", "deleted"]);
             let counts = counts.map(|(count, what)| format!("{} {what}", words::count(count)));
             let attributes = words::plural(attributes, "attribute");
-            let counts = counts.join(", ");
+            let counts = counts.collect::<Vec<_>>().join(", ");
             writeln!(out, "{id}: {counts}; {attributes} above observations").map_err(refused)?;
         }
     }

@@ -38,7 +38,7 @@ impl HistoryFunction {
         let named = arguments.text(0)?;
         let named = named.ok_or_else(|| arguments.refuse("the dataflow is NULL"))?;
         let state = self.catalogue.flow(named)?;
-        let (flow, names) = (Arc::clone(&state.flow), &state.names);
+        let (flow, columns_of) = (Arc::clone(&state.flow), &state.names);
         let key =
             KeyPattern::parse(arguments.text(1)?.unwrap_or_default(), flow.dimensions().len())
                 .map_err(|reason| arguments.refuse(reason))?;
@@ -48,15 +48,15 @@ impl HistoryFunction {
             Some(AsOf::Time(time)) => Some(time),
             Some(commit) => Some(commit.commit(&newest)?.effective),
         };
-        let mut columns = Columns::of_keys(&flow, names);
-        cells::add_columns(&mut columns, &flow, names, "");
+        let mut columns = Columns::of_keys(&flow, columns_of);
+        cells::add_columns(&mut columns, &flow, columns_of, "");
         columns.moment("valid_from");
         columns.moment("valid_to");
         columns.count("commit");
         columns.count("ended_by");
         let (has_time, counts) = (flow.time().is_some(), cells::count(&flow));
         let id = flow.id.clone();
-        Ok(VersionTable::new(columns.schema(), key.codes().to_vec(), 0, move |filter| {
+        Ok(VersionTable::new(columns.schema(), key.codes().to_vec(), move |filter| {
             let mut history = History::open(&newest, &id, filter, after)?;
             Ok(Box::new(move |rows| {
                 let Some(version) = history.next()? else { return Ok(false) };
@@ -77,7 +77,9 @@ impl TableFunctionImpl for HistoryFunction {
 
 fn push(version: &Version, has_time: bool, counts: (usize, usize), rows: &mut Rows) {
     let Version { key, period, state, valid_from, valid_to, commit, ended_by } = version;
-    key.iter().for_each(|code| rows.text(Some(code)));
+    for code in key {
+        rows.text(Some(code));
+    }
     if has_time {
         rows.text(Some(period));
     }
