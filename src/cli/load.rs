@@ -77,7 +77,7 @@ fn database(arguments: &arguments::Load) -> Result<Database> {
     Database::open_or_create(&arguments.database)
 }
 
-fn dataflow(text: &str) -> Result<ArtefactId> {
+pub(super) fn dataflow(text: &str) -> Result<ArtefactId> {
     let reason = || format!("{text:?} is no dataflow such as ECB:EXR(1.0)");
     ArtefactId::parse(text).ok_or_else(|| Error::syntax("--dataflow", reason()))
 }

@@ -52,7 +52,9 @@ impl Snapshot {
 
     /// Takes over what the snapshot before knew, where nothing of it changed.
     pub(crate) fn inherit(&self, before: &Self) {
-        if !Arc::ptr_eq(self.state.artefacts(), before.state.artefacts()) {
+        if !Arc::ptr_eq(self.state.artefacts(), before.state.artefacts())
+            || !Arc::ptr_eq(self.state.relocated(), before.state.relocated())
+        {
             return;
         }
         let before = before.cubes.lock().unwrap_or_else(PoisonError::into_inner);
