@@ -6,6 +6,7 @@ mod program;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -70,7 +71,14 @@ fn the_log_lists_commits_the_newest_first() {
     let lines = without_times(&log);
     assert_eq!(lines[0], "commit 2");
     assert!(lines[1].starts_with(&format!("  source     second.csv ({bytes} bytes")), "{lines:?}");
-    assert_eq!(lines[2..5], ["  message    revision", "  1 inserted, 2 changed", "commit 1"]);
+    // The line says what `sha256sum` says of the file.
+    let sum = Command::new("sha256sum").arg("second.csv").current_dir(at).output();
+    if let Ok(sum) = sum {
+        let hash = String::from_utf8_lossy(&sum.stdout);
+        let hash = hash.split(' ').next().unwrap_or_default();
+        assert_eq!(lines[2], format!("  sha256     {hash}"));
+    }
+    assert_eq!(lines[3..6], ["  message    revision", "  1 inserted, 2 changed", "commit 1"]);
     assert!(log.text().contains("  34 inserted"), "{}", log.text());
     assert_eq!(log.text().matches("  effective  2").count(), 2);
     let one = run(at, &["log", "db", "-n", "1"]).ok();
