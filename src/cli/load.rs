@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use indicatif::ProgressBar;
+use ring::digest;
 
 use crate::cli::progress::{self, Watched};
 use crate::cli::{arguments, difference, now, user, words};
@@ -46,7 +47,7 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
     let options = LoadOptions {
         author: user(),
         message: arguments.message.clone(),
-        source: Some(source(&arguments.files)),
+        source: Some(source(&arguments.files)?),
         dataflow: arguments.dataflow.as_deref().map(dataflow).transpose()?,
         memory: arguments.memory.saturating_mul(1 << 20),
         refused,
@@ -135,11 +136,35 @@ fn open(path: &Path, bar: &ProgressBar) -> Result<Message> {
 }
 
 /// The log's note of where the data came from.
-fn source(files: &[PathBuf]) -> Source {
+fn source(files: &[PathBuf]) -> Result<Source> {
     let names = files.iter().filter_map(|path| path.file_name());
     let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
     let bytes = files.iter().filter_map(|path| path.metadata().ok()).map(|m| m.len()).sum();
-    Source { name: names.join(", "), bytes, checksum: None }
+    // Standard input can be read only once.
+    let is_input = files.iter().any(|path| path.as_os_str() == "-");
+    let hashes = files.iter().filter(|_| !is_input).map(|path| sha256(path));
+    let sha256 = hashes.collect::<Result<_>>()?;
+    Ok(Source { name: names.join(", "), bytes, checksum: None, sha256 })
+}
+
+/// The hash of a file, as `sha256sum` writes it.
+fn sha256(path: &Path) -> Result<String> {
+    let failed = |error| Error::io("read", path, error);
+    let mut file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        // What comes through a pipe can be read only once.
+        return Ok(String::new());
+    }
+    let mut hash = digest::Context::new(&digest::SHA256);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer).map_err(failed)? {
+            0 => break,
+            read => hash.update(buffer.get(..read).unwrap_or_default()),
+        }
+    }
+    let bytes = hash.finish();
+    Ok(bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Moves the bar while rows are read, and shows another while they are written.

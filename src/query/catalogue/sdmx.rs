@@ -179,6 +179,10 @@ pub(super) fn commits(directory: &Arc<Directory>, rows: bool) -> Result<RecordBa
         CommitKind::Compaction => "compaction",
         CommitKind::Redaction => "redaction",
     };
+    let sha256 = |commit| {
+        let hashes = source(commit)?.sha256.join(", ");
+        (!hashes.is_empty()).then_some(hashes)
+    };
     let checksum = |commit| source(commit)?.checksum.map(|checksum| format!("{checksum:08x}"));
     Columns::default()
         .count("number", all().map(|commit| count(commit.number)))
@@ -191,6 +195,7 @@ pub(super) fn commits(directory: &Arc<Directory>, rows: bool) -> Result<RecordBa
         .text("source", all().map(|commit| source(commit).map(|source| source.name)))
         .count("source_bytes", all().map(|commit| count(source(commit)?.bytes)))
         .text("source_checksum", all().map(checksum))
+        .text("source_sha256", all().map(sha256))
         .count("inserted", all().map(|commit| count(commit.counts.inserted)))
         .count("changed", all().map(|commit| count(commit.counts.changed)))
         .count("deleted", all().map(|commit| count(commit.counts.deleted)))

@@ -200,7 +200,7 @@ fn options(release: &Release, now: i64) -> LoadOptions {
         [only] => Some(only.checksum),
         _ => None,
     };
-    let source = Source { name: names.join(", "), bytes, checksum };
+    let source = Source { name: names.join(", "), bytes, checksum, sha256: Vec::new() };
     LoadOptions {
         author: release.author.clone(),
         message: release.title.clone(),
