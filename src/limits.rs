@@ -169,6 +169,13 @@ pub const CATALOGUE_ROUNDS_MAX: usize = 10_000;
 /// Values of one `generate_series` in a query over PostgreSQL's catalogue.
 pub const CATALOGUE_SERIES_MAX: u64 = 1_000_000;
 
+/// Bytes of the name of a release: it is part of the names of files.
+pub const RELEASE_NAME_BYTES_MAX: usize = 64;
+/// Messages of one release: all dataflows of a large office, several times.
+pub const RELEASE_MESSAGES_MAX: usize = 10_000;
+/// Bytes of a release without its messages: their names and those of its dataflows.
+pub const RELEASE_BYTES_MAX: u64 = 64 << 20;
+
 /// Bytes of one row on the Postgres wire: what PostgreSQL itself can send as one message.
 pub const ROW_BYTES_MAX: usize = (1 << 30) - 1;
 /// Dimensions of an array in a parameter: as many as PostgreSQL has.

@@ -117,7 +117,7 @@ impl Catalog {
 
     /// Keeps the error of a failed sync: what the system did with the data is unknown from then
     /// on, and a second sync that succeeds would prove nothing.
-    fn poisoning<T>(&self, synced: Result<T>) -> Result<T> {
+    pub(super) fn poisoning<T>(&self, synced: Result<T>) -> Result<T> {
         if let Err(error) = &synced {
             let mut poison = self.poison.lock().unwrap_or_else(PoisonError::into_inner);
             poison.get_or_insert_with(|| error.to_string());
@@ -129,7 +129,7 @@ impl Catalog {
     ///
     /// This is the commit: nothing is visible before the link, nothing promised before the last
     /// sync. After an error the file may be there or not, but it is never there in part.
-    fn publish(&self, path: &Path, bytes: &[u8]) -> Result<Linked> {
+    pub(super) fn publish(&self, path: &Path, bytes: &[u8]) -> Result<Linked> {
         let temporary = path.with_extension("tmp");
         self.remove_if_there(&temporary)?;
         let mut writer = self.disk.create(&temporary)?;
@@ -137,7 +137,8 @@ impl Catalog {
         self.poisoning(writer.sync())?;
         let linked = self.disk.link(&temporary, path)?;
         if linked == Linked::Done {
-            self.poisoning(self.disk.sync_folder(&commits_folder(&self.path)))?;
+            let folder = path.parent().unwrap_or(&self.path);
+            self.poisoning(self.disk.sync_folder(folder))?;
         }
         // A name that stays is removed by a later writer.
         drop(self.disk.remove(&temporary));

@@ -25,6 +25,8 @@ pub(super) enum Content {
     Manifest,
     /// The result of all commits up to one.
     Checkpoint,
+    /// A release that is yet to come.
+    Release,
 }
 
 impl Content {
@@ -32,6 +34,7 @@ impl Content {
         match self {
             Self::Manifest => b"SDMXCOMM",
             Self::Checkpoint => b"SDMXCHKP",
+            Self::Release => b"SDMXRELS",
         }
     }
 }
