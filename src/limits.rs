@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -173,6 +174,13 @@ pub const CATALOGUE_SERIES_MAX: u64 = 1_000_000;
 pub const RELEASE_NAME_BYTES_MAX: usize = 64;
 /// Messages of one release: all dataflows of a large office, several times.
 pub const RELEASE_MESSAGES_MAX: usize = 10_000;
+/// Releases that are pending at one time: each is looked at when a database is opened.
+pub const RELEASES_PENDING_MAX: u64 = 1_000;
+/// Previews of releases that are kept in memory: an office checks few at a time.
+pub const PREVIEWS_KEPT_MAX: usize = 4;
+/// How long who notices a release that is due waits for the lock: who holds it longer is loading,
+/// and has the release to do.
+pub const RELEASE_WAIT: Duration = Duration::from_secs(2);
 /// Bytes of a release without its messages: their names and those of its dataflows.
 pub const RELEASE_BYTES_MAX: u64 = 64 << 20;
 

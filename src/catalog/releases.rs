@@ -60,6 +60,8 @@ pub struct Release {
     pub base: Option<u64>,
     /// Its messages, in their order.
     pub messages: Vec<ReleaseMessage>,
+    /// The last number that a message was given; none is given twice.
+    pub last_message: u64,
     /// The dataflows that its messages touch.
     pub flows: Vec<ArtefactId>,
     /// What became of it.
@@ -121,12 +123,16 @@ impl fmt::Display for ReleaseState {
 }
 
 /// A message of a release.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseMessage {
-    /// Its number within the release, from 1; never given twice.
+    /// Its number within the release, from 1.
     pub number: u64,
     /// The name of the file it came from.
     pub name: String,
+    /// Whether it defines structures.
+    pub is_structure: bool,
+    /// The dataflow that its data belong to, where it names only a structure that several have.
+    pub dataflow: Option<ArtefactId>,
     /// Bytes of the message.
     pub bytes: u64,
     /// Their CRC-32C.
@@ -292,6 +298,17 @@ impl Catalog {
         }
     }
 
+    fn read_release(&self, name: &str, file: &str) -> Result<FoundRelease> {
+        let path = folder(&self.path).join(file);
+        let read = self.disk.read(&path, RELEASE_BYTES_MAX);
+        let read = read.and_then(|bytes| Release::decode(&path, &bytes));
+        match read {
+            Ok(release) => Ok(FoundRelease::Good(Arc::new(release))),
+            Err(error @ Error::Io { .. }) => Err(error),
+            Err(error) => Ok(FoundRelease::Damaged { name: name.to_owned(), error }),
+        }
+    }
+
     /// Opens a message of a release. All of it is verified before this returns.
     ///
     /// # Errors
@@ -352,7 +369,7 @@ impl Catalog {
 }
 
 impl Writer {
-    /// Writes a message durably; a revision must name it next. `number` has not been given before.
+    /// Writes the bytes of a message durably, under its number; a revision must name it next.
     ///
     /// # Errors
     ///
@@ -360,33 +377,25 @@ impl Writer {
     pub fn write_release_message(
         &mut self,
         release: &str,
-        number: u64,
-        name: &str,
+        mut message: ReleaseMessage,
         input: &mut dyn Read,
     ) -> Result<ReleaseMessage> {
         let catalog = Arc::clone(self.catalog());
         catalog.make_releases_folder()?;
-        let path = message_path(catalog.path(), release, number);
+        let path = message_path(catalog.path(), release, message.number);
         // Left by a writer that died: no revision names it, because its number was not given.
         catalog.remove_if_there(&path)?;
         let out = FileWriter { out: catalog.disk.create(&path)?, checksum: 0 };
-        let failed = |error: io::Error| Error::io("copy", name, error);
+        let failed = |error: io::Error| Error::io("write", &path, error);
         let mut encoder = zstd::Encoder::new(out, ZSTD_LEVEL).map_err(failed)?;
-        let mut message = ReleaseMessage {
-            number,
-            name: name.to_owned(),
-            bytes: 0,
-            checksum: 0,
-            stored_bytes: 0,
-            stored_checksum: 0,
-        };
+        (message.bytes, message.checksum) = (0, 0);
         let mut buffer = vec![0; VERIFIED_BYTES];
         loop {
             let count = match input.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::io("read", name, error)),
+                Err(error) => return Err(Error::io("read", message.name, error)),
             };
             let bytes = buffer.get(..count).unwrap_or_default();
             encoder.write_all(bytes).map_err(failed)?;
@@ -417,12 +426,23 @@ impl Writer {
             let reason = "it was changed meanwhile; look again".to_owned();
             return Err(Error::Conflict { kind: "release", id: release.name.clone(), reason });
         }
+        // What it names must not be lost where it is kept.
+        catalog.poisoning(catalog.disk.sync_folder(&folder(catalog.path())))?;
         let path = folder(catalog.path()).join(revision_name(release));
         if catalog.publish(&path, &release.encode()?)? == Linked::Exists {
             let reason = "another writer changed it first; look again".to_owned();
             return Err(Error::Conflict { kind: "release", id: release.name.clone(), reason });
         }
         catalog.clean_releases(release)
+    }
+
+    /// Removes messages that were written and that no revision names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn discard_release_messages(&mut self, release: &Release) -> Result<()> {
+        self.catalog().clean_releases(release)
     }
 }
 
@@ -451,7 +471,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// Removes what no newest revision needs, `changed` being the one that was just published, and
+    /// Removes what no newest revision needs, `changed` being that of its release, and
     /// what writers that died have left. The caller holds the lock.
     fn clean_releases(&self, changed: &Release) -> Result<()> {
         let folder = folder(&self.path);
@@ -547,6 +567,7 @@ mod tests {
             is_announced: false,
             base: None,
             messages: Vec::new(),
+            last_message: 0,
             flows: Vec::new(),
             state: ReleaseState::Pending,
             refused: None,
@@ -568,7 +589,8 @@ mod tests {
         if next.revision < 5 {
             let number = next.revision;
             let bytes = content(number);
-            let written = writer.write_release_message("gdp", number, "x", &mut bytes.as_slice());
+            let message = ReleaseMessage { number, ..ReleaseMessage::default() };
+            let written = writer.write_release_message("gdp", message, &mut bytes.as_slice());
             next.messages.push(written?);
         } else {
             next.state = ReleaseState::Cancelled;

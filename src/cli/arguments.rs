@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::release;
 use crate::limits::{HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES};
 
 /// Where clients of PostgreSQL connect, unless the operator says otherwise.
@@ -41,6 +42,8 @@ pub(super) enum Command {
     Demo(Demo),
     /// Load structures and data into a database, as one commit
     Load(Load),
+    /// Publish structures and data at a later time, and nothing of them before
+    Release(release::Release),
     /// Answer SQL
     Sql(Sql),
     /// List commits, the newest first

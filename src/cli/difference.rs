@@ -112,7 +112,6 @@ fn write_all(
     prepared: &Prepared,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    writeln!(out, "dry run: nothing is committed")?;
     let report = prepared.report();
     for (id, names) in &report.named {
         writeln!(out, "dataflow {id} would be table {}.{}", names.schema, names.table)?;

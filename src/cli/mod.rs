@@ -1,8 +1,8 @@
 //! The command line: commands, progress, exit codes.
 //!
 //! Read in this order: `arguments` (what may be typed), `exit` (what the shell is told), `progress`,
-//! then one file a command: `load` (with `difference`, what it would change), `log`, `diff`, `revert`,
-//! `name`, `sql` (with the prompt, `repl`), `export`, `info`, `check`,
+//! then one file a command: `load` (with `messages`, and `difference`, what it would change), `log`,
+//! `diff`, `revert`, `name`, `release`, `sql` (with the prompt, `repl`), `export`, `info`, `check`,
 //! `demo`, `serve`.
 //!
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
@@ -17,8 +17,10 @@ mod export;
 mod info;
 mod load;
 mod log;
+mod messages;
 mod name;
 mod progress;
+mod release;
 mod repl;
 mod revert;
 mod serve;
@@ -76,6 +78,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     match command {
         Some(Command::Demo(demo)) => demo::run(&demo),
         Some(Command::Load(load)) => load::run(&load),
+        Some(Command::Release(release)) => release::run(&release),
         Some(Command::Sql(sql)) => sql::run(&sql),
         Some(Command::Log(log)) => log::run(&log),
         Some(Command::Diff(diff)) => diff::run(&diff),
@@ -94,6 +97,9 @@ fn open(path: &Path) -> Result<Database> {
     let database = Database::open(path)?;
     if let Health::ReadOnly { reason } = database.health() {
         drop(writeln!(io::stderr(), "sdmxdb: an older state is shown, read-only: {reason}"));
+    } else if let Err(error) = database.release_due(now()) {
+        // Reading goes on, without what should be public by now.
+        drop(writeln!(io::stderr(), "sdmxdb: what is due could not be published: {error}"));
     }
     Ok(database)
 }

@@ -16,9 +16,10 @@ use tokio::signal::ctrl_c;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::time::sleep;
 
-use crate::cli::{arguments, now, open};
+use crate::cli::{arguments, now, open, release};
 use crate::error::{Error, Result};
 use crate::limits::{
     Budget, HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES, QUERY_STACK_BYTES,
@@ -31,6 +32,9 @@ use crate::store::Database;
 
 /// Threads of the network: each does a little for many connections.
 const NETWORK_THREADS: usize = 2;
+const SECOND_MICROS: i64 = 1_000_000;
+/// How long the publication of releases rests after an error of the disk.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(10);
 
 pub(super) fn run(arguments: &arguments::Serve) -> Result<ExitCode> {
     let database = open(&arguments.database)?;
@@ -146,7 +150,9 @@ impl Servers {
         let wire = pg::serve(pg_socket, Arc::clone(&engine), handle, pg_options, stopped.clone());
         let answers_max = wanted.http_answers.max(1);
         let rest_options = RestOptions { answers_max, ..rest_options(memory) };
+        let releases = Releases { database: database.clone(), stop: stopped.clone() };
         let web = rest::serve(http_socket, database, rest_options, stopped);
+        drop(network.spawn(releases.publish()));
         let both = [network.spawn(wire), network.spawn(web)];
         Ok(Self { pg, http, network, queries, stop, both, interrupts })
     }
@@ -173,6 +179,38 @@ impl Servers {
         network.shutdown_background();
         queries.shutdown_background();
         ended
+    }
+}
+
+/// Publishes what is due while the servers run.
+struct Releases {
+    database: Database,
+    stop: watch::Receiver<bool>,
+}
+
+impl Releases {
+    /// Looks at every full second, which costs a listing: any program may make or move a release.
+    async fn publish(mut self) {
+        loop {
+            let rest = SECOND_MICROS - now().rem_euclid(SECOND_MICROS);
+            let rest = Duration::from_micros(u64::try_from(rest).unwrap_or(0));
+            tokio::select! {
+                () = sleep(rest) => {}
+                _ = self.stop.wait_for(|stop| *stop) => return,
+            }
+            let database = self.database.clone();
+            // One that loads long may outlive the server's end; it is one commit or none.
+            let due = spawn_blocking(move || database.release_due(now()));
+            match due.await {
+                Ok(Ok(released)) => released.iter().for_each(release::tell),
+                Ok(Err(error)) => {
+                    drop(writeln!(io::stderr(), "sdmxdb: cannot publish what is due: {error}"));
+                    // A full disk is not free again in a second.
+                    sleep(PAUSE_AFTER_ERROR).await;
+                }
+                Err(_) => return,
+            }
+        }
     }
 }
 

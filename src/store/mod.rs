@@ -27,6 +27,7 @@ mod load;
 mod names;
 mod part;
 mod pool;
+mod release;
 mod revert;
 mod snapshot;
 mod transaction;
@@ -35,6 +36,7 @@ mod walk;
 pub use crate::catalog::{
     CommitKind, CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames,
 };
+pub use crate::catalog::{FoundRelease, Release, ReleaseMessage, ReleaseState, ReleaseTime};
 pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
 pub use answer::{DataAnswer, ScopeParts, Written, availability};
 pub use as_of::AsOf;
@@ -45,9 +47,11 @@ pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};
 pub use database::Database;
 pub use filter::{PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter};
-pub use load::{Load, LoadOptions, LoadReport, Prepared, Progress};
+pub use load::{Load, LoadOptions, LoadReport, Message, Prepared, Progress};
 pub use names::{fold, is_plain_name, text_column};
 pub use part::Part;
+pub use release::{Added, CalendarLine, CalendarState, Conflicts, Editor, NewRelease};
+pub use release::{Outcome, ReleaseConflict, Released};
 pub use revert::Revert;
 pub use snapshot::{FlowState, Snapshot};
 pub use transaction::{Mark, Presence, RowBatch, Transaction};

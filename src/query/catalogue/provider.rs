@@ -31,8 +31,16 @@ pub const SEARCH_SCHEMA: &str = "public";
 const OWN: &str = "sdmx_catalog";
 const INFORMATION: &str = "information_schema";
 /// Its tables, apart from the views that ship as SQL.
-const OWN_TABLES: [&str; 7] =
-    ["codelists", "codes", "commits", "components", "dataflows", "dim_date", "hierarchies"];
+const OWN_TABLES: [&str; 8] = [
+    "codelists",
+    "codes",
+    "commits",
+    "components",
+    "dataflows",
+    "dim_date",
+    "hierarchies",
+    "releases",
+];
 
 /// Makes a schema that a front adds, such as `pg_catalog`, over a catalogue.
 pub type SchemaFactory = Arc<dyn Fn(&Arc<Catalogue>) -> Arc<dyn SchemaProvider> + Send + Sync>;
@@ -282,6 +290,7 @@ impl Catalogue {
             "hierarchies" => {
                 Listing::new(move |rows| sdmx::hierarchies(snapshot.artefacts(), rows, &language))
             }
+            "releases" => Listing::new(move |rows| sdmx::releases(&snapshot, rows)),
             _ => return Ok(None),
         };
         let key = (OWN.to_owned(), table.to_owned());

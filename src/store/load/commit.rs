@@ -58,7 +58,9 @@ impl Load {
         report.counts = draft.record.counts;
         report.bytes = draft.segments.iter().map(|segment| segment.bytes).sum();
         draft.record.loaded = self.options.now;
-        draft.record.effective = self.options.now;
+        draft.record.effective = self.options.effective.unwrap_or(self.options.now);
+        draft.record.release.clone_from(&self.options.release);
+        draft.settings = mem::take(&mut self.options.settings);
         draft.record.author.clone_from(&self.options.author);
         draft.record.message.clone_from(&self.options.message);
         draft.record.source.clone_from(&self.options.source);
@@ -66,7 +68,8 @@ impl Load {
             job.rows = self.rows;
         }
         let (base, job) = (Arc::clone(&self.snapshot), self.job.take());
-        Ok(Prepared { workplace: self.workplace, base, draft, report, job })
+        let flows = self.intakes.iter().map(|intake| intake.flow.id.clone()).collect();
+        Ok(Prepared { workplace: self.workplace, base, draft, flows, report, job })
     }
 
     /// Supersedes the chunks of series to delete.

@@ -17,6 +17,7 @@ mod intake;
 mod interner;
 mod job;
 mod merge;
+mod message;
 mod options;
 mod order;
 mod partials;
@@ -50,6 +51,7 @@ use crate::store::load::structures::Structures;
 use crate::store::load::workplace::Workplace;
 use crate::store::snapshot::Snapshot;
 
+pub use message::Message;
 pub use options::{LoadOptions, LoadReport, Progress};
 pub use prepared::Prepared;
 
