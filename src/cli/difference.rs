@@ -85,12 +85,14 @@ impl FlowDifference {
     }
 }
 
-/// Prints what a load would change.
+/// Prints what a load would change, and that it does not.
 ///
 /// # Errors
 ///
 /// Those of reading and of writing.
 pub(super) fn show(prepared: &Prepared, out: &mut impl Write) -> Result<()> {
+    writeln!(out, "dry run: nothing is committed")
+        .map_err(|e| Error::io("write", "standard output", e))?;
     write(&of(prepared)?, prepared, out)
 }
 

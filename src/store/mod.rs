@@ -9,6 +9,7 @@
 //! * `transaction` (rows of a program)
 //! * `answer` (what readers of SDMX ask for)
 //! * `changes` (what differs between two states), `revert` (undoing)
+//! * `release` (what is yet to be published)
 //! * `check`
 //! * `names` (names in SQL), `pool` (open segments)
 //!

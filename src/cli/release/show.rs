@@ -1,16 +1,15 @@
 //! Looking at releases.
 
-use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use crate::cli::release::{arguments, say};
 use crate::cli::sql::{connect, hint_at_nothing};
-use crate::cli::words;
+use crate::cli::{difference, words};
 use crate::error::{Error, Result};
 use crate::query::render::{Format, render};
-use crate::store::{Added, Changes, Database, FoundRelease, KeyFilter, Release, ReleaseState};
+use crate::store::{Added, Database, FoundRelease, Release, ReleaseState};
 
 /// One line a release, by time; what is damaged first.
 pub(super) fn list(database: &Database) -> Result<ExitCode> {
@@ -34,20 +33,17 @@ pub(super) fn list(database: &Database) -> Result<ExitCode> {
 /// How a release stands.
 pub(super) fn line(release: &Release) -> String {
     let Release { name, at, state, .. } = release;
-    let mut text = format!("{name}  {} {}  {state}", at.local, at.zone);
+    let mut parts = vec![format!("{name}  {} {}  {state}", at.local, at.zone)];
     if *state == ReleaseState::Pending {
         let messages = words::plural(release.messages.len() as u64, "message");
         let announced = if release.is_announced { ", announced" } else { "" };
-        // Writing to a string does not fail.
-        drop(write!(text, ", {messages}{announced}"));
+        parts.push(format!(", {messages}{announced}"));
     }
     if !release.title.is_empty() {
-        drop(write!(text, "  {}", release.title));
+        parts.push(format!("  {}", release.title));
     }
-    if let Some(reason) = &release.refused {
-        drop(write!(text, "\n  refused: {reason}"));
-    }
-    text
+    parts.extend(release.refused.as_ref().map(|reason| format!("\n  refused: {reason}")));
+    parts.concat()
 }
 
 /// All about one.
@@ -77,29 +73,9 @@ pub(super) fn calendar(database: &Database) -> Result<ExitCode> {
 
 /// What a release would do if it were published now.
 pub(super) fn would_do(added: &Added) -> Result<()> {
-    for known in added.after.state().flows() {
-        let id = &known.entry.id;
-        let changes = Changes::between(&added.before, &added.after, id, &KeyFilter::all())?;
-        let all = changes.total()?;
-        if all.is_empty() {
-            continue;
-        }
-        let counts = [
-            (all.inserted, "inserted"),
-            (all.changed, "changed"),
-            (all.deleted, "deleted"),
-            (all.attributes_changed, "attributes changed"),
-        ];
-        let counts = counts.iter().filter(|(count, _)| *count > 0);
-        let counts: Vec<String> =
-            counts.map(|(count, what)| format!("{} {what}", words::count(*count))).collect();
-        say(&format!("{id}: would be {}", counts.join(", ")))?;
-    }
-    let artefacts = added.report.artefacts;
-    if artefacts > 0 {
-        say(&format!("{} would be added or changed", words::plural(artefacts, "artefact")))?;
-    }
-    for warning in &added.report.warnings {
+    let flows = difference::of(&added.prepared)?;
+    difference::write(&flows, &added.prepared, &mut io::stdout().lock())?;
+    for warning in &added.prepared.report().warnings {
         say(&format!("note: {warning}"))?;
     }
     if !added.conflicts.is_empty() {

@@ -68,8 +68,7 @@ impl Load {
             job.rows = self.rows;
         }
         let (base, job) = (Arc::clone(&self.snapshot), self.job.take());
-        let flows = self.intakes.iter().map(|intake| intake.flow.id.clone()).collect();
-        Ok(Prepared { workplace: self.workplace, base, draft, flows, report, job })
+        Ok(Prepared { workplace: self.workplace, base, draft, report, job })
     }
 
     /// Supersedes the chunks of series to delete.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::catalog::{Draft, Outcome, SegmentPlace};
 use crate::disk::{Disk, MemoryDisk};
 use crate::error::{Error, Result};
-use crate::model::ArtefactId;
 use crate::segment::Segment;
 use crate::store::load::job::Job;
 use crate::store::load::options::LoadReport;
@@ -19,7 +18,6 @@ pub struct Prepared {
     pub(super) workplace: Workplace,
     pub(super) base: Arc<Snapshot>,
     pub(super) draft: Draft,
-    pub(super) flows: Vec<ArtefactId>,
     pub(super) report: LoadReport,
     pub(super) job: Option<Job>,
 }
@@ -33,11 +31,6 @@ impl Prepared {
     /// The state before it.
     pub fn base(&self) -> &Arc<Snapshot> {
         &self.base
-    }
-
-    /// The dataflows that rows came for, whether these change anything or not.
-    pub fn flows(&self) -> &[ArtefactId] {
-        &self.flows
     }
 
     /// Whether it changes nothing, so that no commit follows.

@@ -13,6 +13,7 @@ use crate::store::database::Database;
 use crate::store::load::{Load, LoadOptions};
 use crate::store::release::calendar;
 use crate::store::release::check::read_messages;
+use crate::store::release::conflicts::Conflicts;
 use crate::store::release::edit::{Editor, publish, published};
 
 /// The pending releases, as they were found in these files.
@@ -51,9 +52,17 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Refused, because it would undo corrections.
+    pub(super) fn of_conflicts(conflicts: &Conflicts) -> Self {
+        let reason = format!("{conflicts}; look at it, then rebase it (release rebase)");
+        Self::Refused { reason }
+    }
+}
+
 impl PendingReleases {
     /// Those that can be read. Cost: a listing if nothing changed.
-    fn refresh(&self, database: &Database) -> Result<Vec<Arc<Release>>> {
+    pub(super) fn refresh(&self, database: &Database) -> Result<Vec<Arc<Release>>> {
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let files = database.catalog().release_files()?;
         let known = lock().clone();
@@ -148,8 +157,7 @@ impl Database {
         let prepared = load.prepare()?;
         let conflicts = self.conflicts_of(release, prepared.base(), &prepared.snapshot()?)?;
         if !conflicts.is_empty() {
-            let reason = format!("{conflicts}; look at it, then rebase it (release rebase)");
-            return Ok(Outcome::Refused { reason });
+            return Ok(Outcome::of_conflicts(&conflicts));
         }
         Ok(Outcome::Published { commit: prepared.commit()?.commit })
     }
