@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sdmxdb::disk::{Crash, Disk, MemoryDisk};
 use sdmxdb::error::{Error, Result};
 use sdmxdb::model::{Artefact, ArtefactId, Attachment, Attribute, Code, Codelist, DataStructure};
-use sdmxdb::model::{Dataflow, Dimension, Identity, Measure, Names, Representation, Value, Zone};
+use sdmxdb::model::{Dataflow, Dimension, Identity, Measure, Representation, Value, Zone};
 use sdmxdb::store::{CalendarState, Changes, Database, Editor, KeyFilter, LoadOptions, Message};
 use sdmxdb::store::{NewRelease, Outcome, ReleaseState, ReleaseTime, Released, Snapshot};
 

@@ -11,9 +11,7 @@ use crate::query::catalogue::Directory;
 use crate::query::catalogue::columns::Columns;
 use crate::query::catalogue::directory::codelists;
 use crate::query::error::to_datafusion;
-use crate::store::{
-    CalendarLine, CommitKind, CommitRecord, FlowState, SeriesFilter, Snapshot,
-};
+use crate::store::{CalendarLine, CommitKind, CommitRecord, FlowState, SeriesFilter, Snapshot};
 
 /// Nodes of all hierarchies together that are shown: they nest, and a message may be hostile.
 const NODES_MAX: usize = 10_000_000;
