@@ -68,8 +68,11 @@ fn warn_of_releases(database: &Database, report: &LoadReport) -> Result<()> {
     let conflicts = if is_changed { database.conflicting_releases(&flows)? } else { Vec::new() };
     for (name, conflicts) in conflicts {
         let mut out = io::stdout().lock();
-        writeln!(out, "note: release {name} will not be published unless it is rebased: {conflicts}")
-            .map_err(|e| Error::io("write", "standard output", e))?;
+        writeln!(
+            out,
+            "note: release {name} will not be published unless it is rebased: {conflicts}"
+        )
+        .map_err(|e| Error::io("write", "standard output", e))?;
     }
     Ok(())
 }
