@@ -210,20 +210,20 @@ fn ask_rest(database: &Database) -> Said {
         for method in ["GET", "HEAD"] {
             let answer = ask(server.address, method, target, &[("Accept", accept)]);
             tags.extend(answer.header("ETag").map(|tag| (*target, *accept, tag.to_owned())));
-            said.insert(format!("{method} {target} as {accept}"), format!("{answer:?}"));
+            said.insert(format!("{method} {target} as {accept}"), answer.said());
         }
         for headers in [
             [("X-Release", "secret"), ("Accept", *accept)],
             [("X-Release", "none"), ("Accept", *accept)],
         ] {
             let answer = ask(server.address, "GET", target, &headers);
-            said.insert(format!("GET {target} with {headers:?}"), format!("{answer:?}"));
+            said.insert(format!("GET {target} with {headers:?}"), answer.said());
         }
     }
     for (target, accept, tag) in tags {
         let headers = [("Accept", accept), ("If-None-Match", tag.as_str())];
         let answer = ask(server.address, "GET", target, &headers);
-        said.insert(format!("GET {target} as {accept} again"), format!("{answer:?}"));
+        said.insert(format!("GET {target} as {accept} again"), answer.said());
     }
     said.insert("metrics".to_owned(), server.get("/metrics").text());
     let lines = std::mem::take(&mut *LOG.lock().unwrap_or_else(PoisonError::into_inner));
@@ -292,7 +292,22 @@ fn ask_all(folder: &Path) -> Said {
 fn differences(one: &Said, other: &Said) -> Vec<String> {
     assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
     let pairs = one.iter().zip(other.values()).filter(|((_, one), other)| one != other);
-    pairs.map(|((asked, one), other)| format!("{asked}\n--- {one}\n+++ {other}")).collect()
+    pairs
+        .map(|((asked, one), other)| format!("{asked}\n{}", first_difference(one, other)))
+        .collect()
+}
+
+/// The first line in which two texts differ, cut to a readable length.
+fn first_difference(one: &str, other: &str) -> String {
+    let cut =
+        |line: Option<&str>| line.unwrap_or("(the end)").chars().take(400).collect::<String>();
+    let (mut one, mut other) = (one.lines(), other.lines());
+    loop {
+        let (left, right) = (one.next(), other.next());
+        if left != right || left.is_none() {
+            return format!("--- {}\n+++ {}", cut(left), cut(right));
+        }
+    }
 }
 
 #[test]
