@@ -62,22 +62,28 @@
 //! **Invariant:** the clock is not read here: times are arguments.
 
 mod checkpoint;
+mod clean;
 mod commit;
 mod container;
+mod draft;
 mod forget;
+mod history;
+mod locate;
 mod manifest;
 mod open;
 mod releases;
+mod scrub;
 mod selections;
 mod state;
 mod working;
 
 pub use commit::Writer;
 pub use forget::Forgotten;
+pub use locate::Located;
 pub use manifest::{Commit, CommitKind, CommitRecord, Counts, Draft, FlowEntry, Source, SqlNames};
-pub use manifest::{SegmentEntry, SegmentId, SegmentPlace, Superseded};
-pub use open::{Catalog, Health, Located};
+pub use manifest::{Relocated, SegmentEntry, SegmentId, SegmentPlace, Superseded};
+pub use open::{Catalog, Health};
 pub use releases::is_release_name;
 pub use releases::{FoundRelease, Release, ReleaseMessage, ReleaseState, ReleaseTime};
-pub use state::{KnownFlow, LiveSegment, Segments, State};
+pub use state::{Home, KnownFlow, LiveSegment, Segments, State};
 pub use working::{Job, Outcome, Working};

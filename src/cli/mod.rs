@@ -1,30 +1,38 @@
 //! The command line: commands, progress, exit codes.
 //!
 //! Read in this order: `arguments` (what may be typed), `exit` (what the shell is told), `progress`,
-//! then one file a command: `load` (with `messages`, and `difference`, what it would change), `log`,
-//! `diff`, `revert`, `name`, `release`, `sql` (with the prompt, `repl`), `export`, `info`, `check`,
-//! `demo`, `serve`.
+//! then one file a command:
+//!
+//! * `load` (with `messages`, the files, and `difference`, what it would change)
+//! * `log`, `diff`, `revert`, `name`
+//! * `release`, `user`
+//! * `sql` (with the prompt, `repl`), `export`, `serve`, `demo`
+//! * `info`, `check`
 //!
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
 
 mod arguments;
 mod check;
+mod compact;
 mod demo;
 mod diff;
 mod difference;
 mod exit;
 mod export;
+mod forget;
 mod info;
 mod load;
 mod log;
 mod messages;
 mod name;
 mod progress;
+mod redact;
 mod release;
 mod repl;
 mod revert;
 mod serve;
 mod sql;
+mod user;
 mod words;
 
 use std::env;
@@ -83,11 +91,15 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Log(log)) => log::run(&log),
         Some(Command::Diff(diff)) => diff::run(&diff),
         Some(Command::Revert(revert)) => revert::run(&revert),
+        Some(Command::Compact(compact)) => compact::run(&compact),
+        Some(Command::Forget(forget)) => forget::run(&forget),
+        Some(Command::Redact(redact)) => redact::run(&redact),
         Some(Command::Name(name)) => name::run(&name),
         Some(Command::Info(info)) => info::run(&info),
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Serve(serve)) => serve::run(&serve),
+        Some(Command::User(user)) => user::run(&user),
         None => Ok(ExitCode::SUCCESS),
     }
 }
