@@ -212,7 +212,7 @@ pub(super) fn releases(snapshot: &Snapshot, rows: bool) -> Result<RecordBatch> {
         .key("name", all().map(|line| &line.name))
         .text("title", all().map(|line| text(&line.title)))
         .text("notes", all().map(|line| text(&line.notes)))
-        .moment("at", all().map(|line| Some(line.at)))
+        .moment("release_time", all().map(|line| Some(line.at)))
         .key("local_time", all().map(|line| &line.local))
         .key("zone", all().map(|line| &line.zone))
         .key("state", all().map(|line| line.state.name()))
