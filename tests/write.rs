@@ -5,6 +5,8 @@
 mod cube;
 #[path = "write/flow.rs"]
 mod flow;
+#[path = "write/prepared.rs"]
+mod prepared;
 #[path = "write/random.rs"]
 mod random;
 #[path = "write/statements.rs"]
