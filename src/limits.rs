@@ -1,7 +1,10 @@
 //! Every bound in one place, each with its reason; and [`Budget`], the account of memory.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -41,6 +44,8 @@ pub const CHECKPOINT_COMMITS: u64 = 64;
 pub const MANIFEST_BYTES_MAX: u64 = 4 << 30;
 /// Parts of one manifest or checkpoint: an inline segment is one, and there are few others.
 pub const MANIFEST_PARTS_MAX: usize = 1 << 20;
+/// How long a person's command waits for another writer: a small load takes less.
+pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// Loads that the logbook of the working catalogue remembers.
 pub const JOBS_KEPT_MAX: usize = 10_000;
 /// Damaged working catalogues kept beside the good one, to be looked at.
@@ -130,6 +135,13 @@ pub const SORTED_SERIES_MAX: u64 = 1 << 16;
 /// Slots that are decoded ahead when series are read in key order, so that blocks are read once:
 /// two megabytes a measure.
 pub const ORDERED_SLOTS_MAX: usize = 1 << 18;
+/// Series whose keys are sorted again and again to find the best order of dimensions: a few seconds.
+pub const ORDER_SAMPLE_SERIES: u64 = 1 << 16;
+/// Bytes a second that a server reads to compact in the background, unless the operator says
+/// otherwise: a tenth of a slow drive.
+pub const COMPACTION_RATE_BYTES: u64 = 8 << 20;
+/// Live bytes that a load brings together after its commit at most: a fraction of a second.
+pub const COMPACTION_STEP_BYTES: u64 = 4 << 20;
 /// Chunks that are decoded to count the observations of a selection that cuts through them, in a
 /// fraction of a second; of more the count is not given.
 pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;
@@ -165,6 +177,16 @@ pub const PG_CURSOR_BYTES: u64 = 1 << 30;
 pub const PG_CUSTOM_SETTINGS_MAX: usize = 1_000;
 /// Savepoints of one transaction.
 pub const PG_SAVEPOINTS_MAX: usize = 10_000;
+/// Users of one database: each is a small fact that every checkpoint repeats.
+pub const USERS_MAX: usize = 10_000;
+/// Bytes of a user's name, as in PostgreSQL.
+pub const USER_NAME_BYTES_MAX: usize = 63;
+/// Bytes of a password: all of them are hashed thousands of times.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// How often a password is hashed: the number of PostgreSQL, which all its clients can bear.
+pub const PASSWORD_ROUNDS: NonZeroU32 = NonZeroU32::new(4_096).expect("not zero");
+/// The same at most, for a secret that was made elsewhere: a second of work.
+pub const PASSWORD_ROUNDS_MAX: NonZeroU32 = NonZeroU32::new(1_000_000).expect("not zero");
 /// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
 pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
 /// Rows of PostgreSQL's catalogue that one query looks at: ten thousand tables joined four ways.
@@ -173,6 +195,20 @@ pub const CATALOGUE_STEPS_MAX: u64 = 200_000_000;
 pub const CATALOGUE_ROUNDS_MAX: usize = 10_000;
 /// Values of one `generate_series` in a query over PostgreSQL's catalogue.
 pub const CATALOGUE_SERIES_MAX: u64 = 1_000_000;
+
+/// Bytes of the name of a release: it is part of the names of files.
+pub const RELEASE_NAME_BYTES_MAX: usize = 64;
+/// Messages of one release: all dataflows of a large office, several times.
+pub const RELEASE_MESSAGES_MAX: usize = 10_000;
+/// Releases that are pending at one time: each is looked at when a database is opened.
+pub const RELEASES_PENDING_MAX: u64 = 1_000;
+/// Previews of releases that are kept in memory: an office checks few at a time.
+pub const PREVIEWS_KEPT_MAX: usize = 4;
+/// How long who notices a release that is due waits for the lock: who holds it longer is loading,
+/// and has the release to do.
+pub const RELEASE_WAIT: Duration = Duration::from_secs(2);
+/// Bytes of a release without its messages: their names and those of its dataflows.
+pub const RELEASE_BYTES_MAX: u64 = 64 << 20;
 
 /// Bytes of one row on the Postgres wire: what PostgreSQL itself can send as one message.
 pub const ROW_BYTES_MAX: usize = (1 << 30) - 1;

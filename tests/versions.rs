@@ -156,3 +156,46 @@ fn the_log_has_all_fields() {
         "3 change 2026-02-01T09:00:00Z statistician revision NULL NULL 1 1 0 0",
     );
 }
+
+#[test]
+fn what_changed_since_a_time_is_a_table() {
+    let world = revised();
+    let connection = world.connect();
+    let all = "SELECT area, time_period, change, obs_value_text, obs_status, obs_value_text_before, \
+               obs_status_before FROM";
+    let since = |arguments: &str, expected: &str| {
+        check(&connection, &format!("{all} changes_since({arguments}) ORDER BY 1, 2"), expected);
+    };
+    let revision = "AT 2021 changed 2.5 A 2.0 P; AT 2022 inserted 3.0 P NULL NULL";
+    since("'T:F', '2026-02-15'", "BE 2020 inserted 10 A NULL NULL");
+    since("'t.f', 2", &format!("{revision}; BE 2020 inserted 10 A NULL NULL"));
+    since("'T:F(1.0)', 2, '.AT'", revision);
+    since(
+        "'f', TIMESTAMP '2026-01-15 00:00:00', 'A.AT+BE'",
+        &format!("{revision}; BE 2020 inserted 10 A NULL NULL"),
+    );
+    since("'f', 4", "");
+    // Before the first commit there was nothing.
+    let count = "SELECT count(*), sum(obs_value) FROM changes_since('f', '2000-01-01')";
+    check(&connection, count, "4 16.5");
+    // A filter on a dimension reads no other series, and the answer is the same.
+    check(
+        &connection,
+        "SELECT time_period FROM changes_since('f', 2) WHERE area IN ('BE', 'XX') AND freq = 'A'",
+        "2020",
+    );
+    // Seen from an earlier state.
+    check(&connection, "SET sdmx.as_of = 3", "");
+    since("'t.f', 2", revision);
+    check(&connection, "RESET sdmx.as_of", "");
+    let wrong = |arguments: &str, expected: &str| {
+        let text = answer(&connection, &format!("{all} changes_since({arguments})"));
+        assert!(text.contains(expected), "{arguments}: {text}");
+    };
+    wrong("'t.g', 2", "dataflow t.g (did you mean \"t.f\"?) not found");
+    wrong("'T:G', 2", "dataflow T:G (did you mean \"T:F\"?) not found");
+    wrong("'t.f', 2, 'A'", "the key has 1 positions for 2 dimensions; write changes_since(");
+    wrong("'t.f', NULL", "the time is NULL");
+    wrong("'t.f'", "it has 1 arguments");
+    wrong("'t.f', 99", "commit 99 (the last is 4) not found");
+}

@@ -52,7 +52,9 @@ impl Snapshot {
 
     /// Takes over what the snapshot before knew, where nothing of it changed.
     pub(crate) fn inherit(&self, before: &Self) {
-        if !Arc::ptr_eq(self.state.artefacts(), before.state.artefacts()) {
+        if !Arc::ptr_eq(self.state.artefacts(), before.state.artefacts())
+            || !Arc::ptr_eq(self.state.relocated(), before.state.relocated())
+        {
             return;
         }
         let before = before.cubes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,6 +149,23 @@ impl Snapshot {
             parts.push(Part::new(live.entry.id, segment, chunks, partials)?);
         }
         Cube::new(flow, Arc::clone(entry), parts)
+    }
+
+    /// The state after an earlier commit; the empty one before the first, and where it was
+    /// forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] and [`Error::Io`].
+    pub(super) fn earlier(self: &Arc<Self>, number: u64) -> Result<Arc<Self>> {
+        if number == self.number() {
+            return Ok(Arc::clone(self));
+        }
+        let state = match self.catalog.state_at(number) {
+            Err(Error::NotFound { .. }) => Arc::default(),
+            state => state?,
+        };
+        Ok(Arc::new(Self::new(Arc::clone(&self.catalog), Arc::clone(&self.pool), state)))
     }
 
     /// The catalogue that it is a state of.

@@ -11,7 +11,7 @@ use crate::query::catalogue::Directory;
 use crate::query::catalogue::columns::Columns;
 use crate::query::catalogue::directory::codelists;
 use crate::query::error::to_datafusion;
-use crate::store::{CommitKind, CommitRecord, FlowState, SeriesFilter};
+use crate::store::{CalendarLine, CommitKind, CommitRecord, FlowState, SeriesFilter, Snapshot};
 
 /// Nodes of all hierarchies together that are shown: they nest, and a message may be hostile.
 const NODES_MAX: usize = 10_000_000;
@@ -195,6 +195,22 @@ pub(super) fn commits(directory: &Arc<Directory>, rows: bool) -> Result<RecordBa
         .count("changed", all().map(|commit| count(commit.counts.changed)))
         .count("deleted", all().map(|commit| count(commit.counts.deleted)))
         .count("unchanged", all().map(|commit| count(commit.counts.unchanged)))
+        .batch()
+}
+
+/// One row a release of the public calendar, by time. What was not announced is not there.
+pub(super) fn releases(snapshot: &Snapshot, rows: bool) -> Result<RecordBatch> {
+    let calendar: Vec<CalendarLine> = if rows { snapshot.calendar() } else { Vec::new() };
+    let all = || calendar.iter();
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    Columns::default()
+        .key("name", all().map(|line| &line.name))
+        .text("title", all().map(|line| text(&line.title)))
+        .text("notes", all().map(|line| text(&line.notes)))
+        .moment("at", all().map(|line| Some(line.at)))
+        .key("local_time", all().map(|line| &line.local))
+        .key("zone", all().map(|line| &line.zone))
+        .key("state", all().map(|line| line.state.name()))
         .batch()
 }
 

@@ -16,7 +16,7 @@ use crate::query::error::from_datafusion;
 use crate::query::functions;
 use crate::query::session::engine::Names;
 use crate::query::session::settings::Settings;
-use crate::query::versions::{AS_OF, Past};
+use crate::query::versions;
 use crate::query::write::Overlay;
 use crate::store::Snapshot;
 
@@ -52,19 +52,10 @@ impl Ready {
     ) -> Result<Self> {
         let (Visible::Shared(newest) | Visible::Own(newest)) = visible;
         let newest = Arc::clone(newest);
-        let (snapshot, names) = match settings.as_of()? {
-            None => {
-                let names = match visible {
-                    Visible::Shared(snapshot) => engine.names(snapshot),
-                    Visible::Own(snapshot) => Names::new(snapshot),
-                };
-                (Arc::clone(&newest), names)
-            }
-            Some(as_of) => {
-                let snapshot = engine.database().snapshot_of(&newest, as_of)?;
-                let names = Names::new(&snapshot);
-                (snapshot, names)
-            }
+        let names = match (settings.as_of()?, visible) {
+            (None, Visible::Shared(snapshot)) => engine.names(snapshot),
+            (None, Visible::Own(snapshot)) => Names::new(snapshot),
+            (Some(as_of), _) => Names::new(&engine.database().snapshot_of(&newest, as_of)?),
         };
         let mut session = engine.base().clone();
         if let Some(configure) = configure {
@@ -78,14 +69,15 @@ impl Ready {
         }
         let added = engine.added().to_vec();
         let catalogue = open_catalogue(names, &settings, added.clone(), session.clone());
-        let past = {
+        let open = {
             let (settings, planner) = (settings.clone(), session.clone());
-            let open = move |snapshot: &Arc<Snapshot>| {
+            move |snapshot: &Arc<Snapshot>| {
                 open_catalogue(Names::new(snapshot), &settings, added.clone(), planner.clone())
-            };
-            Past::new(engine.database().clone(), snapshot, open)
+            }
         };
-        session.register_udtf(AS_OF, Arc::new(past));
+        for (name, function) in versions::functions(engine.database(), &catalogue, open) {
+            session.register_udtf(name, function);
+        }
         session.register_catalog_list(Arc::new(Databases(Arc::clone(&catalogue))));
         let task = session.task_ctx();
         Ok(Self { newest, catalogue, settings, session, task })

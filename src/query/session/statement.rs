@@ -164,6 +164,11 @@ impl Session {
         Ok(Arc::clone(&self.ready()?.catalogue))
     }
 
+    /// Shows a snapshot to all statements until [`Session::unpin`].
+    pub fn pin_to(&self, snapshot: Arc<Snapshot>) {
+        self.with(|state| state.pinned = Some(snapshot));
+    }
+
     /// Keeps the snapshot of this moment for all statements until [`Session::unpin`].
     ///
     /// # Errors

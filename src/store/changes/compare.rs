@@ -219,6 +219,22 @@ impl Changes {
     }
 }
 
+/// What changed after a moment (microseconds since 1970): the state then against this one. If it
+/// was forgotten what was then, everything counts as inserted.
+///
+/// # Errors
+///
+/// As [`Changes::between`].
+pub fn changes_since(
+    snapshot: &Arc<Snapshot>,
+    flow: &ArtefactId,
+    filter: &KeyFilter,
+    after: i64,
+) -> Result<Changes> {
+    let number = snapshot.state().commit_at(after).map_or(0, |commit| commit.number);
+    Changes::between(&snapshot.earlier(number)?, snapshot, flow, filter)
+}
+
 impl Side {
     fn advance(&mut self) -> Result<()> {
         let Some(reader) = &mut self.reader else { return Ok(()) };

@@ -18,10 +18,12 @@ mod filter;
 mod read;
 mod touched;
 
+pub(in crate::store) use read::{SeriesReader, in_order_of_time, key_texts};
+
 pub use change::{AttributeChange, CellChange, CellState, SeriesChange};
-pub use compare::Changes;
+pub use compare::{Changes, changes_since};
 pub use difference::{Difference, Revision};
 pub use filter::KeyFilter;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::store) mod tests;

@@ -13,7 +13,7 @@ use crate::store::{Changes, Database, Difference, KeyFilter, LoadOptions};
 #[derive(Clone, Default)]
 pub(in crate::store) struct Model {
     /// Two values and two attributes, by key and period.
-    cells: BTreeMap<([String; 3], String), [String; 4]>,
+    pub(in crate::store) cells: BTreeMap<([String; 3], String), [String; 4]>,
     /// `TITLE` of series.
     titles: BTreeMap<[String; 3], String>,
     /// `UNIT` by area and item.
@@ -22,17 +22,17 @@ pub(in crate::store) struct Model {
 }
 
 /// Small numbers, always the same.
-struct Random(u64);
+pub(in crate::store) struct Random(pub(in crate::store) u64);
 
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(in crate::store) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0 % end
     }
 
-    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+    pub(in crate::store) fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
         from[usize::try_from(self.below(from.len() as u64)).expect("small")]
     }
 }
@@ -87,6 +87,13 @@ impl Model {
             format!("{key},{period},{value},{count},{status},\"{note}\",{title},{unit},,{source}")
         });
         rows.collect()
+    }
+
+    /// Whether the rows say all of it: no attribute is left of a key that has lost its series.
+    fn is_in_rows(&self) -> bool {
+        let has = |unit: &[String; 2]| self.cells.keys().any(|(key, _)| key[1..] == unit[..]);
+        let mut units = self.units.iter().filter(|(_, text)| !text.is_empty());
+        !self.cells.is_empty() && units.all(|(key, _)| has(key))
     }
 
     /// What differs, a line each.
@@ -166,7 +173,7 @@ pub(in crate::store) fn history(seed: u64, commits: usize) -> (Database, Vec<Mod
         let now = 1_000 * i64::try_from(models.len()).expect("few");
         let before = database.snapshot().expect("readable").number();
         match random.below(5) {
-            0 if !model.cells.is_empty() => compact(&database, &model, now),
+            0 if model.is_in_rows() => compact(&database, &model, now),
             1 => {
                 let area = random.pick(&["CH", "DE", "AT"]);
                 let mut load = database.begin_load(LoadOptions::at(now)).expect("begun");
@@ -199,7 +206,7 @@ fn key_text(change: &AttributeChange) -> String {
     codes.collect::<Vec<_>>().join(".")
 }
 
-fn cell_text(state: CellState) -> String {
+pub(in crate::store) fn cell_text(state: CellState) -> String {
     let mut texts: Vec<String> = Vec::new();
     for value in state.values {
         let mut text = Vec::new();

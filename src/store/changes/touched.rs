@@ -35,17 +35,17 @@ impl Touched {
         let last = later.find(|commit| commit.kind == CommitKind::Compaction);
         let (Some(last), false) = (last, touched.before.is_empty()) else { return Ok(touched) };
         let mut stages = Stages::new(before, after, flow)?;
-        let mut state = Arc::clone(before.state());
-        let mut start = Arc::clone(&state);
-        let catalog = after.catalog();
-        for commit in catalog.commits_between(before.number() + 1, last.number) {
+        let mut state = State::clone(before.state());
+        let mut start = state.clone();
+        for commit in after.catalog().commits_between(before.number() + 1, last.number) {
             let commit = commit?;
-            let next = Arc::new(state.apply(&commit)?);
             if commit.record.kind == CommitKind::Compaction && is_of(&commit, &state, flow) {
                 stages.add(&start, &state)?;
-                start = Arc::clone(&next);
+                state.advance(&commit)?;
+                start = state.clone();
+            } else {
+                state.advance(&commit)?;
             }
-            state = next;
         }
         stages.add(&start, after.state())?;
         Ok(stages.finish(touched))

@@ -17,6 +17,7 @@ mod intake;
 mod interner;
 mod job;
 mod merge;
+mod message;
 mod options;
 mod order;
 mod partials;
@@ -50,6 +51,7 @@ use crate::store::load::structures::Structures;
 use crate::store::load::workplace::Workplace;
 use crate::store::snapshot::Snapshot;
 
+pub use message::Message;
 pub use options::{LoadOptions, LoadReport, Progress};
 pub use prepared::Prepared;
 
@@ -165,6 +167,17 @@ impl Load {
     /// [`Error::NotFound`] if there is no such dataflow.
     pub fn flow(&mut self, id: &ArtefactId) -> Result<usize> {
         self.intake(id)
+    }
+
+    /// The dataflow that [`Load::flow`] gave this number.
+    pub(crate) fn flow_at(&self, flow: usize) -> Result<&Arc<Flow>> {
+        let intake = self.intakes.get(flow);
+        intake.map(|intake| &intake.flow).ok_or_else(|| Error::bug("a dataflow of another load"))
+    }
+
+    /// The state that it began with.
+    pub(crate) fn base(&self) -> &Arc<Snapshot> {
+        &self.snapshot
     }
 
     /// Adds a row that a program makes, its cells in the order of [`Flow::components`]. In errors
