@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::catalog::manifest::{Draft, SegmentId};
-use crate::catalog::open::{Catalog, Health, commits_folder, manifest_path};
+use crate::catalog::open::{Catalog, Health, manifest_path};
 use crate::catalog::state::State;
 use crate::catalog::working::Working;
 use crate::disk::{Linked, Lock};
