@@ -1,5 +1,6 @@
 //! Every bound in one place, each with its reason; and [`Budget`], the account of memory.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -60,6 +61,11 @@ pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
 pub const DRAFT_BYTES_MAX: u64 = 2 << 30;
 /// Memory of the rows that one transaction has written and not yet committed: some 15 million rows.
 pub const TRANSACTION_BYTES_MAX: u64 = 1 << 30;
+/// Codes of one dimension by which the rows of RETURNING are looked for: of more, all are read.
+pub const RETURNING_CODES_MAX: usize = 256;
+/// How often a statement that is a transaction of its own is done again where others were faster:
+/// each time another has committed.
+pub const WRITE_ATTEMPTS_MAX: u32 = 20;
 /// Savepoints of one transaction of a session.
 pub const SAVEPOINTS_MAX: usize = 10_000;
 /// Characters of the message of a commit that names what statements did.
@@ -170,6 +176,16 @@ pub const PG_CURSOR_BYTES: u64 = 1 << 30;
 pub const PG_CUSTOM_SETTINGS_MAX: usize = 1_000;
 /// Savepoints of one transaction.
 pub const PG_SAVEPOINTS_MAX: usize = 10_000;
+/// Users of one database: each is a small fact that every checkpoint repeats.
+pub const USERS_MAX: usize = 10_000;
+/// Bytes of a user's name, as in PostgreSQL.
+pub const USER_NAME_BYTES_MAX: usize = 63;
+/// Bytes of a password: all of them are hashed thousands of times.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// How often a password is hashed: the number of PostgreSQL, which all its clients can bear.
+pub const PASSWORD_ROUNDS: NonZeroU32 = NonZeroU32::new(4_096).expect("not zero");
+/// The same at most, for a secret that was made elsewhere: a second of work.
+pub const PASSWORD_ROUNDS_MAX: NonZeroU32 = NonZeroU32::new(1_000_000).expect("not zero");
 /// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
 pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
 /// Rows of PostgreSQL's catalogue that one query looks at: ten thousand tables joined four ways.

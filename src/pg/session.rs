@@ -17,7 +17,7 @@ use crate::pg::catalog::{SessionExtension, SessionInfo};
 use crate::pg::describe::Described;
 use crate::pg::errors::Fault;
 use crate::pg::frontend::Target;
-use crate::pg::functions::Hooks;
+use crate::pg::functions::{Hooks, Signaller};
 use crate::pg::plan::Planner;
 use crate::pg::portal::{Portal, Statement};
 use crate::pg::registry::Entry;
@@ -155,7 +155,9 @@ impl Session {
         });
         self.told = Arc::clone(&told);
         let zone = settings.get("timezone").unwrap_or_default();
-        let hooks = Hooks::new(&self.settings, &self.server.registry);
+        let database = self.server.engine.database().clone();
+        let signaller = Signaller { user: self.user.clone(), database };
+        let hooks = Hooks::new(&self.settings, &self.server.registry, signaller);
         self.query.configure(move |mut config| {
             let options = config.options_mut();
             options.sql_parser.parse_float_as_decimal = true;

@@ -13,6 +13,7 @@ use pgwire::messages::startup::{
 use crate::pg::connection::Connection;
 use crate::pg::errors::{Fault, Severity};
 use crate::pg::frontend::Opening;
+use crate::pg::login::log_in;
 use crate::pg::server::Server;
 use crate::pg::session::Session;
 use crate::pg::settings::{Scope, Settings};
@@ -91,11 +92,6 @@ async fn session(
 ) -> Result<Session, Stop> {
     let Startup { minor, parameters } = startup;
     negotiate(wire, minor, &parameters)?;
-    if !peer.ip().to_canonical().is_loopback() {
-        let text = format!("no users are defined, so connections from {} are refused", peer.ip());
-        let hint = "Connect from the machine that the server runs on.";
-        return Err(Fault::fatal("28000", text).hint(hint).into());
-    }
     let find = |name: &str| {
         parameters.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     };
@@ -103,6 +99,7 @@ async fn session(
     let user = user.ok_or_else(|| {
         Fault::fatal("28000", "no PostgreSQL user name specified in startup packet")
     })?;
+    log_in(wire, &server.engine.database().users()?, user, peer.ip()).await?;
     if find("replication").is_some_and(|value| !matches!(value, "off" | "false" | "no" | "0")) {
         return Err(Fault::fatal("0A000", "replication is not supported").into());
     }
@@ -120,7 +117,7 @@ async fn session(
         }
     }
     settings.begin(user);
-    let entry = server.registry.enter(minor >= NEWEST_MINOR)?;
+    let entry = server.registry.enter(user, minor >= NEWEST_MINOR)?;
     let secret = match <[u8; 4]>::try_from(entry.secret.as_ref()) {
         Ok(secret) => SecretKey::I32(secret.as_slice().get_i32()),
         Err(_) => SecretKey::Bytes(Bytes::clone(&entry.secret)),

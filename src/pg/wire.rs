@@ -117,11 +117,26 @@ impl Wire {
     /// The next message.
     pub(super) async fn message(&mut self) -> Result<Message, Stop> {
         loop {
-            if let Some((kind, body)) = self.frame()? {
+            if let Some((kind, body)) = self.frame(PG_MESSAGE_BYTES_MAX)? {
                 self.is_simple = kind == b'Q';
                 return Ok(Message::parse(kind, body, self.charset)?);
             }
             self.read().await?;
+        }
+    }
+
+    /// The answer to a question for a password: nobody sends much before it is known who it is.
+    pub(super) async fn password(&mut self) -> Result<Bytes, Stop> {
+        loop {
+            match self.frame(PG_STARTUP_BYTES_MAX)? {
+                Some((b'p', body)) => return Ok(body),
+                Some((b'X', _)) => return Err(Stop::Gone),
+                Some((kind, _)) => {
+                    let text = format!("expected password response, got message type {kind}");
+                    return Err(Fault::fatal("08P01", text).into());
+                }
+                None => self.read().await?,
+            }
         }
     }
 
@@ -130,14 +145,13 @@ impl Wire {
         self.input.is_empty()
     }
 
-    fn frame(&mut self) -> Result<Option<(u8, Bytes)>, Stop> {
+    fn frame(&mut self, bytes_max: usize) -> Result<Option<(u8, Bytes)>, Stop> {
         let Some([kind, length @ ..]) = self.input.first_chunk::<5>() else { return Ok(None) };
         let kind = *kind;
         let length = usize::try_from(length.as_slice().get_u32()).unwrap_or(usize::MAX);
-        if !(4..=PG_MESSAGE_BYTES_MAX).contains(&length) {
-            let text = format!(
-                "invalid message length {length}; a message has at most {PG_MESSAGE_BYTES_MAX} bytes"
-            );
+        if !(4..=bytes_max).contains(&length) {
+            let text =
+                format!("invalid message length {length}; a message has at most {bytes_max} bytes");
             return Err(Fault::fatal("08P01", text).into());
         }
         if self.input.len() <= length {

@@ -10,6 +10,7 @@
 //! * `answer` (what readers of SDMX ask for)
 //! * `changes` (what differs between two states), `history` (every version), `revert` (undoing)
 //! * `release` (what is yet to be published)
+//! * `users` (who may do what over the network), `secret` (what is kept of their passwords)
 //! * `check`
 //! * `compact` and `redact` (rewriting what is stored, with `copy`)
 //! * `names` (names in SQL), `pool` (open segments)
@@ -35,10 +36,12 @@ mod pool;
 mod redact;
 mod release;
 mod revert;
+mod secret;
 mod snapshot;
 #[cfg(test)]
 mod testing;
 mod transaction;
+mod users;
 mod walk;
 
 pub use crate::catalog::{
@@ -64,5 +67,7 @@ pub use redact::{Redacted, Redaction};
 pub use release::{Added, CalendarLine, CalendarState, Conflicts, Editor, NewRelease};
 pub use release::{Outcome, ReleaseConflict, Released};
 pub use revert::Revert;
+pub use secret::Secret;
 pub use snapshot::{FlowState, Snapshot};
 pub use transaction::{Mark, Presence, RowBatch, Transaction};
+pub use users::{Right, User, UserChange, Users};

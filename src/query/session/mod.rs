@@ -4,7 +4,8 @@
 //! `engine` (what all sessions share), `settings` (what one session may set), `ready` (what planning
 //! needs), `statement` (one
 //! session and the life of one statement), `headers` (what columns are called), `answer`,
-//! `transaction` (what belongs together when it writes), `connection` (the same without async).
+//! `transaction` and `write` (statements that
+//! write), `connection` (the same without async).
 
 mod answer;
 mod connection;
@@ -16,6 +17,7 @@ mod rules;
 mod settings;
 mod statement;
 mod transaction;
+mod write;
 
 pub use answer::Answer;
 pub use connection::{Connection, Rows};

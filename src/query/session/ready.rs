@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use datafusion::common::Result as DataFusionResult;
 use datafusion::execution::{FunctionRegistry, SessionState, TaskContext};
 use datafusion::logical_expr::ScalarUDF;
@@ -16,6 +17,7 @@ use crate::query::functions;
 use crate::query::session::engine::Names;
 use crate::query::session::settings::Settings;
 use crate::query::versions;
+use crate::query::write::Overlay;
 use crate::store::Snapshot;
 
 /// What a front sets in a session's configuration, such as extensions that its functions read.
@@ -32,17 +34,28 @@ pub(super) struct Ready {
     task: Arc<TaskContext>,
 }
 
+/// What a statement sees.
+pub(super) enum Visible {
+    /// A state that others see too.
+    Shared(Arc<Snapshot>),
+    /// A state with rows of the session's own transaction: nothing of it is kept for others.
+    Own(Arc<Snapshot>),
+}
+
 impl Ready {
     /// Opens the state that `settings` name, among those that `newest` knows.
     pub(super) fn open(
         engine: &Arc<Engine>,
-        newest: Arc<Snapshot>,
+        visible: &Visible,
         settings: Settings,
         configure: Option<&Configure>,
     ) -> Result<Self> {
-        let names = match settings.as_of()? {
-            None => engine.names(&newest),
-            Some(as_of) => Names::new(&engine.database().snapshot_of(&newest, as_of)?),
+        let (Visible::Shared(newest) | Visible::Own(newest)) = visible;
+        let newest = Arc::clone(newest);
+        let names = match (settings.as_of()?, visible) {
+            (None, Visible::Shared(snapshot)) => engine.names(snapshot),
+            (None, Visible::Own(snapshot)) => Names::new(snapshot),
+            (Some(as_of), _) => Names::new(&engine.database().snapshot_of(&newest, as_of)?),
         };
         let mut session = engine.base().clone();
         if let Some(configure) = configure {
@@ -68,6 +81,26 @@ impl Ready {
         session.register_catalog_list(Arc::new(Databases(Arc::clone(&catalogue))));
         let task = session.task_ctx();
         Ok(Self { newest, catalogue, settings, session, task })
+    }
+
+    /// The names.
+    pub(super) fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// The same with tables of one statement, which are found before all others.
+    ///
+    /// # Errors
+    ///
+    /// None that can happen.
+    pub(super) fn with_tables(&self, tables: Vec<(String, RecordBatch)>) -> Result<Arc<Self>> {
+        let mut session = self.session.clone();
+        let over = Overlay::new(session.catalog_list(), tables);
+        let over = over.map_err(|error| from_datafusion(&error))?;
+        session.register_catalog_list(Arc::new(over));
+        let task = session.task_ctx();
+        let (newest, catalogue) = (Arc::clone(&self.newest), Arc::clone(&self.catalogue));
+        Ok(Arc::new(Self { newest, catalogue, settings: self.settings.clone(), session, task }))
     }
 
     /// The context of one run; operators find its token there.

@@ -23,9 +23,10 @@ use crate::query::guard::{self, Access, Request};
 use crate::query::names;
 use crate::query::session::answer::Origin;
 use crate::query::session::headers;
-use crate::query::session::ready::{Configure, Ready};
+use crate::query::session::ready::{Configure, Ready, Visible};
 use crate::query::session::settings::{self, Settings};
 use crate::query::session::transaction::Open;
+use crate::query::session::write::PreparedWrite;
 use crate::query::{Answer, Engine, WriterIdentity};
 use crate::store::Snapshot;
 
@@ -37,7 +38,7 @@ pub struct Session {
 
 #[derive(Default)]
 pub(super) struct State {
-    settings: Settings,
+    pub(super) settings: Settings,
     configure: Option<Configure>,
     /// The one snapshot of a transaction that must not see what others commit.
     pub(super) pinned: Option<Arc<Snapshot>>,
@@ -45,7 +46,7 @@ pub(super) struct State {
     pub(super) writer: Option<WriterIdentity>,
     /// The transaction that the client has begun.
     pub(super) open: Option<Open>,
-    ready: Option<Arc<Ready>>,
+    pub(super) ready: Option<Arc<Ready>>,
 }
 
 impl fmt::Debug for Session {
@@ -59,7 +60,9 @@ pub struct Prepared {
     statement: Box<Statement>,
     tag: &'static str,
     plan: LogicalPlan,
-    ready: Arc<Ready>,
+    pub(super) ready: Arc<Ready>,
+    /// Of a statement that writes, what; its plan is what it reads.
+    pub(super) write: Option<PreparedWrite>,
 }
 
 impl fmt::Debug for Prepared {
@@ -69,9 +72,22 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
+    pub(super) fn writing(
+        statement: Box<Statement>,
+        tag: &'static str,
+        plan: LogicalPlan,
+        ready: Arc<Ready>,
+        write: PreparedWrite,
+    ) -> Self {
+        Self { statement, tag, plan, ready, write: Some(write) }
+    }
+
     /// The columns of its answers. Their types are those after the analysis, which gives a sum of
     /// whole numbers more room; a plan that is open for a type keeps its own.
     pub fn schema(&self) -> SchemaRef {
+        if let Some(write) = &self.write {
+            return Arc::clone(write.schema());
+        }
         let session = &self.ready.session;
         let options = session.config_options();
         let analysed = session.analyzer().execute_and_check(self.plan.clone(), options, |_, _| {});
@@ -101,6 +117,9 @@ impl Prepared {
             if let Some(slot) = all.get_mut(place) {
                 *slot = found;
             }
+        }
+        if let Some(write) = &self.write {
+            write.complete(&mut all);
         }
         Ok(all)
     }
@@ -247,6 +266,10 @@ impl Session {
     pub async fn prepare(&self, request: Request) -> Result<Prepared> {
         match request {
             Request::Query(statement) => self.plan(statement).await,
+            Request::Write(statement) => {
+                self.check_writer()?;
+                self.plan_write(statement).await
+            }
             _ => Err(Error::Unsupported { what: "preparing SET, RESET or SHOW".to_owned() }),
         }
     }
@@ -281,6 +304,9 @@ impl Session {
         values: Vec<ScalarValue>,
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
+        if prepared.write.is_some() {
+            return self.answer_write(prepared, &values, token).await;
+        }
         let (plan, ready) = if Arc::ptr_eq(&self.ready()?, &prepared.ready) {
             (prepared.plan.clone(), Arc::clone(&prepared.ready))
         } else {
@@ -302,10 +328,10 @@ impl Session {
         let plan = planned.map_err(|error| Self::explained(from_datafusion(&error), &ready))?;
         guard::check_plan(&plan)?;
         let tag = tag(&statement);
-        Ok(Prepared { statement, tag, plan, ready })
+        Ok(Prepared { statement, tag, plan, ready, write: None })
     }
 
-    async fn execute_plan(
+    pub(super) async fn execute_plan(
         &self,
         tag: &'static str,
         logical: &LogicalPlan,
@@ -329,27 +355,33 @@ impl Session {
     }
 
     /// What planning needs, for the snapshot of this moment.
-    fn ready(&self) -> Result<Arc<Ready>> {
-        let newest = match self.with(State::visible)? {
+    pub(super) fn ready(&self) -> Result<Arc<Ready>> {
+        let visible = match self.with(State::visible)? {
             Some(visible) => visible,
-            None => self.engine.database().snapshot()?,
+            None => Visible::Shared(self.engine.database().snapshot()?),
         };
+        self.ready_on(&visible)
+    }
+
+    /// The same for a snapshot.
+    pub(super) fn ready_on(&self, visible: &Visible) -> Result<Arc<Ready>> {
+        let (Visible::Shared(snapshot) | Visible::Own(snapshot)) = visible;
         self.with(|state| {
             if let Some(ready) = &state.ready
                 && ready.settings == state.settings
-                && Arc::ptr_eq(&ready.newest, &newest)
+                && Arc::ptr_eq(&ready.newest, snapshot)
             {
                 return Ok(Arc::clone(ready));
             }
             let (settings, configure) = (state.settings.clone(), state.configure.as_ref());
-            let ready = Arc::new(Ready::open(&self.engine, newest, settings, configure)?);
+            let ready = Arc::new(Ready::open(&self.engine, visible, settings, configure)?);
             state.ready = Some(Arc::clone(&ready));
             Ok(ready)
         })
     }
 
     /// An unknown table, with the nearest that is known.
-    fn explained(error: Error, ready: &Ready) -> Error {
+    pub(super) fn explained(error: Error, ready: &Ready) -> Error {
         let Error::NotFound { kind: "table", id } = &error else { return error };
         let parts: Vec<&str> = id.split('.').collect();
         let (schema, table) = match parts.as_slice() {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::limits::{COMMIT_MESSAGE_CHARS_MAX, SAVEPOINTS_MAX};
 use crate::query::Session;
+use crate::query::session::ready::Visible;
 use crate::query::session::statement::State;
-use crate::query::write::{Transact, WriteOutcome, WriterIdentity};
+use crate::query::write::{Transact, WriterIdentity};
 use crate::store::{LoadOptions, LoadReport, Mark, Snapshot, Transaction};
 
 /// A transaction that a client has begun.
@@ -28,14 +29,21 @@ pub(super) struct Open {
 impl State {
     /// What the next statement sees: the transaction's own rows, or the pinned state. Absent for
     /// the newest.
-    pub(super) fn visible(&mut self) -> Result<Option<Arc<Snapshot>>> {
+    pub(super) fn visible(&mut self) -> Result<Option<Visible>> {
         if let Some(open) = &mut self.open {
             open.check_idle()?;
             if let Some(transaction) = &mut open.transaction {
-                return transaction.snapshot().map(Some);
+                return Ok(Some(Visible::Own(transaction.snapshot()?)));
             }
         }
-        Ok(self.pinned.clone())
+        Ok(self.pinned.clone().map(Visible::Shared))
+    }
+
+    /// Forgets what was planned on own rows.
+    fn forget_own(&mut self) {
+        if self.open.as_ref().is_some_and(|open| open.transaction.is_some()) {
+            self.ready = None;
+        }
     }
 }
 
@@ -144,6 +152,7 @@ impl Session {
     pub fn commit(&self) -> Result<Option<LoadReport>> {
         let open = self.with(|state| {
             state.open.as_ref().map_or(Ok(()), Open::check_idle)?;
+            state.forget_own();
             Ok::<_, Error>(state.open.take())
         })?;
         let Some(open) = open else { return Ok(Some(LoadReport::default())) };
@@ -157,7 +166,10 @@ impl Session {
 
     /// Gives the transaction up.
     pub fn rollback(&self) {
-        self.with(|state| state.open = None);
+        self.with(|state| {
+            state.forget_own();
+            state.open = None;
+        });
     }
 
     /// Sets a savepoint in the open transaction.
@@ -268,15 +280,35 @@ impl Session {
         }
     }
 
+    /// Refuses to write for a session that only reads.
+    pub(super) fn check_writer(&self) -> Result<()> {
+        if !self.is_writer() {
+            let what = "writing without the right to (reads only)".to_owned();
+            return Err(Error::Unsupported { what });
+        }
+        let as_of = self.with(|state| state.settings.as_of())?;
+        as_of.map_or(Ok(()), |_| {
+            let reason = "shows the past, which cannot be written; RESET it first";
+            Err(Error::invalid("sdmx.as_of", reason))
+        })
+    }
+
+    /// The state that the next statement would write on, without own rows.
+    pub(super) fn base(&self) -> Result<Arc<Snapshot>> {
+        let known = self.with(|state| {
+            let open = state.open.as_ref().and_then(|open| open.transaction.as_ref());
+            let base = open.map(|transaction| Arc::clone(transaction.base()));
+            base.or_else(|| state.pinned.clone())
+        });
+        known.map_or_else(|| self.engine.database().snapshot(), Ok)
+    }
+
     /// The transaction for a statement that writes.
     pub(super) fn lease(&self) -> Result<Lease<'_>> {
         self.check_failed()?;
+        self.check_writer()?;
         let newest = self.engine.database().snapshot()?;
         self.with(|state| {
-            if state.writer.is_none() {
-                let what = "writing without the right to (reads only)".to_owned();
-                return Err(Error::Unsupported { what });
-            }
             let base = state.pinned.as_ref().unwrap_or(&newest);
             let begin = || Transaction::begin(self.engine.database(), base);
             let Some(open) = &mut state.open else {
@@ -304,9 +336,4 @@ impl Open {
         let found = self.savepoints.iter().rposition(|(known, _)| known == name);
         found.ok_or_else(|| Error::not_found("savepoint", name))
     }
-}
-
-/// The tag of an answer that wrote.
-pub(super) fn tag_of(outcome: &WriteOutcome) -> &'static str {
-    outcome.tag.name()
 }

@@ -62,6 +62,11 @@ impl WriteStatement {
         }
     }
 
+    /// The statement without the queries that it names before.
+    pub(in crate::query) fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
     /// Every query in it, to be looked at.
     pub(in crate::query) fn parts(&self) -> (Option<&ast::With>, &Statement) {
         (self.with.as_ref(), &self.statement)

@@ -84,6 +84,13 @@ impl RowBatch {
         Self { flow, action, components, columns, rows: 0, bytes: 0, is_exact, key }
     }
 
+    /// One row that deletes everything of a dataflow.
+    pub fn everything(flow: &Arc<Flow>) -> Self {
+        let mut batch = Self::new(flow, Action::Delete, Vec::new());
+        (batch.rows, batch.is_exact) = (1, false);
+        batch
+    }
+
     /// Adds a row: a cell for each component, absent where the row does not speak of it.
     ///
     /// # Errors

@@ -5,8 +5,9 @@ use std::slice;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::model::Action;
+use crate::model::{Action, ArtefactId};
 use crate::store::database::Database;
+use crate::store::filter::SeriesFilter;
 use crate::store::load::{LoadOptions, LoadReport};
 use crate::store::snapshot::Snapshot;
 use crate::store::transaction::batch::{RowBatch, check_bytes};
@@ -127,6 +128,16 @@ impl Transaction {
             });
         }
         Ok(all)
+    }
+
+    /// How many observations a dataflow has.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Transaction::snapshot`].
+    pub fn observations(&mut self, flow: &ArtefactId) -> Result<u64> {
+        let cube = self.snapshot()?.cube(flow)?;
+        cube.observation_count(&cube.select(&SeriesFilter::All)?)
     }
 
     /// Notes the rows that were not noted yet. What wildcards delete is seen in a draft.
