@@ -54,6 +54,17 @@ pub const CODELIST_WORK_MAX: usize = 1 << 28;
 pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
 /// Memory of the rows of one draft, which has no disk to go to: some 40 million rows.
 pub const DRAFT_BYTES_MAX: u64 = 2 << 30;
+/// Memory of the rows that one transaction has written and not yet committed: some 15 million rows.
+pub const TRANSACTION_BYTES_MAX: u64 = 1 << 30;
+/// Codes of one dimension by which the rows of RETURNING are looked for: of more, all are read.
+pub const RETURNING_CODES_MAX: usize = 256;
+/// How often a statement that is a transaction of its own is done again where others were faster:
+/// each time another has committed.
+pub const WRITE_ATTEMPTS_MAX: u32 = 20;
+/// Savepoints of one transaction of a session.
+pub const SAVEPOINTS_MAX: usize = 10_000;
+/// Characters of the message of a commit that names what statements did.
+pub const COMMIT_MESSAGE_CHARS_MAX: usize = 200;
 /// Memory of all running queries, unless the caller says otherwise.
 pub const QUERY_MEMORY_BYTES: u64 = 4 << 30;
 /// Bytes of one tag, comment or run of text in XML.
@@ -151,6 +162,8 @@ pub const PG_CURSOR_BYTES: u64 = 1 << 30;
 pub const PG_CUSTOM_SETTINGS_MAX: usize = 1_000;
 /// Savepoints of one transaction.
 pub const PG_SAVEPOINTS_MAX: usize = 10_000;
+/// Bytes of one line of a copy from the client: it is held whole until its end has come.
+pub const COPY_LINE_BYTES_MAX: usize = 16 << 20;
 /// Users of one database: each is a small fact that every checkpoint repeats.
 pub const USERS_MAX: usize = 10_000;
 /// Bytes of a user's name, as in PostgreSQL.

@@ -1,4 +1,5 @@
-//! What a statement may be: it reads, and it reads only what is in this database.
+//! What a statement may be: it reads, and it reads only what is in this database; of those who may,
+//! it also writes rows of dataflows.
 //!
 //! There are three fences, each enough by itself. This one looks at the parsed statement and lets
 //! through what it knows ([`parse`]). The second looks at the plan ([`check_plan`]), subqueries
@@ -18,14 +19,28 @@ use crate::error::{Error, Result};
 use crate::limits::{STATEMENT_BYTES_MAX, STATEMENT_DEPTH_MAX, STATEMENT_OPERATORS_MAX};
 use crate::query::dialect;
 use crate::query::error::from_datafusion;
+use crate::query::write::{Transact, WriteStatement, transact};
 
 /// What may be asked, for the reader of a refusal.
 const ALLOWED: &str =
     "; a statement is SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, SHOW, SET or RESET";
 
+/// What the one who asks may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read.
+    Read,
+    /// Read, and write rows of dataflows.
+    Write,
+}
+
 /// A statement that may run.
 #[derive(Clone, Debug)]
 pub enum Request {
+    /// Writes: INSERT, UPDATE, DELETE, MERGE, TRUNCATE.
+    Write(Box<WriteStatement>),
+    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT, RELEASE.
+    Transact(Transact),
     /// Reads: SELECT, WITH, VALUES, EXPLAIN, DESCRIBE, SHOW TABLES, SHOW COLUMNS.
     Query(Box<Statement>),
     /// `SET name = value`, `SET name TO value`, `SET TIME ZONE value`.
@@ -54,6 +69,15 @@ pub enum Request {
 /// [`Error::Syntax`] with line and column; [`Error::Unsupported`] for any statement that does not
 /// read; [`Error::Limit`] for a text over 16 MiB.
 pub fn parse(sql: &str) -> Result<Vec<Request>> {
+    parse_as(sql, Access::Read)
+}
+
+/// The same for one who may do more.
+///
+/// # Errors
+///
+/// Those of [`parse`].
+pub fn parse_as(sql: &str, access: Access) -> Result<Vec<Request>> {
     if sql.len() > STATEMENT_BYTES_MAX {
         let (actual, limit) = (sql.len() as u64, STATEMENT_BYTES_MAX as u64);
         return Err(Error::Limit { what: "the length of the statement in bytes", actual, limit });
@@ -68,7 +92,7 @@ pub fn parse(sql: &str) -> Result<Vec<Request>> {
     let parser = parser.with_recursion_limit(STATEMENT_DEPTH_MAX).build();
     let statements = parser.and_then(|mut parser| parser.parse_statements());
     let statements = statements.map_err(|error| from_datafusion(&error))?;
-    statements.into_iter().map(request).collect()
+    statements.into_iter().map(|statement| request(statement, access)).collect()
 }
 
 /// Lets a statement through that another parser than [`parse`] has read, or refuses it.
@@ -77,7 +101,16 @@ pub fn parse(sql: &str) -> Result<Vec<Request>> {
 ///
 /// [`Error::Unsupported`] for any statement that does not read.
 pub fn admit(statement: ast::Statement) -> Result<Request> {
-    request(Statement::Statement(Box::new(statement)))
+    admit_as(statement, Access::Read)
+}
+
+/// The same for one who may do more.
+///
+/// # Errors
+///
+/// Those of [`admit`].
+pub fn admit_as(statement: ast::Statement, access: Access) -> Result<Request> {
+    request(Statement::Statement(Box::new(statement)), access)
 }
 
 /// Refuses a statement of more operators than can be taken apart by recursion.
@@ -135,8 +168,20 @@ pub fn check_plan(plan: &LogicalPlan) -> Result<()> {
     options.verify_plan(plan).map_err(|_| refusal("a statement that changes something"))
 }
 
-fn request(statement: Statement) -> Result<Request> {
+fn request(statement: Statement, access: Access) -> Result<Request> {
     match statement {
+        Statement::Statement(inner) if access == Access::Write => {
+            if let Some(command) = transact(&inner)? {
+                return Ok(Request::Transact(command));
+            }
+            match WriteStatement::of(*inner) {
+                Ok(write) => {
+                    check_write(&write)?;
+                    Ok(Request::Write(Box::new(write)))
+                }
+                Err(other) => request(Statement::Statement(other), Access::Read),
+            }
+        }
         Statement::Statement(inner) => match *inner {
             ast::Statement::Set(set) => setting(set),
             ast::Statement::ShowVariable { variable } => {
@@ -188,14 +233,30 @@ fn check_statement(statement: &ast::Statement) -> Result<()> {
         ast::Statement::Explain { statement, .. } => return check_statement(statement),
         other => return Err(refusal(&head(&other.to_string()))),
     }
-    match ast::Visit::visit(statement, &mut Fence) {
+    look(statement, &mut Fence { writes: 0 })
+}
+
+/// Looks at the queries in a statement that writes: they do not write.
+fn check_write(write: &WriteStatement) -> Result<()> {
+    let (with, statement) = write.parts();
+    if let Some(with) = with {
+        look(with, &mut Fence { writes: 0 })?;
+    }
+    look(statement, &mut Fence { writes: 1 })
+}
+
+fn look(part: &impl ast::Visit, fence: &mut Fence) -> Result<()> {
+    match part.visit(fence) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(what) => Err(refusal(&what)),
     }
 }
 
 /// Looks at every query within a statement.
-struct Fence;
+struct Fence {
+    /// How many statements that write may come: one, if the statement itself is one.
+    writes: usize,
+}
 
 impl ast::Visitor for Fence {
     type Break = String;
@@ -265,6 +326,10 @@ impl ast::Visitor for Fence {
             | ast::Statement::ExplainTable { .. }
             | ast::Statement::ShowTables { .. }
             | ast::Statement::ShowColumns { .. } => ControlFlow::Continue(()),
+            _ if self.writes > 0 => {
+                self.writes -= 1;
+                ControlFlow::Continue(())
+            }
             other => ControlFlow::Break(head(&other.to_string())),
         }
     }

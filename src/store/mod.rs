@@ -2,8 +2,9 @@
 //!
 //! Read in this order: `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow
 //! and its segments), `filter` (what a reader wants), `walk` and `cursor` (reading it), `load` (writing),
-//! `answer` (what readers of SDMX ask for), `check`, `names` (names in SQL), `pool` (open segments),
-//! `users` (who may do what over the network) and `secret` (what is kept of their passwords).
+//! `transaction` (rows of a program), `answer` (what readers of SDMX ask for), `check`, `names`
+//! (names in SQL), `pool` (open segments), `users` (who may do what over the network) and `secret`
+//! (what is kept of their passwords).
 //!
 //! **Invariant:** every read goes through a [`Snapshot`], which never changes; so nothing that a
 //! reader does can see half of a commit.
@@ -20,6 +21,7 @@ mod part;
 mod pool;
 mod secret;
 mod snapshot;
+mod transaction;
 mod users;
 mod walk;
 
@@ -36,4 +38,5 @@ pub use names::{fold, text_column};
 pub use part::Part;
 pub use secret::Secret;
 pub use snapshot::{FlowState, Snapshot};
+pub use transaction::{Mark, Presence, RowBatch, Transaction};
 pub use users::{Right, User, UserChange, Users};

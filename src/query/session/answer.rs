@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::query::empty;
 use crate::query::error::from_datafusion;
 use crate::query::session::statement::Ready;
+use crate::query::write::WriteOutcome;
 
 /// The answer to one statement: columns, and batches of rows as they are calculated. Dropping it
 /// cancels the query.
@@ -24,6 +25,7 @@ pub struct Answer {
     tag: &'static str,
     plan: Option<Arc<dyn ExecutionPlan>>,
     origin: Option<Origin>,
+    written: Option<WriteOutcome>,
     stream: SendableRecordBatchStream,
 }
 
@@ -47,12 +49,22 @@ impl Answer {
         plan: Option<Arc<dyn ExecutionPlan>>,
         stream: SendableRecordBatchStream,
     ) -> Self {
-        Self { schema, tag, plan, origin: None, stream }
+        Self { schema, tag, plan, origin: None, written: None, stream }
     }
 
     pub(super) fn with_origin(mut self, origin: Origin) -> Self {
         self.origin = Some(origin);
         self
+    }
+
+    pub(super) fn with_outcome(mut self, outcome: WriteOutcome) -> Self {
+        self.written = Some(outcome);
+        self
+    }
+
+    /// What a statement that writes did; its rows are those of `RETURNING`. Absent for all others.
+    pub fn write_outcome(&self) -> Option<WriteOutcome> {
+        self.written
     }
 
     /// Sentences that say why there are no rows, for an answer that had none: a code that does not
@@ -83,7 +95,8 @@ impl Answer {
         &self.schema
     }
 
-    /// What kind of statement it was, as PostgreSQL calls it: `SELECT`, `EXPLAIN`, `SHOW`, `SET`.
+    /// What kind of statement it was, as PostgreSQL calls it: `SELECT`, `EXPLAIN`, `SHOW`, `SET`,
+    /// `INSERT`, `BEGIN`.
     pub fn tag(&self) -> &'static str {
         self.tag
     }

@@ -80,6 +80,15 @@ pub(super) struct Names {
     pub(super) labels: Arc<Labels>,
 }
 
+impl Names {
+    /// Those of a snapshot.
+    pub(super) fn of(snapshot: &Arc<Snapshot>) -> Self {
+        let directory = Arc::new(Directory::new(Arc::clone(snapshot)));
+        let labels = Arc::new(Labels::new(Arc::clone(snapshot)));
+        Self { directory, labels }
+    }
+}
+
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Engine")
@@ -181,9 +190,7 @@ impl Engine {
         {
             return names.clone();
         }
-        let directory = Arc::new(Directory::new(Arc::clone(snapshot)));
-        let labels = Arc::new(Labels::new(Arc::clone(snapshot)));
-        let names = Names { directory, labels };
+        let names = Names::of(snapshot);
         *newest = Some(names.clone());
         names
     }

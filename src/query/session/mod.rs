@@ -3,7 +3,8 @@
 //! Read in this order: `pool` (memory), `rules` (what the optimizer does, and what it does not),
 //! `engine` (what all sessions share), `settings` (what one session may set), `statement` (one
 //! session and the life of one statement), `headers` (what columns are called), `answer`,
-//! `connection` (the same without async).
+//! `transaction` and `write` (statements that
+//! write), `connection` (the same without async).
 
 mod answer;
 mod connection;
@@ -13,6 +14,8 @@ mod pool;
 mod rules;
 mod settings;
 mod statement;
+mod transaction;
+mod write;
 
 pub use answer::Answer;
 pub use connection::{Connection, Rows};

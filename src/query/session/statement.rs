@@ -21,27 +21,35 @@ use crate::query::cancel::CancelToken;
 use crate::query::catalogue::{Catalogue, Databases, SEARCH_SCHEMA};
 use crate::query::error::from_datafusion;
 use crate::query::functions;
-use crate::query::guard::{self, Request};
+use crate::query::guard::{self, Access, Request};
 use crate::query::names;
 use crate::query::session::answer::Origin;
+use crate::query::session::engine::Names;
 use crate::query::session::headers;
 use crate::query::session::settings::{self, Settings};
-use crate::query::{Answer, Engine};
+use crate::query::session::transaction::Open;
+use crate::query::session::write::PreparedWrite;
+use crate::query::write::Overlay;
+use crate::query::{Answer, Engine, WriterIdentity};
 use crate::store::Snapshot;
 
 /// One user or connection. Statements may run at the same time.
 pub struct Session {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     settings: Settings,
     configure: Option<Configure>,
     /// The one snapshot of a transaction that must not see what others commit.
-    pinned: Option<Arc<Snapshot>>,
-    ready: Option<Arc<Ready>>,
+    pub(super) pinned: Option<Arc<Snapshot>>,
+    /// Who writes; absent where the session only reads.
+    pub(super) writer: Option<WriterIdentity>,
+    /// The transaction that the client has begun.
+    pub(super) open: Option<Open>,
+    pub(super) ready: Option<Arc<Ready>>,
 }
 
 /// What a front sets in a session's configuration, such as extensions that its functions read.
@@ -56,7 +64,31 @@ pub(super) struct Ready {
     task: Arc<TaskContext>,
 }
 
+/// What a statement sees.
+pub(super) enum Visible {
+    /// A state that others see too.
+    Shared(Arc<Snapshot>),
+    /// A state with rows of the session's own transaction.
+    Own(Arc<Snapshot>),
+}
+
 impl Ready {
+    /// The names.
+    pub(super) fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// The same with tables of one statement, which are found before all others.
+    pub(super) fn with_tables(&self, tables: Vec<(String, RecordBatch)>) -> Result<Arc<Self>> {
+        let mut session = self.session.clone();
+        let over = Overlay::new(session.catalog_list(), tables);
+        let over = over.map_err(|error| from_datafusion(&error))?;
+        session.register_catalog_list(Arc::new(over));
+        let task = session.task_ctx();
+        let (catalogue, settings) = (Arc::clone(&self.catalogue), self.settings.clone());
+        Ok(Arc::new(Self { catalogue, settings, session, task }))
+    }
+
     /// The context of one run; operators find its token there.
     fn task(&self, token: Option<&CancelToken>) -> Arc<TaskContext> {
         let Some(token) = token else { return Arc::clone(&self.task) };
@@ -76,7 +108,9 @@ pub struct Prepared {
     statement: Box<Statement>,
     tag: &'static str,
     plan: LogicalPlan,
-    ready: Arc<Ready>,
+    pub(super) ready: Arc<Ready>,
+    /// Of a statement that writes, what; its plan is what it reads.
+    pub(super) write: Option<PreparedWrite>,
 }
 
 impl fmt::Debug for Prepared {
@@ -86,9 +120,22 @@ impl fmt::Debug for Prepared {
 }
 
 impl Prepared {
+    pub(super) fn writing(
+        statement: Box<Statement>,
+        tag: &'static str,
+        plan: LogicalPlan,
+        ready: Arc<Ready>,
+        write: PreparedWrite,
+    ) -> Self {
+        Self { statement, tag, plan, ready, write: Some(write) }
+    }
+
     /// The columns of its answers. Their types are those after the analysis, which gives a sum of
     /// whole numbers more room; a plan that is open for a type keeps its own.
     pub fn schema(&self) -> SchemaRef {
+        if let Some(write) = &self.write {
+            return Arc::clone(write.schema());
+        }
         let session = &self.ready.session;
         let options = session.config_options();
         let analysed = session.analyzer().execute_and_check(self.plan.clone(), options, |_, _| {});
@@ -118,6 +165,9 @@ impl Prepared {
             if let Some(slot) = all.get_mut(place) {
                 *slot = found;
             }
+        }
+        if let Some(write) = &self.write {
+            write.complete(&mut all);
         }
         Ok(all)
     }
@@ -193,7 +243,8 @@ impl Session {
     ///
     /// Those of [`guard::parse`].
     pub fn parse(&self, sql: &str) -> Result<Vec<Request>> {
-        guard::parse(sql)
+        let access = if self.is_writer() { Access::Write } else { Access::Read };
+        guard::parse_as(sql, access)
     }
 
     /// Answers a text of one statement.
@@ -220,7 +271,15 @@ impl Session {
     ///
     /// Those of [`Session::sql`].
     pub async fn run(&self, request: Request) -> Result<Answer> {
+        if !matches!(request, Request::Transact(_)) {
+            self.check_failed()?;
+        }
         match request {
+            Request::Transact(command) => nothing(self.transact(&command)?),
+            Request::Write(_) => {
+                let prepared = self.prepare(request).await?;
+                self.execute(&prepared, Vec::new()).await
+            }
             Request::Query(statement) => {
                 let prepared = self.plan(statement).await?;
                 let Prepared { tag, plan, ready, .. } = prepared;
@@ -250,6 +309,10 @@ impl Session {
     pub async fn prepare(&self, request: Request) -> Result<Prepared> {
         match request {
             Request::Query(statement) => self.plan(statement).await,
+            Request::Write(statement) => {
+                self.check_writer()?;
+                self.plan_write(statement).await
+            }
             _ => Err(Error::Unsupported { what: "preparing SET, RESET or SHOW".to_owned() }),
         }
     }
@@ -284,6 +347,9 @@ impl Session {
         values: Vec<ScalarValue>,
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
+        if prepared.write.is_some() {
+            return self.answer_write(prepared, &values, token).await;
+        }
         let (plan, ready) = if Arc::ptr_eq(&self.ready()?, &prepared.ready) {
             (prepared.plan.clone(), Arc::clone(&prepared.ready))
         } else {
@@ -305,10 +371,10 @@ impl Session {
         let plan = planned.map_err(|error| Self::explained(from_datafusion(&error), &ready))?;
         guard::check_plan(&plan)?;
         let tag = tag(&statement);
-        Ok(Prepared { statement, tag, plan, ready })
+        Ok(Prepared { statement, tag, plan, ready, write: None })
     }
 
-    async fn execute_plan(
+    pub(super) async fn execute_plan(
         &self,
         tag: &'static str,
         logical: &LogicalPlan,
@@ -332,20 +398,29 @@ impl Session {
     }
 
     /// What planning needs, for the snapshot of this moment.
-    fn ready(&self) -> Result<Arc<Ready>> {
-        let snapshot = match self.with(|state| state.pinned.clone()) {
-            Some(pinned) => pinned,
-            None => self.engine.database().snapshot()?,
+    pub(super) fn ready(&self) -> Result<Arc<Ready>> {
+        let visible = match self.with(State::visible)? {
+            Some(visible) => visible,
+            None => Visible::Shared(self.engine.database().snapshot()?),
         };
+        self.ready_on(&visible)
+    }
+
+    /// The same for a snapshot.
+    pub(super) fn ready_on(&self, visible: &Visible) -> Result<Arc<Ready>> {
+        let (Visible::Shared(snapshot) | Visible::Own(snapshot)) = visible;
         self.with(|state| {
             if let Some(ready) = &state.ready
                 && ready.settings == state.settings
-                && Arc::ptr_eq(ready.catalogue.directory().snapshot(), &snapshot)
+                && Arc::ptr_eq(ready.catalogue.directory().snapshot(), snapshot)
             {
                 return Ok(Arc::clone(ready));
             }
             let settings = state.settings.clone();
-            let names = self.engine.names(&snapshot);
+            let names = match visible {
+                Visible::Shared(snapshot) => self.engine.names(snapshot),
+                Visible::Own(snapshot) => Names::of(snapshot),
+            };
             let mut session = self.engine.base().clone();
             if let Some(configure) = &state.configure {
                 let config = configure(session.config().clone());
@@ -373,7 +448,7 @@ impl Session {
     }
 
     /// An unknown table, with the nearest that is known.
-    fn explained(error: Error, ready: &Ready) -> Error {
+    pub(super) fn explained(error: Error, ready: &Ready) -> Error {
         let Error::NotFound { kind: "table", id } = &error else { return error };
         let parts: Vec<&str> = id.split('.').collect();
         let (schema, table) = match parts.as_slice() {
@@ -421,7 +496,7 @@ impl Session {
         Ok(one_batch("SHOW", batch.map_err(|error| from_datafusion(&error.into()))?))
     }
 
-    fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
