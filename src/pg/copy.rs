@@ -6,17 +6,15 @@ use bytes::{BufMut, BytesMut};
 
 use crate::error::{Error, Result};
 use crate::pg::encode::{Cells, RegNames, RowStyle, Target, set_length, write_sized};
-use crate::pg::types::{Format, WireError};
+use crate::pg::types::Format;
 
 mod decoder;
 mod lines;
 mod options;
 mod tuples;
 
-pub use decoder::{CopyColumn, CopyDecoder, CopyRow};
-pub use options::{
-    CopyArgument, CopyColumns, CopyDirection, CopyFormat, CopyHeader, CopyOptions,
-};
+pub(in crate::pg) use decoder::{CopyColumn, CopyDecoder, CopyRow};
+pub use options::{CopyArgument, CopyColumns, CopyDirection, CopyFormat, CopyHeader, CopyOptions};
 
 /// What a binary copy begins with: a signature, no flags, no extension.
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -251,6 +249,8 @@ mod tests {
     use arrow::array::{ArrayRef, Int32Array, StringArray};
     use arrow::datatypes::{DataType, Field};
 
+    use crate::pg::types::WireError;
+
     use super::*;
 
     /// The rows of the vectors below, as PostgreSQL had them in a table.
@@ -325,7 +325,8 @@ mod tests {
             ("HEADER".to_owned(), CopyArgument::None),
             ("FORCE_QUOTE".to_owned(), forced),
         ];
-        let held = copied(&batch(), CopyOptions::parse(&given, CopyDirection::To).expect("options"));
+        let held =
+            copied(&batch(), CopyOptions::parse(&given, CopyDirection::To).expect("options"));
         assert_eq!(
             String::from_utf8_lossy(&held),
             "a,b,\"d \"\"x\"\n\"x\",1,\"tab\tnl\nbs\\cr\r,q\"\"\"\n\"\",,\n\"NULL\",3,\\N\n\

@@ -1,11 +1,10 @@
 //! Bytes of a copy from the client as rows of texts.
 
+use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
-
-use arrow::array::AsArray;
 use bytes::BytesMut;
+use datafusion::common::ScalarValue;
 
 use crate::model::Decimal;
 use crate::pg::charset::Charset;
@@ -176,7 +175,7 @@ impl CopyDecoder {
         let mut cells = CopyRow::new();
         while let Some(cell) = cell(&mut rest, &self.options).map_err(|e| self.at(e, line))? {
             let text = cell.text.map(|text| self.charset.decode(&text)).transpose();
-            cells.push(text.map_err(|fault| fault.context(self.place(None)))?);
+            cells.push(text.map_err(|fault| self.locate(fault))?);
         }
         Ok(cells)
     }
@@ -234,6 +233,11 @@ impl CopyDecoder {
         }
     }
 
+    /// A fault of the last row, with its place.
+    pub(in crate::pg) fn locate(&self, fault: Fault) -> Fault {
+        fault.context(self.place(None))
+    }
+
     fn fault(&self, error: WireError) -> Fault {
         Fault::from(error).context(self.place(None))
     }
@@ -258,6 +262,9 @@ fn shown(text: &str) -> String {
 /// Checks the text of a value. Present if the value is kept as another text than it came: a number
 /// keeps its digits, and one with an exponent is written out.
 fn of_text(text: &str, oid: u32) -> Result<Option<String>, WireError> {
+    if is_plain_text(oid) {
+        return Ok(None);
+    }
     if !is_number(oid) {
         decode(Some(text.as_bytes()), Format::Text, oid)?;
         return Ok(None);
@@ -273,8 +280,15 @@ fn of_binary(bytes: &[u8], oid: u32) -> Result<String, WireError> {
     text_of(&decode(Some(bytes), Format::Binary, oid)?)
 }
 
+fn is_plain_text(oid: u32) -> bool {
+    matches!(oid, oids::TEXT | oids::VARCHAR | oids::BPCHAR)
+}
+
 fn is_number(oid: u32) -> bool {
-    matches!(oid, oids::FLOAT4 | oids::FLOAT8 | oids::NUMERIC | oids::INT2 | oids::INT4 | oids::INT8)
+    matches!(
+        oid,
+        oids::FLOAT4 | oids::FLOAT8 | oids::NUMERIC | oids::INT2 | oids::INT4 | oids::INT8
+    )
 }
 
 /// A value as a data message would say it.

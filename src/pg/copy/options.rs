@@ -210,7 +210,7 @@ impl Found {
             let message = "COPY delimiter cannot be newline or carriage return";
             return Err(WireError::new(VALUE, message));
         }
-        let null = self.null.unwrap_or(default.null);
+        let null = self.null.clone().unwrap_or(default.null);
         if null.contains(['\n', '\r']) {
             let message = "COPY null representation cannot use newline or carriage return";
             return Err(WireError::new(VALUE, message));
@@ -220,7 +220,9 @@ impl Found {
             let message = format!("COPY delimiter cannot be \"{}\"", char::from(delimiter));
             return Err(WireError::new(VALUE, message));
         }
-        if format == CopyFormat::Binary && self.header.is_some_and(|header| header != CopyHeader::None) {
+        if format == CopyFormat::Binary
+            && self.header.is_some_and(|header| header != CopyHeader::None)
+        {
             return Err(WireError::new(FEATURE, "cannot specify HEADER in BINARY mode"));
         }
         if !is_csv && self.quote.is_some() {
@@ -270,7 +272,10 @@ impl Found {
             }
             if of != direction {
                 let using = if of == CopyDirection::To { "COPY TO" } else { "COPY FROM" };
-                return Err(WireError::new(FEATURE, format!("{what} only available using {using}")));
+                return Err(WireError::new(
+                    FEATURE,
+                    format!("{what} only available using {using}"),
+                ));
             }
         }
         Ok(())
