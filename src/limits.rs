@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -34,12 +35,16 @@ pub const XML_ATTRIBUTES_MAX: usize = 256;
 pub const PROBLEMS_SHOWN_MAX: usize = 20;
 /// A segment up to this size travels inside its manifest, so that a small revision costs one file.
 pub const INLINE_SEGMENT_BYTES_MAX: usize = 64 << 10;
+/// Earlier states that one session keeps open: a triangle of revisions over five years of months.
+pub const PAST_STATES_MAX: usize = 64;
 /// Commits between two checkpoints.
 pub const CHECKPOINT_COMMITS: u64 = 64;
 /// Bytes of one manifest or checkpoint.
 pub const MANIFEST_BYTES_MAX: u64 = 4 << 30;
 /// Parts of one manifest or checkpoint: an inline segment is one, and there are few others.
 pub const MANIFEST_PARTS_MAX: usize = 1 << 20;
+/// How long a person's command waits for another writer: a small load takes less.
+pub const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// Loads that the logbook of the working catalogue remembers.
 pub const JOBS_KEPT_MAX: usize = 10_000;
 /// Damaged working catalogues kept beside the good one, to be looked at.
@@ -129,12 +134,21 @@ pub const SORTED_SERIES_MAX: u64 = 1 << 16;
 /// Slots that are decoded ahead when series are read in key order, so that blocks are read once:
 /// two megabytes a measure.
 pub const ORDERED_SLOTS_MAX: usize = 1 << 18;
+/// Series whose keys are sorted again and again to find the best order of dimensions: a few seconds.
+pub const ORDER_SAMPLE_SERIES: u64 = 1 << 16;
+/// Bytes a second that a server reads to compact in the background, unless the operator says
+/// otherwise: a tenth of a slow drive.
+pub const COMPACTION_RATE_BYTES: u64 = 8 << 20;
+/// Live bytes that a load brings together after its commit at most: a fraction of a second.
+pub const COMPACTION_STEP_BYTES: u64 = 4 << 20;
 /// Chunks that are decoded to count the observations of a selection that cuts through them, in a
 /// fraction of a second; of more the count is not given.
 pub const COUNTED_CHUNKS_MAX: u64 = 1 << 15;
 /// Memory of one data message for what must be brought together before it is written: the
 /// observations of a group of a cross-section.
 pub const ANSWER_MEMORY_BYTES: u64 = 512 << 20;
+/// Series and revisions that a difference names: what a person reads; the rest is counted.
+pub const DIFFERENCE_SHOWN_MAX: usize = 20;
 /// Answers of SDMX REST that are written at one time, unless the operator says otherwise: each has
 /// a thread.
 pub const HTTP_ANSWERS_MAX: usize = 64;
@@ -182,6 +196,20 @@ pub const CATALOGUE_STEPS_MAX: u64 = 200_000_000;
 pub const CATALOGUE_ROUNDS_MAX: usize = 10_000;
 /// Values of one `generate_series` in a query over PostgreSQL's catalogue.
 pub const CATALOGUE_SERIES_MAX: u64 = 1_000_000;
+
+/// Bytes of the name of a release: it is part of the names of files.
+pub const RELEASE_NAME_BYTES_MAX: usize = 64;
+/// Messages of one release: all dataflows of a large office, several times.
+pub const RELEASE_MESSAGES_MAX: usize = 10_000;
+/// Releases that are pending at one time: each is looked at when a database is opened.
+pub const RELEASES_PENDING_MAX: u64 = 1_000;
+/// Previews of releases that are kept in memory: an office checks few at a time.
+pub const PREVIEWS_KEPT_MAX: usize = 4;
+/// How long who notices a release that is due waits for the lock: who holds it longer is loading,
+/// and has the release to do.
+pub const RELEASE_WAIT: Duration = Duration::from_secs(2);
+/// Bytes of a release without its messages: their names and those of its dataflows.
+pub const RELEASE_BYTES_MAX: u64 = 64 << 20;
 
 /// Bytes of one row on the Postgres wire: what PostgreSQL itself can send as one message.
 pub const ROW_BYTES_MAX: usize = (1 << 30) - 1;

@@ -43,6 +43,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("futures", &["query", "pg", "rest"]),
     ("async_trait", &["query", "pg"]),
     ("chrono", &["model", "query", "pg"]),
+    ("chrono_tz", &["model"]),
 ];
 
 /// A word of the standard library, and the only modules that may use it.

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::container::{self, Container, Content, PartKind};
-use crate::catalog::manifest::{CommitRecord, FlowEntry, SegmentEntry, SegmentId, is_own_name};
+use crate::catalog::manifest::{FlowEntry, SegmentEntry, SegmentId, is_own_name};
 use crate::catalog::selections::{SelectionReader, SelectionWriter};
-use crate::catalog::state::{KnownFlow, LiveSegment, State};
+use crate::catalog::state::{Home, KnownFlow, LiveSegment, State};
 use crate::error::Result;
 use crate::index::Selection;
 use crate::model::Artefacts;
@@ -25,7 +25,7 @@ struct Header {
     /// The checksum of the manifest of that number.
     manifest: u32,
     next_segment: u64,
-    history: Vec<CommitRecord>,
+    relocated: BTreeMap<SegmentId, Home>,
     flows: Vec<FlowHeader>,
     segments: Vec<SegmentHeader>,
     settings: BTreeMap<String, String>,
@@ -75,7 +75,7 @@ pub(super) fn encode(state: &State, copies: &[(SegmentId, Vec<u8>)]) -> Result<V
         number: state.number,
         manifest: state.checksum,
         next_segment: state.next_segment,
-        history: state.history.iter().cloned().collect(),
+        relocated: BTreeMap::clone(&state.relocated),
         flows: flows.collect(),
         segments,
         settings: BTreeMap::clone(&state.settings),
@@ -84,11 +84,13 @@ pub(super) fn encode(state: &State, copies: &[(SegmentId, Vec<u8>)]) -> Result<V
     let header = container::pack(&header)?;
     let artefacts = container::pack(&*state.artefacts)?;
     let selections = selections.finish();
+    let history = state.history.pack()?;
     let segments = copies.iter().map(|(_, bytes)| (PartKind::Segment, bytes.as_slice()));
     let mut parts: Vec<(PartKind, &[u8])> = segments.collect();
     parts.push((PartKind::Header, &header));
     parts.push((PartKind::Artefacts, &artefacts));
     parts.push((PartKind::Selections, &selections));
+    parts.extend(history.iter().map(|page| (PartKind::History, &**page)));
     Ok(container::encode(Content::Checkpoint, state.number, &parts)?.0)
 }
 
@@ -113,13 +115,24 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
         artefacts: Arc::new(artefacts.ok_or_else(|| bad("there are no artefacts"))?),
         flows: Arc::new(flows.collect()),
         settings: Arc::new(header.settings),
+        relocated: Arc::new(header.relocated),
         ..State::default()
     };
-    header.history.into_iter().for_each(|record| state.history.push(record));
+    for page in container.parts(PartKind::History) {
+        let records = container.unpack_part(PartKind::History, page)?;
+        state.history.push_page(records, page.1);
+    }
+    if !state.history.is_sound() {
+        return Err(container.bad(PartKind::History, "commits are missing"));
+    }
+    let is_own = |(id, home): (&SegmentId, &Home)| is_own_name(*id, &home.place, Some(home.commit));
+    if !state.relocated.iter().all(is_own) {
+        return Err(bad("a relocated segment is in a file of another name"));
+    }
     let mut reader = SelectionReader::new(&container);
     let segments = Arc::make_mut(&mut state.segments);
     for segment in header.segments {
-        if !is_own_name(&segment.entry) {
+        if !is_own_name(segment.entry.id, &segment.entry.place, None) {
             return Err(bad("a segment is in a file of another name"));
         }
         let mut read = |length: Option<u64>, count: u32| {

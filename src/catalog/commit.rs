@@ -8,12 +8,11 @@ use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::catalog::checkpoint;
-use crate::catalog::manifest::{Draft, SegmentId, SegmentPlace};
-use crate::catalog::open::{Catalog, Health, checkpoint_path, commits_folder, manifest_path};
+use crate::catalog::manifest::{Draft, SegmentId};
+use crate::catalog::open::{Catalog, Health, manifest_path};
 use crate::catalog::state::State;
 use crate::catalog::working::Working;
-use crate::disk::{Linked, Lock, is_missing};
+use crate::disk::{Linked, Lock};
 use crate::error::{Error, Result};
 use crate::limits::CHECKPOINT_COMMITS;
 
@@ -27,8 +26,8 @@ pub struct Writer {
     state: Arc<State>,
     /// The number of the next segment.
     next_segment: u64,
-    /// Segments with a path whose file no manifest names yet.
-    unclaimed: BTreeSet<SegmentId>,
+    /// Names of segment files that no manifest names yet.
+    unclaimed: BTreeSet<String>,
     _lock: Box<dyn Lock>,
 }
 
@@ -53,6 +52,7 @@ impl Catalog {
             self.clean(&state)?;
             self.is_clean.store(true, Ordering::Release);
         }
+        self.finish_redactions(&state)?;
         let next_segment = state.next_segment().0;
         let unclaimed = BTreeSet::new();
         Ok(Writer { catalog: Arc::clone(self), state, next_segment, unclaimed, _lock: lock })
@@ -75,39 +75,6 @@ impl Catalog {
         }
     }
 
-    /// Removes what no commit names: temporary files, and segments with numbers that come only.
-    /// The caller holds the lock, so nobody is writing them.
-    fn clean(&self, state: &State) -> Result<()> {
-        // Segments of commits that we do not see must not be taken for leftovers.
-        let last = self.last_manifest()?;
-        if last > state.number() {
-            let path = manifest_path(&self.path, last);
-            let reason = format!("it does not follow commit {}", state.number());
-            return Err(Error::corrupt(path, 0, reason));
-        }
-        let commits = commits_folder(&self.path);
-        for name in self.disk.list(&commits)? {
-            if is_temporary(&name) {
-                self.remove_if_there(&commits.join(name))?;
-            }
-        }
-        let segments = self.segments_folder();
-        for name in self.disk.list(&segments)? {
-            let is_new = SegmentId::of_file(&name).is_some_and(|id| id >= state.next_segment());
-            if is_new || is_temporary(&name) {
-                self.remove_if_there(&segments.join(name))?;
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn remove_if_there(&self, path: &Path) -> Result<()> {
-        match self.disk.remove(path) {
-            Err(error) if !is_missing(&error) => Err(error),
-            _ => Ok(()),
-        }
-    }
-
     fn refuse_if_poisoned(&self) -> Result<()> {
         let poison = self.poison.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(reason) = poison.as_ref() else { return Ok(()) };
@@ -117,7 +84,7 @@ impl Catalog {
 
     /// Keeps the error of a failed sync: what the system did with the data is unknown from then
     /// on, and a second sync that succeeds would prove nothing.
-    fn poisoning<T>(&self, synced: Result<T>) -> Result<T> {
+    pub(super) fn poisoning<T>(&self, synced: Result<T>) -> Result<T> {
         if let Err(error) = &synced {
             let mut poison = self.poison.lock().unwrap_or_else(PoisonError::into_inner);
             poison.get_or_insert_with(|| error.to_string());
@@ -129,7 +96,7 @@ impl Catalog {
     ///
     /// This is the commit: nothing is visible before the link, nothing promised before the last
     /// sync. After an error the file may be there or not, but it is never there in part.
-    fn publish(&self, path: &Path, bytes: &[u8]) -> Result<Linked> {
+    pub(super) fn publish(&self, path: &Path, bytes: &[u8]) -> Result<Linked> {
         let temporary = path.with_extension("tmp");
         self.remove_if_there(&temporary)?;
         let mut writer = self.disk.create(&temporary)?;
@@ -137,40 +104,12 @@ impl Catalog {
         self.poisoning(writer.sync())?;
         let linked = self.disk.link(&temporary, path)?;
         if linked == Linked::Done {
-            self.poisoning(self.disk.sync_folder(&commits_folder(&self.path)))?;
+            let folder = path.parent().unwrap_or(&self.path);
+            self.poisoning(self.disk.sync_folder(folder))?;
         }
         // A name that stays is removed by a later writer.
         drop(self.disk.remove(&temporary));
         Ok(linked)
-    }
-
-    /// Writes `bytes` to the file `path`, durably, in the place of what is there.
-    pub(super) fn replace(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let temporary = path.with_extension("tmp");
-        self.remove_if_there(&temporary)?;
-        let mut writer = self.disk.create(&temporary)?;
-        writer.write(bytes)?;
-        self.poisoning(writer.sync())?;
-        self.disk.rename(&temporary, path)?;
-        self.poisoning(self.disk.sync_folder(&commits_folder(&self.path)))
-    }
-
-    /// Writes a checkpoint of `state`, with copies of the inline segments added behind the commit
-    /// `since`. If there is one of that number, it stays.
-    pub(super) fn write_checkpoint(&self, state: &State, since: u64) -> Result<()> {
-        let mut copies = Vec::new();
-        for segment in state.all_segments().filter(|segment| segment.commit > since) {
-            if let SegmentPlace::Inline { offset, length } = segment.entry.place {
-                let file = self.disk.open(&manifest_path(&self.path, segment.commit))?;
-                let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-                file.read_at(offset, &mut bytes)?;
-                copies.push((segment.entry.id, bytes));
-            }
-        }
-        let bytes = checkpoint::encode(state, &copies)?;
-        self.publish(&checkpoint_path(&self.path, state.number()), &bytes)?;
-        self.saw_checkpoint(state.number());
-        Ok(())
     }
 }
 
@@ -195,8 +134,14 @@ impl Writer {
     /// The path for the file of a new segment. If no commit of this writer names the segment, the
     /// file is removed in the end.
     pub fn new_segment_path(&mut self, id: SegmentId) -> PathBuf {
-        self.unclaimed.insert(id);
-        self.catalog.segments_folder().join(id.file_name())
+        self.claim_later(id.file_name())
+    }
+
+    /// The path for the file of a segment that the next commit relocates, likewise.
+    pub(super) fn claim_later(&mut self, name: String) -> PathBuf {
+        let path = self.catalog.segments_folder().join(&name);
+        self.unclaimed.insert(name);
+        path
     }
 
     /// Opens the working catalogue, which is brought to the state of this writer.
@@ -225,18 +170,17 @@ impl Writer {
         let catalog = Arc::clone(&self.catalog);
         catalog.refuse_if_poisoned()?;
         let number = self.state.number() + 1;
-        let files = draft.segments.iter().filter(|s| matches!(s.place, SegmentPlace::File { .. }));
-        let has_files = files.count() > 0;
         let (commit, bytes, next) = draft.follow(&self.state)?;
         let next = Arc::new(next);
 
-        if has_files {
+        let files: Vec<&String> = commit.files().collect();
+        if !files.is_empty() {
             catalog.poisoning(catalog.disk.sync_folder(&catalog.segments_folder()))?;
         }
         // From here the files may be named by a manifest, whatever error comes back: they are for
         // the cleaning of a later writer, who knows.
-        for segment in &commit.segments {
-            self.unclaimed.remove(&segment.id);
+        for name in files {
+            self.unclaimed.remove(name);
         }
         catalog.is_clean.store(false, Ordering::Release);
         let linked = catalog.publish(&manifest_path(&catalog.path, number), &bytes)?;
@@ -260,17 +204,13 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         let folder = self.catalog.segments_folder();
-        for id in &self.unclaimed {
-            if self.catalog.remove_if_there(&folder.join(id.file_name())).is_err() {
+        for name in &self.unclaimed {
+            if self.catalog.remove_if_there(&folder.join(name)).is_err() {
                 // What stays is removed by the next writer, which may get the same number.
                 self.catalog.is_clean.store(false, Ordering::Release);
             }
         }
     }
-}
-
-fn is_temporary(name: &str) -> bool {
-    Path::new(name).extension().is_some_and(|extension| extension == "tmp")
 }
 
 fn lock_name(path: &Path) -> String {
@@ -280,6 +220,7 @@ fn lock_name(path: &Path) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::catalog::clean::is_temporary;
     use crate::catalog::manifest::tests::{artefact, file, flow, inline, segment};
     use crate::catalog::manifest::{CommitRecord, Superseded};
     use crate::catalog::state::LiveSegment;
@@ -375,7 +316,9 @@ pub(super) mod tests {
         }
         assert_eq!(open(disk).expect("opened").state(), after);
         let names = disk.list(Path::new("db/segments")).expect("listed");
-        assert!(names.iter().all(|name| SegmentId::of_file(name) < Some(after.next_segment())));
+        assert!(names.iter().all(|name| {
+            SegmentId::of_file(name).is_some_and(|(id, _)| id < after.next_segment())
+        }));
         let names = disk.list(Path::new("db/commits")).expect("listed");
         assert!(!names.iter().any(|name| is_temporary(name)), "{names:?}");
     }

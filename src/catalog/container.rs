@@ -4,7 +4,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
-use crc32c::crc32c;
+use crc32c::{crc32c, crc32c_append};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,6 +25,8 @@ pub(super) enum Content {
     Manifest,
     /// The result of all commits up to one.
     Checkpoint,
+    /// A release that is yet to come.
+    Release,
 }
 
 impl Content {
@@ -32,6 +34,7 @@ impl Content {
         match self {
             Self::Manifest => b"SDMXCOMM",
             Self::Checkpoint => b"SDMXCHKP",
+            Self::Release => b"SDMXRELS",
         }
     }
 }
@@ -47,11 +50,13 @@ pub(super) enum PartKind {
     Artefacts = 3,
     /// Bitmaps one after the other; the header has their lengths.
     Selections = 4,
+    /// Records of commits, as JSON: a page of the history.
+    History = 5,
 }
 
 impl PartKind {
     fn parse(number: u32) -> Option<Self> {
-        [Self::Segment, Self::Header, Self::Artefacts, Self::Selections]
+        [Self::Segment, Self::Header, Self::Artefacts, Self::Selections, Self::History]
             .into_iter()
             .find(|kind| *kind as u32 == number)
     }
@@ -62,6 +67,7 @@ impl PartKind {
             Self::Header => "header",
             Self::Artefacts => "artefacts",
             Self::Selections => "selections",
+            Self::History => "history",
         }
     }
 }
@@ -114,7 +120,44 @@ pub(super) fn encode(
     }
     let whole = crc32c(&out);
     out.extend_from_slice(&whole.to_le_bytes());
-    Ok((out, whole))
+    Ok((out, chain_checksum(number, parts.iter().map(|(kind, bytes)| (*kind, *bytes)))))
+}
+
+/// The checksum that stands for a container in others: of its number and of all parts but inline
+/// segments, so that a value can be taken out of those (see [`blank`]).
+fn chain_checksum<'a>(number: u64, parts: impl Iterator<Item = (PartKind, &'a [u8])>) -> u32 {
+    let mut sum = crc32c(&number.to_le_bytes());
+    for (kind, bytes) in parts.filter(|(kind, _)| *kind != PartKind::Segment) {
+        sum = crc32c_append(sum, &(kind as u32).to_le_bytes());
+        sum = crc32c_append(sum, &(bytes.len() as u64).to_le_bytes());
+        sum = crc32c_append(sum, bytes);
+    }
+    sum
+}
+
+/// The same file with zeros for the inline segments that begin at these offsets; absent if they
+/// are zeros already. `bytes` were decoded before.
+pub(super) fn blank(bytes: &[u8], offsets: &[u64]) -> Option<Vec<u8>> {
+    let mut out = bytes.to_vec();
+    let count = u32_at(bytes, 12)? as usize;
+    let table_end = HEAD_BYTES + count * ROW_BYTES;
+    let mut start = table_end + CHECKSUM_BYTES;
+    for at in (HEAD_BYTES..table_end).step_by(ROW_BYTES) {
+        let ((kind, range), _) = parse_row(bytes.get(at..at + ROW_BYTES)?, start)?;
+        start = range.end;
+        if kind == PartKind::Segment && offsets.contains(&(range.start as u64)) {
+            let part = out.get_mut(range)?;
+            part.fill(0);
+            let sum = crc32c(part);
+            out.get_mut(at + 4..at + 8)?.copy_from_slice(&sum.to_le_bytes());
+        }
+    }
+    let table = crc32c(out.get(..table_end)?);
+    out.get_mut(table_end..table_end + CHECKSUM_BYTES)?.copy_from_slice(&table.to_le_bytes());
+    let end = out.len().checked_sub(CHECKSUM_BYTES)?;
+    let whole = crc32c(out.get(..end)?);
+    out.get_mut(end..)?.copy_from_slice(&whole.to_le_bytes());
+    (out != bytes).then_some(out)
 }
 
 /// A container whose every byte was checked.
@@ -123,7 +166,7 @@ pub(super) struct Container<'a> {
     path: &'a Path,
     bytes: &'a [u8],
     pub(super) number: u64,
-    /// The checksum of the whole, which the next manifest repeats.
+    /// What stands for it in the next manifest: see [`chain_checksum`].
     pub(super) checksum: u32,
     parts: Vec<(PartKind, Range<usize>)>,
 }
@@ -183,10 +226,12 @@ impl<'a> Container<'a> {
             checked = part.1.end;
             parts.push(part);
         }
-        let checksum = u32_at(bytes, checked).ok_or_else(short)?;
-        if bytes.len() != checked + CHECKSUM_BYTES || checksum != crc32c(&bytes[..checked]) {
+        let whole = u32_at(bytes, checked).ok_or_else(short)?;
+        if bytes.len() != checked + CHECKSUM_BYTES || whole != crc32c(&bytes[..checked]) {
             return Err(bad(checked, "end: the checksum of the file does not match".into()));
         }
+        let content = parts.iter().map(|(kind, range)| (*kind, &bytes[range.clone()]));
+        let checksum = chain_checksum(number, content);
         Ok(Self { path, bytes, number, checksum, parts })
     }
 
@@ -202,11 +247,21 @@ impl<'a> Container<'a> {
     ///
     /// [`Error::Corrupt`] if it is not what [`pack`] wrote.
     pub(super) fn unpack<T: DeserializeOwned>(&self, kind: PartKind) -> Result<Option<T>> {
-        let Some((offset, bytes)) = self.parts(kind).next() else { return Ok(None) };
-        let found = unpack(bytes).map_err(|reason| {
-            Error::corrupt(self.path, offset, format!("{}: {reason}", kind.name()))
-        })?;
-        Ok(Some(found))
+        self.parts(kind).next().map(|part| self.unpack_part(kind, part)).transpose()
+    }
+
+    /// Unpacks the JSON of one part.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if it is not what [`pack`] wrote.
+    pub(super) fn unpack_part<T: DeserializeOwned>(
+        &self,
+        kind: PartKind,
+        (offset, bytes): (u64, &[u8]),
+    ) -> Result<T> {
+        let bad = |reason| Error::corrupt(self.path, offset, format!("{}: {reason}", kind.name()));
+        unpack(bytes).map_err(bad)
     }
 
     /// An [`Error::Corrupt`] in a part of this kind.

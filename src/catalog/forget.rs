@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::catalog::commit::Writer;
 use crate::catalog::manifest::{SegmentId, SegmentPlace};
-use crate::catalog::open::manifest_path;
+use crate::catalog::open::{Catalog, manifest_path};
 use crate::catalog::open::{checkpoint_path, commits_folder, is_valid_checkpoint, list_files};
 use crate::catalog::state::State;
 use crate::disk::Disk;
@@ -35,6 +35,58 @@ pub struct Forgotten {
     pub bytes: u64,
 }
 
+/// What only the states before a commit need.
+struct Needless {
+    /// Manifests and checkpoints.
+    commits: Vec<PathBuf>,
+    /// Segment files.
+    segments: Vec<PathBuf>,
+}
+
+impl Catalog {
+    /// What [`Writer::forget`] would remove.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such commit; [`Error::Io`].
+    pub fn forgettable(&self, first: u64) -> Result<Forgotten> {
+        let base = self.base(first)?;
+        let needless = self.needless(&base, &*self.refresh()?)?;
+        let files = needless.commits.iter().chain(&needless.segments);
+        let bytes = files.map(|file| self.disk.len(file)).sum::<Result<u64>>()?;
+        let (commits, segments) = (needless.commits.len() as u64, needless.segments.len() as u64);
+        Ok(Forgotten { commits, segments, bytes })
+    }
+
+    /// The state after the commit from which on everything is to stay.
+    fn base(&self, first: u64) -> Result<Arc<State>> {
+        if first == 0 || first < first_kept(&*self.disk, &self.path)? {
+            return Err(Error::not_found("commit", first.to_string()));
+        }
+        self.state_at(first)
+    }
+
+    fn needless(&self, base: &State, newest: &State) -> Result<Needless> {
+        let (disk, path, first) = (&*self.disk, self.path(), base.number());
+        let needed = manifests_needed(base, newest);
+        let files = list_files(disk, path)?;
+        let manifests = files.manifests.range(..first).filter(|number| !needed.contains(number));
+        let manifests = manifests.map(|number| manifest_path(path, *number));
+        let checkpoints = files.checkpoints.range(..first);
+        let commits = manifests.chain(checkpoints.map(|number| checkpoint_path(path, *number)));
+        let live: BTreeSet<SegmentId> = base.all_segments().map(|live| live.entry.id).collect();
+        let folder = self.segments_folder();
+        let mut segments = Vec::new();
+        for name in disk.list(&folder)? {
+            let id = SegmentId::of_file(&name).map(|(id, _)| id);
+            if id.is_some_and(|id| id < base.next_segment() && !live.contains(&id)) {
+                segments.push(folder.join(name));
+            }
+        }
+        Ok(Needless { commits: commits.collect(), segments })
+    }
+}
+
 impl Writer {
     /// Removes what is needed only for states before the commit `first`, which stays readable, as
     /// do all after it. Whoever still reads an earlier state gets an error for what it has not
@@ -47,10 +99,7 @@ impl Writer {
     pub fn forget(&mut self, first: u64) -> Result<Forgotten> {
         let catalog = Arc::clone(self.catalog());
         let (disk, path) = (&*catalog.disk, catalog.path());
-        if first == 0 || first < first_kept(disk, path)? {
-            return Err(Error::not_found("commit", first.to_string()));
-        }
-        let base = catalog.state_at(first)?;
+        let base = catalog.base(first)?;
         if !is_valid_checkpoint(disk, path, first) {
             // One that is damaged has the name.
             catalog.remove_if_there(&checkpoint_path(path, first))?;
@@ -61,30 +110,16 @@ impl Writer {
             catalog.write_checkpoint(self.state(), 0)?;
         }
         catalog.replace(&mark_path(path), format!("{first:020}").as_bytes())?;
+        let needless = catalog.needless(&base, self.state())?;
         let mut removed = Forgotten::default();
-        let mut remove = |file: PathBuf| {
-            removed.bytes += disk.len(&file).unwrap_or(0);
-            catalog.remove_if_there(&file)
+        let mut remove = |file: &PathBuf| {
+            removed.bytes += disk.len(file).unwrap_or(0);
+            catalog.remove_if_there(file)
         };
-        let needed = manifests_needed(&base);
-        let files = list_files(disk, path)?;
-        for number in files.manifests.range(..first).filter(|number| !needed.contains(number)) {
-            remove(manifest_path(path, *number))?;
-            removed.commits += 1;
-        }
-        for number in files.checkpoints.range(..first) {
-            remove(checkpoint_path(path, *number))?;
-            removed.commits += 1;
-        }
-        let live: BTreeSet<SegmentId> = base.all_segments().map(|live| live.entry.id).collect();
-        let folder = catalog.segments_folder();
-        for name in disk.list(&folder)? {
-            let id = SegmentId::of_file(&name).filter(|id| *id < base.next_segment());
-            if id.is_some_and(|id| !live.contains(&id)) {
-                remove(folder.join(name))?;
-                removed.segments += 1;
-            }
-        }
+        needless.commits.iter().try_for_each(&mut remove)?;
+        needless.segments.iter().try_for_each(&mut remove)?;
+        removed.commits = needless.commits.len() as u64;
+        removed.segments = needless.segments.len() as u64;
         Ok(removed)
     }
 }
@@ -104,18 +139,21 @@ fn mark_path(path: &Path) -> PathBuf {
     commits_folder(path).join("forgotten")
 }
 
-/// The manifests with inline segments that are live.
-fn manifests_needed(state: &State) -> BTreeSet<u64> {
-    let is_inline = |place: &SegmentPlace| matches!(place, SegmentPlace::Inline { .. });
-    let inline = state.all_segments().filter(|live| is_inline(&live.entry.place));
-    inline.map(|live| live.commit).collect()
+/// The manifests with inline segments that are live in `base`.
+fn manifests_needed(base: &State, newest: &State) -> BTreeSet<u64> {
+    let places = base.all_segments().map(|live| match newest.home(live.entry.id) {
+        Some(home) => (&home.place, home.commit),
+        None => (&live.entry.place, live.commit),
+    });
+    let inline = places.filter(|(place, _)| matches!(place, SegmentPlace::Inline { .. }));
+    inline.map(|(_, commit)| commit).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::commit::tests::{FOLDER, begin, check_content, step};
-    use crate::catalog::open::{Catalog, Health};
+    use crate::catalog::open::Health;
     use crate::disk::{Crash, MemoryDisk};
 
     fn database(disk: &MemoryDisk, commits: usize) -> (Arc<Catalog>, Vec<Arc<State>>) {

@@ -25,10 +25,21 @@ impl SegmentId {
         format!("{:016x}.seg", self.0)
     }
 
-    /// The segment whose file has this name.
-    pub(super) fn of_file(name: &str) -> Option<Self> {
-        let number = u64::from_str_radix(name.strip_suffix(".seg")?, 16).ok()?;
-        Some(Self(number)).filter(|id| id.file_name() == name)
+    /// The name of the file into which the redaction with this number wrote the segment anew.
+    pub(super) fn redacted_name(self, commit: u64) -> String {
+        format!("{:016x}-{commit:020}.seg", self.0)
+    }
+
+    /// The segment whose file has this name, and the redaction that wrote it, if one did.
+    pub(super) fn of_file(name: &str) -> Option<(Self, Option<u64>)> {
+        let stem = name.strip_suffix(".seg")?;
+        let (id, commit) = match stem.split_once('-') {
+            Some((id, commit)) => (id, Some(commit.parse().ok()?)),
+            None => (stem, None),
+        };
+        let id = Self(u64::from_str_radix(id, 16).ok()?);
+        let own = commit.map_or_else(|| id.file_name(), |commit| id.redacted_name(commit));
+        (own == name).then_some((id, commit))
     }
 }
 
@@ -113,6 +124,16 @@ pub struct Superseded {
     pub partials: Selection,
 }
 
+/// A segment that was written anew, with the same series, chunks and partials, to take values out
+/// of it. It stands for the old one in every state, also in earlier ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relocated {
+    /// The segment.
+    pub segment: SegmentId,
+    /// Where it is now.
+    pub place: SegmentPlace,
+}
+
 /// What a load did, in observations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -124,6 +145,19 @@ pub struct Counts {
     pub deleted: u64,
     /// Observations that came and were there already.
     pub unchanged: u64,
+}
+
+impl Counts {
+    /// What was added to earlier counts.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            inserted: self.inserted.saturating_sub(before.inserted),
+            changed: self.changed.saturating_sub(before.changed),
+            deleted: self.deleted.saturating_sub(before.deleted),
+            unchanged: self.unchanged.saturating_sub(before.unchanged),
+        }
+    }
 }
 
 /// Where the data of a commit came from.
@@ -184,8 +218,10 @@ pub struct Draft {
     pub flows: Vec<FlowEntry>,
     /// Segments to add.
     pub segments: Vec<SegmentEntry>,
-    /// The bytes of those segments that are to travel in the manifest, in the order of `segments`
-    /// with [`SegmentPlace::Inline`], whose offset is set by the commit.
+    /// Segments to put in the place of earlier ones.
+    pub relocated: Vec<Relocated>,
+    /// The bytes of those segments that are to travel in the manifest, in the order of `segments`,
+    /// then `relocated`, with [`SegmentPlace::Inline`], whose offset is set by the commit.
     pub inline: Vec<Vec<u8>>,
     /// What it supersedes.
     pub superseded: Vec<Superseded>,
@@ -208,6 +244,8 @@ pub struct Commit {
     pub flows: Vec<FlowEntry>,
     /// Segments added.
     pub segments: Vec<SegmentEntry>,
+    /// Segments put in the place of earlier ones.
+    pub relocated: Vec<Relocated>,
     /// What it superseded.
     pub superseded: Vec<Superseded>,
     /// Small facts set or, if absent, removed.
@@ -220,6 +258,7 @@ struct Header {
     predecessor: u32,
     flows: Vec<FlowEntry>,
     segments: Vec<SegmentEntry>,
+    relocated: Vec<Relocated>,
     superseded: Vec<SupersededLengths>,
     settings: BTreeMap<String, Option<String>>,
 }
@@ -254,6 +293,7 @@ impl Draft {
             predecessor,
             flows: self.flows,
             segments: self.segments,
+            relocated: self.relocated,
             superseded,
             settings: self.settings,
         };
@@ -277,6 +317,7 @@ impl Draft {
             artefacts: self.artefacts,
             flows: header.flows,
             segments: header.segments,
+            relocated: header.relocated,
             superseded: self.superseded,
             settings: header.settings,
         };
@@ -288,8 +329,10 @@ impl Draft {
         let wrong = |reason: &str| Error::bug(format!("inline segments: {reason}"));
         let mut offset = start;
         let mut contents = self.inline.iter();
-        for segment in &mut self.segments {
-            if let SegmentPlace::Inline { offset: place, length } = &mut segment.place {
+        let added = self.segments.iter_mut().map(|segment| &mut segment.place);
+        let places = added.chain(self.relocated.iter_mut().map(|segment| &mut segment.place));
+        for place in places {
+            if let SegmentPlace::Inline { offset: place, length } = place {
                 let bytes = contents.next().ok_or_else(|| wrong("one has no bytes"))?;
                 if bytes.len() > INLINE_SEGMENT_BYTES_MAX {
                     let (actual, limit) = (bytes.len() as u64, INLINE_SEGMENT_BYTES_MAX as u64);
@@ -304,6 +347,16 @@ impl Draft {
 }
 
 impl Commit {
+    /// The names of the segment files that it needs.
+    pub(super) fn files(&self) -> impl Iterator<Item = &String> {
+        let added = self.segments.iter().map(|segment| &segment.place);
+        let relocated = self.relocated.iter().map(|segment| &segment.place);
+        added.chain(relocated).filter_map(|place| match place {
+            SegmentPlace::File { name, .. } => Some(name),
+            SegmentPlace::Inline { .. } => None,
+        })
+    }
+
     /// Reads a manifest: `bytes` is the content of the file `path`.
     ///
     /// # Errors
@@ -319,7 +372,11 @@ impl Commit {
         }
         let mut inline = container.parts(PartKind::Segment);
         for segment in &header.segments {
-            check_place(segment, &mut inline).map_err(bad)?;
+            check_place(segment.id, &segment.place, None, &mut inline).map_err(bad)?;
+        }
+        for relocated in &header.relocated {
+            let number = Some(container.number);
+            check_place(relocated.segment, &relocated.place, number, &mut inline).map_err(bad)?;
         }
         if inline.next().is_some() {
             return Err(bad("it does not name every inline segment"));
@@ -341,6 +398,7 @@ impl Commit {
             artefacts: container.unpack(PartKind::Artefacts)?.unwrap_or_default(),
             flows: header.flows,
             segments: header.segments,
+            relocated: header.relocated,
             superseded,
             settings: header.settings,
         })
@@ -350,11 +408,13 @@ impl Commit {
 /// Checks that a segment is where it says: in the next part of the manifest, or in the file of its
 /// number, so that no manifest can make us read another file.
 fn check_place<'a>(
-    segment: &SegmentEntry,
+    segment: SegmentId,
+    place: &SegmentPlace,
+    redaction: Option<u64>,
     inline: &mut impl Iterator<Item = (u64, &'a [u8])>,
 ) -> Result<(), &'static str> {
-    match &segment.place {
-        SegmentPlace::File { .. } if is_own_name(segment) => Ok(()),
+    match place {
+        SegmentPlace::File { .. } if is_own_name(segment, place, redaction) => Ok(()),
         SegmentPlace::File { .. } => Err("a segment is in a file of another name"),
         SegmentPlace::Inline { offset, length } => {
             let part = inline.next().map(|(offset, bytes)| (offset, bytes.len() as u64));
@@ -367,10 +427,11 @@ fn check_place<'a>(
     }
 }
 
-/// Whether a segment with a file is in the file of its number.
-pub(super) fn is_own_name(segment: &SegmentEntry) -> bool {
-    match &segment.place {
-        SegmentPlace::File { name, .. } => *name == segment.id.file_name(),
+/// Whether a segment with a file is in the file of its number, or in that of the redaction that
+/// wrote it anew.
+pub(super) fn is_own_name(id: SegmentId, place: &SegmentPlace, redaction: Option<u64>) -> bool {
+    match place {
+        SegmentPlace::File { name, .. } => SegmentId::of_file(name) == Some((id, redaction)),
         SegmentPlace::Inline { .. } => true,
     }
 }
@@ -420,6 +481,11 @@ pub(super) mod tests {
         SegmentPlace::File { name: SegmentId(id).file_name(), length: 64, checksum: 9 }
     }
 
+    fn redacted_file(id: u64, commit: u64) -> SegmentPlace {
+        let name = SegmentId(id).redacted_name(commit);
+        SegmentPlace::File { name, length: 64, checksum: 9 }
+    }
+
     /// A draft with one of everything.
     pub(crate) fn small_draft() -> Draft {
         Draft {
@@ -427,7 +493,11 @@ pub(super) mod tests {
             artefacts: vec![artefact("F", "S")],
             flows: vec![flow("F")],
             segments: vec![segment(7, "F", inline()), segment(8, "F", file(8))],
-            inline: vec![b"some bytes".to_vec()],
+            relocated: vec![
+                Relocated { segment: SegmentId(2), place: inline() },
+                Relocated { segment: SegmentId(3), place: redacted_file(3, 1) },
+            ],
+            inline: vec![b"some bytes".to_vec(), b"others".to_vec()],
             superseded: vec![Superseded {
                 segment: SegmentId(3),
                 chunks: Selection::from_sorted([1, 2]),
@@ -496,6 +566,7 @@ pub(super) mod tests {
                         segment(*id, "F", place)
                     })
                     .collect(),
+                relocated: Vec::new(),
                 inline: segments.into_iter().filter_map(|(_, bytes)| bytes).collect(),
                 superseded: superseded
                     .into_iter()
@@ -563,7 +634,7 @@ pub(super) mod tests {
     fn a_segment_that_is_too_large_does_not_travel_inline() {
         let check = |bytes: usize, fits: bool| {
             let mut draft = small_draft();
-            draft.inline = vec![vec![0; bytes]];
+            draft.inline[0] = vec![0; bytes];
             assert_eq!(draft.seal(0).is_ok(), fits, "{bytes}");
         };
         check(INLINE_SEGMENT_BYTES_MAX, true);

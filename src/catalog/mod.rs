@@ -6,6 +6,7 @@
 //! DB/commits/{number, 20}.commit       immutable manifests: what each commit changed
 //! DB/commits/{number, 20}.checkpoint   the state after that commit, every 64
 //! DB/commits/forgotten                 the number of the first commit that can still be read
+//! DB/releases/                         what is to be published at a later time
 //! DB/catalog/                          the writer's working catalogue; can be deleted
 //! ```
 //!
@@ -50,7 +51,8 @@
 //!
 //! `container` (the bytes above), `selections` (bitmaps in them), `manifest` (what a commit
 //! changes), `state` (what all commits make), `checkpoint` (a state as a file), `open`
-//! ([`Catalog`]), `commit` ([`Writer`]: the one commit path), `forget`, `working` (sled).
+//! ([`Catalog`]), `commit` ([`Writer`]: the one commit path), `forget`, `releases` (what is yet to
+//! come), `working` (sled).
 //!
 //! **Invariant:** an acknowledged commit is there after any crash; any other is there entirely or
 //! not at all.
@@ -60,19 +62,28 @@
 //! **Invariant:** the clock is not read here: times are arguments.
 
 mod checkpoint;
+mod clean;
 mod commit;
 mod container;
+mod draft;
 mod forget;
+mod history;
+mod locate;
 mod manifest;
 mod open;
+mod releases;
+mod scrub;
 mod selections;
 mod state;
 mod working;
 
 pub use commit::Writer;
 pub use forget::Forgotten;
+pub use locate::Located;
 pub use manifest::{Commit, CommitKind, CommitRecord, Counts, Draft, FlowEntry, Source, SqlNames};
-pub use manifest::{SegmentEntry, SegmentId, SegmentPlace, Superseded};
-pub use open::{Catalog, Health, Located};
-pub use state::{KnownFlow, LiveSegment, Segments, State};
+pub use manifest::{Relocated, SegmentEntry, SegmentId, SegmentPlace, Superseded};
+pub use open::{Catalog, Health};
+pub use releases::is_release_name;
+pub use releases::{FoundRelease, Release, ReleaseMessage, ReleaseState, ReleaseTime};
+pub use state::{Home, KnownFlow, LiveSegment, Segments, State};
 pub use working::{Job, Outcome, Working};

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::catalog::checkpoint::{self, Checkpoint};
 use crate::catalog::forget::first_kept;
-use crate::catalog::manifest::{Commit, SegmentEntry, SegmentPlace};
-use crate::catalog::state::{LiveSegment, State};
+use crate::catalog::manifest::Commit;
+use crate::catalog::state::State;
 use crate::disk::{Disk, is_missing};
 use crate::error::{Error, Result};
 use crate::limits::MANIFEST_BYTES_MAX;
@@ -27,6 +27,8 @@ pub struct Catalog {
     pub(super) poison: Mutex<Option<String>>,
     /// Whether leftovers of earlier writers were removed.
     pub(super) is_clean: AtomicBool,
+    /// The last redaction of which nothing is left, as far as is known.
+    pub(super) scrubbed: AtomicU64,
 }
 
 /// What is known at this moment.
@@ -48,19 +50,6 @@ pub enum Health {
         /// Which file, and what is wrong with it.
         reason: String,
     },
-}
-
-/// Where the bytes of a segment are: in the file `path`, from `offset`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Located {
-    /// The file.
-    pub path: PathBuf,
-    /// The offset of the first byte in it.
-    pub offset: u64,
-    /// The number of bytes.
-    pub length: u64,
-    /// The checksum of the footer, of a segment with a file of its own.
-    pub checksum: Option<u32>,
 }
 
 /// The numbered files in the folder of commits.
@@ -121,8 +110,8 @@ impl Catalog {
             checkpoint: read.checkpoint,
         };
         let (current, poison) = (Mutex::new(current), Mutex::default());
-        let is_clean = AtomicBool::new(false);
-        Ok(Arc::new(Self { disk, path, current, poison, is_clean }))
+        let (is_clean, scrubbed) = (AtomicBool::new(false), AtomicU64::new(0));
+        Ok(Arc::new(Self { disk, path, current, poison, is_clean, scrubbed }))
     }
 
     /// The folder of the database.
@@ -204,45 +193,29 @@ impl Catalog {
         }
     }
 
-    /// Where the bytes of a segment are.
-    pub fn locate(&self, segment: &LiveSegment) -> Located {
-        self.locate_entry(&segment.entry, segment.commit)
+    /// What the commits from `first` to `last`, both included, changed: one after the other, oldest
+    /// first, each read when it is asked for.
+    ///
+    /// It yields [`Error::NotFound`] for a commit that does not exist or was forgotten,
+    /// [`Error::Corrupt`] and [`Error::Io`] for one that cannot be read.
+    pub fn commits_between(
+        &self,
+        first: u64,
+        last: u64,
+    ) -> impl Iterator<Item = Result<Commit>> + '_ {
+        (first..=last).map(|number| match read_manifest(&*self.disk, &self.path, number) {
+            Err(error) if is_missing(&error) => Err(Error::not_found("commit", number.to_string())),
+            read => read,
+        })
     }
 
-    /// Where the bytes of a segment are that the commit with this number added.
-    pub fn locate_entry(&self, entry: &SegmentEntry, commit: u64) -> Located {
-        match &entry.place {
-            SegmentPlace::File { name, length, checksum } => Located {
-                path: self.segments_folder().join(name),
-                offset: 0,
-                length: *length,
-                checksum: Some(*checksum),
-            },
-            SegmentPlace::Inline { offset, length } => Located {
-                path: manifest_path(&self.path, commit),
-                offset: *offset,
-                length: *length,
-                checksum: None,
-            },
-        }
-    }
-
-    /// Where a copy of an inline segment is, for when its manifest is damaged; absent if no
-    /// checkpoint has one. Cost: reads checkpoints.
+    /// The number of the first commit whose state can be read; 0 if nothing was forgotten.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`].
-    pub fn locate_copy(&self, segment: &LiveSegment) -> Result<Option<Located>> {
-        let files = list_files(&*self.disk, &self.path)?;
-        for number in files.checkpoints.range(segment.commit..) {
-            let Ok(found) = read_checkpoint(&*self.disk, &self.path, *number) else { continue };
-            if let Some(&(offset, length)) = found.copies.get(&segment.entry.id) {
-                let path = checkpoint_path(&self.path, *number);
-                return Ok(Some(Located { path, offset, length, checksum: None }));
-            }
-        }
-        Ok(None)
+    /// [`Error::Io`]; [`Error::Corrupt`] if the mark of forgetting is damaged.
+    pub fn first_kept(&self) -> Result<u64> {
+        first_kept(&*self.disk, &self.path)
     }
 
     /// Reads every manifest and checkpoint again, and returns all that is wrong with them.
@@ -345,7 +318,7 @@ pub(super) fn list_files(disk: &dyn Disk, path: &Path) -> Result<Files> {
 }
 
 /// Reads the manifest with this number.
-fn read_manifest(disk: &dyn Disk, path: &Path, number: u64) -> Result<Commit> {
+pub(super) fn read_manifest(disk: &dyn Disk, path: &Path, number: u64) -> Result<Commit> {
     let file = manifest_path(path, number);
     let commit = Commit::decode(&file, &disk.read(&file, MANIFEST_BYTES_MAX)?)?;
     if commit.record.number == number {
@@ -359,7 +332,7 @@ pub(super) fn is_valid_checkpoint(disk: &dyn Disk, path: &Path, number: u64) -> 
     read_checkpoint(disk, path, number).is_ok()
 }
 
-fn read_checkpoint(disk: &dyn Disk, path: &Path, number: u64) -> Result<Checkpoint> {
+pub(super) fn read_checkpoint(disk: &dyn Disk, path: &Path, number: u64) -> Result<Checkpoint> {
     let file = checkpoint_path(path, number);
     let found = checkpoint::decode(&file, &disk.read(&file, MANIFEST_BYTES_MAX)?)?;
     if found.state.number == number {

@@ -3,16 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::catalog::manifest::{
-    Commit, CommitKind, CommitRecord, FlowEntry, SegmentEntry, SegmentId,
-};
-use crate::catalog::manifest::{Draft, Superseded};
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::history::History;
+use crate::catalog::manifest::{Commit, CommitKind, CommitRecord, Draft, FlowEntry};
+use crate::catalog::manifest::{SegmentEntry, SegmentId, SegmentPlace, Superseded};
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::{ArtefactId, Artefacts};
-
-/// Commits of one page of the history.
-const PAGE_COMMITS: usize = 64;
 
 /// What all commits up to one make together: artefacts, dataflows, segments and what is live of
 /// them, history.
@@ -27,6 +25,7 @@ pub struct State {
     pub(super) artefacts: Arc<Artefacts>,
     pub(super) flows: Arc<BTreeMap<ArtefactId, KnownFlow>>,
     pub(super) segments: Arc<BTreeMap<ArtefactId, Arc<Segments>>>,
+    pub(super) relocated: Arc<BTreeMap<SegmentId, Home>>,
     pub(super) history: History,
     pub(super) settings: Arc<BTreeMap<String, String>>,
 }
@@ -66,29 +65,13 @@ impl LiveSegment {
     }
 }
 
-/// Commits by number, in pages that later states share.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct History {
-    pages: Vec<Arc<Vec<CommitRecord>>>,
-}
-
-impl History {
-    pub(super) fn push(&mut self, record: CommitRecord) {
-        match self.pages.last_mut() {
-            Some(page) if page.len() < PAGE_COMMITS => Arc::make_mut(page).push(record),
-            _ => self.pages.push(Arc::new(vec![record])),
-        }
-    }
-
-    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = &CommitRecord> {
-        self.pages.iter().flat_map(|page| page.iter())
-    }
-
-    fn get(&self, number: u64) -> Option<&CommitRecord> {
-        let first = self.pages.first()?.first()?.number;
-        let index = usize::try_from(number.checked_sub(first)?).ok()?;
-        self.pages.get(index / PAGE_COMMITS)?.get(index % PAGE_COMMITS)
-    }
+/// Where a segment is since a redaction wrote it anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Home {
+    /// The redaction.
+    pub commit: u64,
+    /// The place.
+    pub place: SegmentPlace,
 }
 
 impl State {
@@ -132,6 +115,21 @@ impl State {
         self.segments.values().flat_map(|segments| segments.values())
     }
 
+    /// Where a segment is, if a redaction wrote it anew.
+    pub fn home(&self, segment: SegmentId) -> Option<&Home> {
+        self.relocated.get(&segment)
+    }
+
+    /// All segments that redactions wrote anew, by number.
+    pub fn relocated(&self) -> &Arc<BTreeMap<SegmentId, Home>> {
+        &self.relocated
+    }
+
+    /// The number of the last redaction that wrote segments anew; 0 if none did.
+    pub(super) fn last_redaction(&self) -> u64 {
+        self.relocated.values().map(|home| home.commit).max().unwrap_or(0)
+    }
+
     /// All commits, oldest first.
     pub fn commits(&self) -> impl DoubleEndedIterator<Item = &CommitRecord> {
         self.history.iter()
@@ -145,18 +143,12 @@ impl State {
     /// The last commit that was effective at `time` (microseconds since 1970). Cost: a binary
     /// search, because effective times ascend.
     pub fn commit_at(&self, time: i64) -> Option<&CommitRecord> {
-        let page = self
-            .history
-            .pages
-            .partition_point(|page| page.first().is_some_and(|first| first.effective <= time));
-        let page = self.history.pages.get(page.checked_sub(1)?)?;
-        let count = page.partition_point(|record| record.effective <= time);
-        page.get(count.checked_sub(1)?)
+        self.history.at(time)
     }
 
     /// The effective time of the last commit, in microseconds since 1970.
     pub fn effective(&self) -> Option<i64> {
-        self.history.iter().next_back().map(|record| record.effective)
+        self.history.last().map(|record| record.effective)
     }
 
     /// A small fact by its name.
@@ -181,16 +173,16 @@ impl State {
     }
 
     /// Applies a commit in place; after an error the state is as it was.
-    pub(super) fn advance(&mut self, commit: &Commit) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// As [`State::apply`].
+    pub fn advance(&mut self, commit: &Commit) -> Result<()> {
         let record = &commit.record;
         let flows = self
             .check(commit)
             .map_err(|reason| Error::invalid(format!("commit {}", record.number), reason))?;
         let is_visible = record.kind == CommitKind::Change;
-        for (part, flow) in commit.superseded.iter().zip(flows) {
-            self.supersede(&flow, part);
-            self.touch(&flow, is_visible.then_some(record.effective));
-        }
         for flow in &commit.flows {
             let entry = Arc::new(flow.clone());
             let flows = Arc::make_mut(&mut self.flows);
@@ -202,6 +194,17 @@ impl State {
             self.next_segment = segment.id.0 + 1;
             self.add_segment(segment, record.number);
             self.touch(&segment.flow, is_visible.then_some(record.effective));
+        }
+        for (part, flow) in commit.superseded.iter().zip(flows) {
+            self.supersede(&flow, part);
+            self.touch(&flow, is_visible.then_some(record.effective));
+        }
+        if !commit.relocated.is_empty() {
+            let homes = Arc::make_mut(&mut self.relocated);
+            for relocated in &commit.relocated {
+                let (commit, place) = (record.number, relocated.place.clone());
+                homes.insert(relocated.segment, Home { commit, place });
+            }
         }
         if !commit.artefacts.is_empty() {
             let artefacts = Arc::make_mut(&mut self.artefacts);
@@ -245,18 +248,27 @@ impl State {
             }
             next_segment = segment.id.0 + 1;
         }
+        if commit.relocated.iter().any(|relocated| relocated.segment.0 >= self.next_segment) {
+            return Err("it relocates a segment that there was never".into());
+        }
         let mut seen = BTreeSet::new();
         let mut flows = Vec::with_capacity(commit.superseded.len());
         for part in &commit.superseded {
             let id = part.segment;
-            let found = self.segments.iter().find_map(|(flow, all)| Some((flow, all.get(&id)?)));
-            let (flow, live) = found.ok_or_else(|| format!("segment {id} is not live"))?;
-            let is_live = is_live(live.chunks.as_ref(), live.entry.chunks, &part.chunks)
-                && is_live(live.partials.as_ref(), live.entry.partials, &part.partials);
+            let found = self.segments.values().find_map(|all| all.get(&id));
+            let found =
+                found.map(|live| (&*live.entry, live.chunks.as_ref(), live.partials.as_ref()));
+            // Of a segment that it adds, some may have been superseded while it was written.
+            let added = commit.segments.iter().find(|entry| entry.id == id);
+            let found = found.or(added.map(|entry| (entry, None, None)));
+            let (entry, chunks, partials) =
+                found.ok_or_else(|| format!("segment {id} is not live"))?;
+            let is_live = is_live(chunks, entry.chunks, &part.chunks)
+                && is_live(partials, entry.partials, &part.partials);
             if !seen.insert(id) || !is_live {
                 return Err(format!("it supersedes what is not live in segment {id}"));
             }
-            flows.push(flow.clone());
+            flows.push(entry.flow.clone());
         }
         Ok(flows)
     }

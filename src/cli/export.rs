@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &arguments::Export) -> Result<ExitCode> {
 }
 
 /// The dataflow that a person means: by identifier, with or without version, or by its table.
-fn find(snapshot: &Snapshot, wanted: &str) -> Result<Arc<Flow>> {
+pub(super) fn find(snapshot: &Snapshot, wanted: &str) -> Result<Arc<Flow>> {
     let exact = ArtefactId::parse(wanted).filter(|_| wanted.contains('('));
     let matches = |flow: &&FlowState| {
         let id = &flow.flow.id;

@@ -118,7 +118,10 @@ pub(super) fn folder_bytes(path: &Path) -> Result<u64> {
             let entry = entry.map_err(|e| Error::io("list", &folder, e))?;
             let Ok(metadata) = entry.metadata() else { continue };
             if metadata.is_dir() {
-                folders.push(entry.path());
+                // What is yet to be published is not counted.
+                if entry.path() != path.join("releases") {
+                    folders.push(entry.path());
+                }
             } else {
                 total += metadata.len();
             }

@@ -10,11 +10,12 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 
 use crate::cli::progress::{self, Watched};
-use crate::cli::{arguments, now, user, words};
+use crate::cli::{arguments, difference, now, user, words};
+use crate::disk::MemoryDisk;
 use crate::error::{Error, Result};
 use crate::model::ArtefactId;
 use crate::sdmx::{Kind, input, sniff, structure};
-use crate::store::{Database, Load, LoadOptions, LoadReport, Progress, Source};
+use crate::store::{Database, Load, LoadOptions, LoadReport, Prepared, Progress, Source};
 
 /// Bytes that tell the kind of a message.
 const SNIFFED_BYTES: u64 = 4 << 10;
@@ -41,7 +42,7 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
         }
         None => None,
     };
-    let database = Database::open_or_create(&arguments.database)?;
+    let database = database(arguments)?;
     let options = LoadOptions {
         author: user(),
         message: arguments.message.clone(),
@@ -52,19 +53,37 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
         progress: Some(show(&bar)),
         ..LoadOptions::at(now())
     };
-    let report = load(database.begin_load(options)?, messages)?;
+    let prepared = read(database.begin_load(options)?, messages)?;
     bar.finish_and_clear();
-    print(&report, arguments, started)?;
+    if arguments.dry_run || arguments.gates.any() {
+        let flows = difference::of(&prepared)?;
+        if arguments.dry_run {
+            difference::write(&flows, &prepared, &mut io::stdout().lock())?;
+        }
+        difference::check(&flows, &arguments.gates)?;
+    }
+    if arguments.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    print(&prepared.commit()?, arguments, started)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn dataflow(text: &str) -> Result<ArtefactId> {
+/// The database to load into. What only tries makes no folder.
+fn database(arguments: &arguments::Load) -> Result<Database> {
+    if arguments.dry_run && !arguments.database.exists() {
+        return Database::open_or_create_on(Arc::new(MemoryDisk::new()), &arguments.database);
+    }
+    Database::open_or_create(&arguments.database)
+}
+
+pub(super) fn dataflow(text: &str) -> Result<ArtefactId> {
     let reason = || format!("{text:?} is no dataflow such as ECB:EXR(1.0)");
     ArtefactId::parse(text).ok_or_else(|| Error::syntax("--dataflow", reason()))
 }
 
-/// Adds messages to a load, structures first, and commits it.
-fn load(mut load: Load, messages: Vec<Message>) -> Result<LoadReport> {
+/// Adds messages to a load, structures first.
+fn read(mut load: Load, messages: Vec<Message>) -> Result<Prepared> {
     let (structures, data): (Vec<Message>, Vec<Message>) =
         messages.into_iter().partition(|message| !is_data(message.kind));
     for message in structures {
@@ -82,7 +101,7 @@ fn load(mut load: Load, messages: Vec<Message>) -> Result<LoadReport> {
             _ => load.csv(message.reader, &message.name)?,
         }
     }
-    load.commit()
+    load.prepare()
 }
 
 fn is_data(kind: Kind) -> bool {
@@ -169,12 +188,17 @@ pub(super) fn write_report(report: &LoadReport, out: &mut impl Write) -> io::Res
     }
     let counts = report.counts;
     if report.rows > 0 {
+        let deleted = match counts.deleted {
+            0 => String::new(),
+            count => format!("{} deleted, ", words::count(count)),
+        };
         writeln!(
             out,
-            "{} read: {} inserted, {} changed, {} unchanged",
+            "{} read: {} inserted, {} changed, {}{} unchanged",
             words::plural(report.rows, "row"),
             words::count(counts.inserted),
             words::count(counts.changed),
+            deleted,
             words::count(counts.unchanged),
         )?;
     }

@@ -1,20 +1,35 @@
 //! The command line: commands, progress, exit codes.
 //!
 //! Read in this order: `arguments` (what may be typed), `exit` (what the shell is told), `progress`,
-//! then one file a command: `load`, `sql` (with the prompt, `repl`), `export`, `info`, `check`,
-//! `demo`, `serve`, `user`.
+//! then one file a command:
+//!
+//! * `load` (with `messages`, the files, and `difference`, what it would change)
+//! * `log`, `diff`, `revert`, `name`
+//! * `release`, `user`
+//! * `sql` (with the prompt, `repl`), `export`, `serve`, `demo`
+//! * `info`, `check`
 //!
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
 
 mod arguments;
 mod check;
+mod compact;
 mod demo;
+mod diff;
+mod difference;
 mod exit;
 mod export;
+mod forget;
 mod info;
 mod load;
+mod log;
+mod messages;
+mod name;
 mod progress;
+mod redact;
+mod release;
 mod repl;
+mod revert;
 mod serve;
 mod sql;
 mod user;
@@ -71,7 +86,15 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     match command {
         Some(Command::Demo(demo)) => demo::run(&demo),
         Some(Command::Load(load)) => load::run(&load),
+        Some(Command::Release(release)) => release::run(&release),
         Some(Command::Sql(sql)) => sql::run(&sql),
+        Some(Command::Log(log)) => log::run(&log),
+        Some(Command::Diff(diff)) => diff::run(&diff),
+        Some(Command::Revert(revert)) => revert::run(&revert),
+        Some(Command::Compact(compact)) => compact::run(&compact),
+        Some(Command::Forget(forget)) => forget::run(&forget),
+        Some(Command::Redact(redact)) => redact::run(&redact),
+        Some(Command::Name(name)) => name::run(&name),
         Some(Command::Info(info)) => info::run(&info),
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Export(export)) => export::run(&export),
@@ -86,6 +109,9 @@ fn open(path: &Path) -> Result<Database> {
     let database = Database::open(path)?;
     if let Health::ReadOnly { reason } = database.health() {
         drop(writeln!(io::stderr(), "sdmxdb: an older state is shown, read-only: {reason}"));
+    } else if let Err(error) = database.release_due(now()) {
+        // Reading goes on, without what should be public by now.
+        drop(writeln!(io::stderr(), "sdmxdb: what is due could not be published: {error}"));
     }
     Ok(database)
 }

@@ -16,12 +16,14 @@ use tokio::signal::ctrl_c;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::time::sleep;
 
-use crate::cli::{arguments, now, open};
+use crate::cli::{arguments, compact, now, open, release};
 use crate::error::{Error, Result};
 use crate::limits::{
-    Budget, HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES, QUERY_STACK_BYTES,
+    Budget, COMPACTION_RATE_BYTES, HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES,
+    QUERY_STACK_BYTES,
 };
 use crate::pg::{self, PgOptions};
 use crate::query::EngineOptions;
@@ -31,6 +33,11 @@ use crate::store::Database;
 
 /// Threads of the network: each does a little for many connections.
 const NETWORK_THREADS: usize = 2;
+const SECOND_MICROS: i64 = 1_000_000;
+/// How long upkeep rests after a look.
+const UPKEEP_PAUSE: Duration = Duration::from_secs(10);
+/// How long the publication of releases rests after an error of the disk.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(10);
 
 pub(super) fn run(arguments: &arguments::Serve) -> Result<ExitCode> {
     let database = open(&arguments.database)?;
@@ -44,6 +51,7 @@ pub(super) fn run(arguments: &arguments::Serve) -> Result<ExitCode> {
         http_answers: arguments.http_answers,
         statement_timeout: Duration::from_secs(arguments.statement_timeout),
         memory: arguments.memory.saturating_mul(1 << 20),
+        compaction_rate: arguments.compaction_rate.saturating_mul(1 << 20),
         ..Wanted::at(pg, http)
     };
     let servers = Servers::start(database, &wanted)?;
@@ -100,6 +108,8 @@ pub(super) struct Wanted {
     pub(super) statement_timeout: Duration,
     /// Bytes that all running queries share.
     pub(super) memory: u64,
+    /// Bytes a second that compaction in the background reads; 0 turns it off.
+    pub(super) compaction_rate: u64,
 }
 
 impl Wanted {
@@ -113,6 +123,7 @@ impl Wanted {
             http_answers: HTTP_ANSWERS_MAX,
             statement_timeout: Duration::ZERO,
             memory: QUERY_MEMORY_BYTES,
+            compaction_rate: COMPACTION_RATE_BYTES,
         }
     }
 }
@@ -159,7 +170,15 @@ impl Servers {
         let wire = pg::serve(pg_socket, Arc::clone(&engine), handle, pg_options, stopped.clone());
         let answers_max = wanted.http_answers.max(1);
         let rest_options = RestOptions { answers_max, ..rest_options(memory) };
+        let releases = Releases { database: database.clone(), stop: stopped.clone() };
         let web = rest::serve(http_socket, database, rest_options, stopped);
+        let upkeep = Upkeep {
+            database: releases.database.clone(),
+            stop: releases.stop.clone(),
+            rate: wanted.compaction_rate,
+        };
+        drop(network.spawn(releases.publish()));
+        drop(network.spawn(upkeep.compact()));
         let both = [network.spawn(wire), network.spawn(web)];
         Ok(Self { pg, http, network, queries, stop, both, interrupts })
     }
@@ -186,6 +205,68 @@ impl Servers {
         network.shutdown_background();
         queries.shutdown_background();
         ended
+    }
+}
+
+/// Publishes what is due while the servers run.
+struct Releases {
+    database: Database,
+    stop: watch::Receiver<bool>,
+}
+
+impl Releases {
+    /// Looks at every full second, which costs a listing: any program may make or move a release.
+    async fn publish(mut self) {
+        loop {
+            let rest = SECOND_MICROS - now().rem_euclid(SECOND_MICROS);
+            let rest = Duration::from_micros(u64::try_from(rest).unwrap_or(0));
+            tokio::select! {
+                () = sleep(rest) => {}
+                _ = self.stop.wait_for(|stop| *stop) => return,
+            }
+            let database = self.database.clone();
+            // One that loads long may outlive the server's end; it is one commit or none.
+            let due = spawn_blocking(move || database.release_due(now()));
+            match due.await {
+                Ok(Ok(released)) => released.iter().for_each(release::tell),
+                Ok(Err(error)) => {
+                    drop(writeln!(io::stderr(), "sdmxdb: cannot publish what is due: {error}"));
+                    // A full disk is not free again in a second.
+                    sleep(PAUSE_AFTER_ERROR).await;
+                }
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Compacts while the servers run.
+struct Upkeep {
+    database: Database,
+    stop: watch::Receiver<bool>,
+    rate: u64,
+}
+
+impl Upkeep {
+    /// Looks now and then whether something is worth it. Cost of a look: a few `stat`.
+    async fn compact(mut self) {
+        while self.rate > 0 {
+            tokio::select! {
+                () = sleep(UPKEEP_PAUSE) => {}
+                _ = self.stop.wait_for(|stop| *stop) => return,
+            }
+            let (database, stop, rate) = (self.database.clone(), self.stop.clone(), self.rate);
+            let is_over = move || *stop.borrow();
+            let work = move || compact::in_background(&database, rate, &is_over);
+            match spawn_blocking(work).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    drop(writeln!(io::stderr(), "sdmxdb: cannot compact: {error}"));
+                    sleep(PAUSE_AFTER_ERROR).await;
+                }
+                Err(_) => return,
+            }
+        }
     }
 }
 

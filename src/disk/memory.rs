@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -62,7 +63,8 @@ struct Inner {
     locks: BTreeSet<PathBuf>,
     files: u64,
     operations: usize,
-    fail_at: Option<usize>,
+    /// From which operation on they fail, and how many.
+    failing: Option<Range<usize>>,
     trace: Option<Vec<Operation>>,
     /// What was there, durably, before the trace.
     base: Image,
@@ -103,8 +105,9 @@ fn missing(action: &'static str, path: &Path) -> Error {
 impl Inner {
     /// Counts an operation; says whether it is to fail.
     fn fails(&mut self) -> bool {
+        let number = self.operations;
         self.operations += 1;
-        self.fail_at.is_some_and(|at| self.operations > at)
+        self.failing.as_ref().is_some_and(|failing| failing.contains(&number))
     }
 
     /// Counts an operation, and fails if it is to fail.
@@ -170,12 +173,17 @@ impl MemoryDisk {
     /// Makes the operation with number `at` (from 0, see [`MemoryDisk::operations`]) fail, and all
     /// after it. A write that fails has written the first half.
     pub fn fail_at(&self, at: usize) {
-        hold(&self.inner).fail_at = Some(at);
+        hold(&self.inner).failing = Some(at..usize::MAX);
+    }
+
+    /// Makes only the operation with number `at` fail, as a drive does that recovers.
+    pub fn fail_once(&self, at: usize) {
+        hold(&self.inner).failing = Some(at..at.saturating_add(1));
     }
 
     /// Makes operations succeed again.
     pub fn repair(&self) {
-        hold(&self.inner).fail_at = None;
+        hold(&self.inner).failing = None;
     }
 
     /// Changes the byte at `offset` of a file by `flip` (exclusive or), as a bad drive might.
@@ -477,5 +485,16 @@ pub(super) mod tests {
         assert_eq!(disk.read(path, 10).expect("reading goes on"), b"12");
         disk.repair();
         disk.remove(path).expect("repaired");
+    }
+
+    #[test]
+    fn fails_once_if_that_is_asked_for() {
+        let disk = MemoryDisk::new();
+        let path = Path::new("a");
+        disk.fail_once(1);
+        let mut writer = disk.create(path).expect("operation 0");
+        assert!(writer.write(b"12").is_err());
+        writer.sync().expect("operation 2");
+        disk.remove(path).expect("operation 3");
     }
 }

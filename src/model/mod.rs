@@ -7,7 +7,7 @@
 //! with), `period`, `span` (when a period begins and ends), `decimal`, `value`, `key` (keys as
 //! people write them), `row` (one row of a data message), `request` (what a reader of SDMX asks
 //! for), `version` (versions, and patterns of them), `structure_query` (what a reader asks for of
-//! structures), `availability` (what occurs in a dataflow).
+//! structures), `availability` (what occurs in a dataflow), `zone` (times of an office).
 //!
 //! **Invariant:** text that came in goes out unchanged. A period, a value or a code is normalised
 //! nowhere; what is computed from it (a slot, a mantissa, a date) stands beside it.
@@ -29,6 +29,7 @@ mod structure;
 mod structure_query;
 mod value;
 mod version;
+mod zone;
 
 pub use artefact::{Annotation, ArtefactId, Identity, Names};
 pub use artefacts::{Artefact, ArtefactClass, Artefacts};
@@ -49,3 +50,4 @@ pub use structure::{ConceptRef, Occurs, Representation, SentinelValue, TextType}
 pub use structure_query::{Detail, References, StructureQuery, classes_of_resource};
 pub use value::{Value, number_of_text};
 pub use version::{VersionChoice, VersionPattern, compare_versions};
+pub use zone::{Zone, whole_minute};

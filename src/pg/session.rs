@@ -88,10 +88,10 @@ impl Session {
 
     /// Sets one; what it changes is seen by the next statement.
     pub(super) fn set(&self, name: &str, value: Option<&str>, scope: Scope) -> Result<(), Fault> {
-        if name.eq_ignore_ascii_case("sdmx.language")
-            && let Some(language) = value
-        {
-            self.query.set("sdmx.language", Some(language))?;
+        for checked in ["sdmx.as_of", "sdmx.language"] {
+            if name.eq_ignore_ascii_case(checked) && value.is_some() {
+                self.query.set(checked, value)?;
+            }
         }
         if name.eq_ignore_ascii_case("session_authorization") {
             return Err(Fault::new("42501", "permission denied to set session authorization"));
@@ -131,9 +131,11 @@ impl Session {
     fn tell(&mut self) {
         let settings = self.settings().clone();
         let path = settings.search_path(&self.user).join(", ");
-        // Both settings take any text that was let into ours.
+        // These settings take any text that was let into ours.
         drop(self.query.set("search_path", Some(&path)));
-        drop(self.query.set("sdmx.language", settings.get("sdmx.language").ok().as_deref()));
+        for name in ["sdmx.as_of", "sdmx.language"] {
+            drop(self.query.set(name, settings.get(name).ok().as_deref()));
+        }
         let clock = self.server.options.clock;
         let told = Arc::new(SessionInfo {
             user: self.user.clone(),

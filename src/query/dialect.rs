@@ -5,6 +5,7 @@
 //! | `FETCH FIRST 5 ROWS ONLY` | `LIMIT 5` |
 //! | `SELECT 1` | an `integer`, not a `bigint` |
 //! | `SELECT 1.50`, `0.1 + 0.2` | exact decimals: `numeric`, and 0.3 |
+//! | `t FOR SYSTEM_TIME AS OF x` | the table of that time, `as_of('t', x)` |
 //! | `x COLLATE "C"` | the bytewise order that texts have here anyway |
 //!
 //! Source: PostgreSQL 15, sections 4.1.2.6 (numeric constants), 24.2 (collations).
@@ -13,11 +14,12 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     self, BinaryOperator, Expr, Fetch, LimitClause, ObjectName, Query, Select, SelectItem, SetExpr,
-    UnaryOperator, Value,
+    TableFactor, UnaryOperator, Value,
 };
 
 use crate::error::{Error, Result};
 use crate::model::Decimal;
+use crate::query::versions;
 
 /// Collations that order by bytes.
 const BYTEWISE: [&str; 5] = ["c", "posix", "default", "ucs_basic", "c.utf8"];
@@ -55,6 +57,11 @@ impl ast::VisitorMut for Adapter {
                 row.content.iter_mut().for_each(constant_column);
             }
         }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        versions::as_function(factor);
         ControlFlow::Continue(())
     }
 

@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::limits::{STATEMENT_BYTES_MAX, STATEMENT_DEPTH_MAX, STATEMENT_OPERATORS_MAX};
 use crate::query::dialect;
 use crate::query::error::from_datafusion;
+use crate::query::versions;
 use crate::query::write::{Transact, WriteStatement, transact};
 
 /// What may be asked, for the reader of a refusal.
@@ -88,11 +89,22 @@ pub fn parse_as(sql: &str, access: Access) -> Result<Vec<Request>> {
         let tokens = Tokenizer::new(&dialect, sql).tokenize().unwrap_or_default();
         check_operators(tokens.iter())?;
     }
-    let parser = DFParserBuilder::new(sql).with_dialect(&dialect);
+    let mut parser = DFParserBuilder::new(sql).with_dialect(&dialect);
+    if has_system_time(sql)
+        && let Ok(tokens) = Tokenizer::new(&dialect, sql).tokenize_with_location()
+    {
+        parser = DFParserBuilder::new(versions::system_time(tokens)).with_dialect(&dialect);
+    }
     let parser = parser.with_recursion_limit(STATEMENT_DEPTH_MAX).build();
     let statements = parser.and_then(|mut parser| parser.parse_statements());
     let statements = statements.map_err(|error| from_datafusion(&error))?;
     statements.into_iter().map(|statement| request(statement, access)).collect()
+}
+
+/// Whether a text may have the clause `FOR SYSTEM_TIME AS OF` in it.
+fn has_system_time(sql: &str) -> bool {
+    const WORD: &[u8] = b"system_time";
+    sql.as_bytes().windows(WORD.len()).any(|window| window.eq_ignore_ascii_case(WORD))
 }
 
 /// Lets a statement through that another parser than [`parse`] has read, or refuses it.

@@ -8,8 +8,9 @@
 //!
 //! Read in this order: `error` (ours and DataFusion's), `names`, `guard` and `dialect` (what a
 //! statement may be, and what PostgreSQL means by it), `catalogue`, `functions`, `semantics` (what
-//! expressions mean in PostgreSQL), `session`, `cancel`, `empty` (why there are no rows), `table`
-//! and what it leads to, `write` (statements that write), `render` (answers as text).
+//! expressions mean in PostgreSQL), `session`, `cancel`, `empty` (why there are no rows),
+//! `versions` (earlier states), `table` and what it leads to, `write` (statements that write),
+//! `render` (answers as text).
 //!
 //! **Invariant:** a statement sees exactly one snapshot, from its names to its last row.
 //!
@@ -33,6 +34,7 @@ mod semantics;
 mod session;
 mod statistics;
 mod table;
+pub mod versions;
 pub mod write;
 
 pub use session::{Answer, Connection, Engine, EngineOptions, Front, Prepared, Rows, Session};

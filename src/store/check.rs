@@ -39,6 +39,7 @@ impl Database {
         {
             report.problems.push(Error::corrupt(self.path(), 0, reason));
         }
+        report.problems.extend(self.catalog().check_releases()?);
         let total = state.all_segments().map(|live| live.entry.bytes).sum();
         for live in state.all_segments() {
             match check_segment(self.catalog(), live) {

@@ -97,6 +97,11 @@ impl Cube {
                 let table = part.segment().codes(dimension)?;
                 if part.is_full() {
                     occurring.extend(table.iter());
+                } else if part.live_series().len() < table.len() as u64 {
+                    for series in part.live_series().iter() {
+                        let number = part.segment().code(dimension, series)?;
+                        occurring.extend(table.get(number as usize));
+                    }
                 } else {
                     let index = part.segment().index(dimension)?;
                     let is_live = |number| !index.is_disjoint(number, part.live_series());
@@ -235,6 +240,18 @@ impl Cube {
             }
             SeriesFilter::Not(filter) => live.minus(&self.select_of_part(filter, part)?),
         })
+    }
+
+    /// Where the live series with these codes is: the parts, and its number in each.
+    pub(super) fn find(&self, key: &[String]) -> Result<Vec<(usize, u32)>> {
+        let numbers = key.iter().zip(&self.codes).map(|(code, table)| table.number(code));
+        let Some(numbers) = numbers.collect::<Option<Vec<u32>>>() else { return Ok(Vec::new()) };
+        let mut places = Vec::new();
+        for (index, part) in self.parts.iter().enumerate() {
+            let found = part.find(&numbers)?.filter(|series| part.live_series().contains(*series));
+            places.extend(found.map(|series| (index, series)));
+        }
+        Ok(places)
     }
 
     /// How many distinct series are selected. A series whose chunks lie in several parts is one.

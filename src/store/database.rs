@@ -8,6 +8,7 @@ use crate::disk::{Disk, OsDisk};
 use crate::error::{Error, Result};
 use crate::store::load::{Load, LoadOptions};
 use crate::store::pool::Pool;
+use crate::store::release::{PendingReleases, Previews};
 use crate::store::snapshot::Snapshot;
 
 /// An open database. Clones share everything; readers in other threads and programs go on while
@@ -17,6 +18,14 @@ pub struct Database {
     catalog: Arc<Catalog>,
     pool: Arc<Pool>,
     current: Arc<Mutex<Arc<Snapshot>>>,
+    releases: Arc<Releases>,
+}
+
+/// What is known of releases that are yet to come.
+#[derive(Debug, Default)]
+struct Releases {
+    pending: PendingReleases,
+    previews: Previews,
 }
 
 impl Database {
@@ -55,7 +64,8 @@ impl Database {
         let pool = Arc::new(Pool::default());
         let state = catalog.state();
         let snapshot = Snapshot::new(Arc::clone(&catalog), Arc::clone(&pool), state);
-        Self { catalog, pool, current: Arc::new(Mutex::new(Arc::new(snapshot))) }
+        let current = Arc::new(Mutex::new(Arc::new(snapshot)));
+        Self { catalog, pool, current, releases: Arc::default() }
     }
 
     /// The folder.
@@ -128,12 +138,28 @@ impl Database {
     }
 
     /// Begins a load: it becomes visible as a whole when it is committed, and leaves no trace when
-    /// it is dropped.
+    /// it is dropped. Releases that are due are published before.
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] if another writer keeps the lock.
+    /// [`Error::Conflict`] if another writer keeps the lock; those of
+    /// [`Database::release_due`].
     pub fn begin_load(&self, options: LoadOptions) -> Result<Load> {
+        self.release_due(options.now)?;
         Load::begin(self, options)
+    }
+
+    /// The state before the first commit.
+    pub(super) fn empty(&self) -> Arc<Snapshot> {
+        let (catalog, pool) = (Arc::clone(&self.catalog), Arc::clone(&self.pool));
+        Arc::new(Snapshot::new(catalog, pool, Arc::default()))
+    }
+
+    pub(super) fn pending_releases(&self) -> &PendingReleases {
+        &self.releases.pending
+    }
+
+    pub(super) fn previews(&self) -> &Previews {
+        &self.releases.previews
     }
 }

@@ -1,4 +1,5 @@
-//! Names in SQL: deterministic, fixed when a dataflow is first loaded, never changed later.
+//! Names in SQL: deterministic, fixed when a dataflow is first loaded, and later changed only by
+//! who moves the plain name to another version.
 //!
 //! Lower case, every character outside `[a-z0-9_]` as `_`, a leading digit after `_`, at most 63
 //! bytes with a hash where it was cut; a suffix where two would be equal.
@@ -7,7 +8,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use crate::catalog::{FlowEntry, SqlNames};
-use crate::model::Flow;
+use crate::model::{ArtefactId, Flow};
 
 /// The longest name that PostgreSQL and its clients carry, in bytes.
 const NAME_BYTES_MAX: usize = 63;
@@ -43,6 +44,15 @@ pub fn text_column(measure_column: &str) -> String {
     cut(format!("{measure_column}_text"), measure_column)
 }
 
+fn with_version(id: &ArtefactId) -> String {
+    fold(&format!("{}_v{}", id.id, id.version))
+}
+
+/// Whether a dataflow has the plain name among its versions.
+pub fn is_plain_name(id: &ArtefactId, names: &SqlNames) -> bool {
+    !names.table.contains(&with_version(id))
+}
+
 /// Chooses the names of a flow beside those of `others`. The plain name is that of the version that
 /// came first; `exr_v1_0` is another.
 pub(crate) fn choose(flow: &Flow, others: &[&FlowEntry]) -> SqlNames {
@@ -66,7 +76,7 @@ pub(crate) fn choose(flow: &Flow, others: &[&FlowEntry]) -> SqlNames {
     let is_other_version =
         |known: &&FlowEntry| known.id.agency == flow.id.agency && known.id.id == flow.id.id;
     let folded = if others.iter().any(is_other_version) {
-        fold(&format!("{}_v{}", flow.id.id, flow.id.version))
+        with_version(&flow.id)
     } else {
         fold(&flow.id.id)
     };

@@ -213,6 +213,9 @@ impl Part {
 
     /// The live rows of attributes of partial keys, each with its number in the segment.
     pub(crate) fn live_partials(&self) -> Result<Vec<(PartialGroup, Vec<u32>)>> {
+        if self.live_partials.as_ref().is_some_and(Selection::is_empty) {
+            return Ok(Vec::new());
+        }
         let mut next = 0;
         let mut groups = Vec::new();
         for mut group in self.segment.partials()? {

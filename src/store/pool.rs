@@ -5,17 +5,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hashbrown::{HashMap, HashSet};
 
 use crate::catalog::{Catalog, LiveSegment, Located, SegmentId, State};
+use crate::disk::is_missing;
 use crate::error::{Error, Result};
 use crate::segment::Segment;
 
 /// Segments by number, each opened once.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    open: Mutex<HashMap<SegmentId, Arc<Segment>>>,
+    open: Mutex<HashMap<SegmentId, Known>>,
     /// Where segments below a number are. A draft numbers its segments as the next commit will, so
     /// they must not meet in one pool.
     below: Option<(Arc<Pool>, SegmentId)>,
 }
+
+/// An open segment, and the redaction that wrote it, if one did.
+type Known = (Option<u64>, Arc<Segment>);
 
 impl Pool {
     /// A pool for the segments from `first` on; those before are in `below`.
@@ -25,7 +29,7 @@ impl Pool {
 
     /// Adds a segment that is open.
     pub(crate) fn insert(&self, id: SegmentId, segment: Segment) {
-        self.lock().insert(id, Arc::new(segment));
+        self.lock().insert(id, (None, Arc::new(segment)));
     }
 
     /// Opens a segment, unless it is open. One whose manifest is damaged is read from the copy in a
@@ -38,32 +42,50 @@ impl Pool {
             return below.open(catalog, live);
         }
         let known = self.lock().get(&id).cloned();
-        if let Some(segment) = known {
+        // Asked before the place: then a segment is never taken for a later one than it is.
+        let redaction_now = || catalog.state().home(id).map(|home| home.commit);
+        let mut redaction = redaction_now();
+        if let Some((_, segment)) = known.filter(|(known, _)| *known == redaction) {
             return Ok(segment);
         }
-        let segment = match open_at(catalog, &catalog.locate(live)) {
-            Err(Error::Corrupt { path, offset, reason }) => match catalog.locate_copy(live)? {
-                Some(copy) => open_at(catalog, &copy)?,
-                None => return Err(Error::Corrupt { path, offset, reason }),
-            },
+        let segment = match open_located(catalog, live) {
+            // A redaction of another program may have put it elsewhere a moment ago.
+            Err(error) if is_missing(&error) => {
+                catalog.refresh()?;
+                redaction = redaction_now();
+                open_located(catalog, live)?
+            }
             opened => opened?,
         };
         let segment = Arc::new(segment);
-        Ok(Arc::clone(self.lock().entry(id).or_insert(segment)))
+        self.lock().insert(id, (redaction, Arc::clone(&segment)));
+        Ok(segment)
     }
 
-    /// Forgets the segments that a state does not have. Older snapshots keep theirs.
+    /// Forgets the segments that a state does not have, or has elsewhere. Older snapshots keep theirs.
     pub(crate) fn retain(&self, state: &State) {
         let mut open = self.lock();
         if !open.is_empty() {
             let live: HashSet<SegmentId> = state.all_segments().map(|s| s.entry.id).collect();
-            open.retain(|id, _| live.contains(id));
+            let redaction = |id| state.home(id).map(|home| home.commit);
+            open.retain(|id, (known, _)| live.contains(id) && *known == redaction(*id));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SegmentId, Arc<Segment>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SegmentId, Known>> {
         // The map is whole between any two statements: a panic elsewhere does not spoil it.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens a segment where it is now, or else where a copy of it is.
+pub(crate) fn open_located(catalog: &Catalog, live: &LiveSegment) -> Result<Segment> {
+    match open_at(catalog, &catalog.locate(live)) {
+        Err(Error::Corrupt { path, offset, reason }) => match catalog.locate_copy(live)? {
+            Some(copy) => open_at(catalog, &copy),
+            None => Err(Error::Corrupt { path, offset, reason }),
+        },
+        opened => opened,
     }
 }
 

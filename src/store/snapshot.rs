@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hashbrown::HashMap;
 
-use crate::catalog::{Catalog, CommitRecord, KnownFlow, SqlNames, State};
+use crate::catalog::{Catalog, CommitRecord, FlowEntry, KnownFlow, LiveSegment, SqlNames, State};
 use crate::error::{Error, Result};
 use crate::model::{ArtefactId, Artefacts, Flow};
 use crate::store::cube::Cube;
@@ -52,7 +52,9 @@ impl Snapshot {
 
     /// Takes over what the snapshot before knew, where nothing of it changed.
     pub(crate) fn inherit(&self, before: &Self) {
-        if !Arc::ptr_eq(self.state.artefacts(), before.state.artefacts()) {
+        if !Arc::ptr_eq(self.state.artefacts(), before.state.artefacts())
+            || !Arc::ptr_eq(self.state.relocated(), before.state.relocated())
+        {
             return;
         }
         let before = before.cubes.lock().unwrap_or_else(PoisonError::into_inner);
@@ -116,18 +118,59 @@ impl Snapshot {
         }
         let entry = self.state.flow(id);
         let entry = entry.ok_or_else(|| Error::not_found("dataflow", id.to_string()))?;
-        let flow = match self.flows.get().and_then(|all| all.iter().find(|f| f.flow.id == *id)) {
-            Some(known) => Arc::clone(&known.flow),
-            None => Arc::new(Flow::resolve(id, self.artefacts())?),
-        };
+        let flow = self.flow(id)?;
+        let cube = self.cube_of(flow, &entry.entry, self.state.segments(id).map(|live| &**live))?;
+        Ok(Arc::clone(self.lock().entry(id.clone()).or_insert(Arc::new(cube))))
+    }
+
+    /// A dataflow with its structure.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such dataflow.
+    pub(super) fn flow(&self, id: &ArtefactId) -> Result<Arc<Flow>> {
+        match self.flows.get().and_then(|all| all.iter().find(|f| f.flow.id == *id)) {
+            Some(known) => Ok(Arc::clone(&known.flow)),
+            None => Ok(Arc::new(Flow::resolve(id, self.artefacts())?)),
+        }
+    }
+
+    /// A cube of these segments, with what is live of them.
+    pub(super) fn cube_of<'a>(
+        &self,
+        flow: Arc<Flow>,
+        entry: &Arc<FlowEntry>,
+        segments: impl IntoIterator<Item = &'a LiveSegment>,
+    ) -> Result<Cube> {
         let mut parts = Vec::new();
-        for live in self.state.segments(id) {
+        for live in segments {
             let segment = self.pool.open(&self.catalog, live)?;
             let (chunks, partials) = (live.chunks.clone(), live.partials.clone());
             parts.push(Part::new(live.entry.id, segment, chunks, partials)?);
         }
-        let cube = Arc::new(Cube::new(flow, Arc::clone(&entry.entry), parts)?);
-        Ok(Arc::clone(self.lock().entry(id.clone()).or_insert(cube)))
+        Cube::new(flow, Arc::clone(entry), parts)
+    }
+
+    /// The state after an earlier commit; the empty one before the first, and where it was
+    /// forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] and [`Error::Io`].
+    pub(super) fn earlier(self: &Arc<Self>, number: u64) -> Result<Arc<Self>> {
+        if number == self.number() {
+            return Ok(Arc::clone(self));
+        }
+        let state = match self.catalog.state_at(number) {
+            Err(Error::NotFound { .. }) => Arc::default(),
+            state => state?,
+        };
+        Ok(Arc::new(Self::new(Arc::clone(&self.catalog), Arc::clone(&self.pool), state)))
+    }
+
+    /// The catalogue that it is a state of.
+    pub(super) fn catalog(&self) -> &Arc<Catalog> {
+        &self.catalog
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ArtefactId, Arc<Cube>>> {

@@ -166,6 +166,7 @@ pub(super) const ALL: &[Known] = &[
     amount("random_page_cost", "4"),
     flag("row_security", "on"),
     fixed("scram_iterations", "4096"),
+    text("sdmx.as_of", ""),
     text("sdmx.language", "en"),
     text("search_path", "\"$user\", public"),
     fixed("segment_size", "1GB"),

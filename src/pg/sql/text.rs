@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::tokenizer::{
 
 use crate::limits::{STATEMENT_BYTES_MAX, STATEMENT_DEPTH_MAX};
 use crate::pg::errors::Fault;
-use crate::query::guard;
+use crate::query::{guard, versions};
 
 /// One statement of a text: its tokens without comments and spaces, and never none.
 #[derive(Clone, Debug)]
@@ -65,7 +65,7 @@ pub(in crate::pg) fn statement(
 ) -> Result<ast::Statement, Fault> {
     let dialect = PostgreSqlDialect {};
     let parser = Parser::new(&dialect).with_recursion_limit(STATEMENT_DEPTH_MAX);
-    let mut parser = parser.with_tokens_with_locations(tokens);
+    let mut parser = parser.with_tokens_with_locations(versions::system_time(tokens));
     let statement = parser.parse_statement().map_err(|error| syntax(sql, &error))?;
     let rest = parser.next_token();
     match rest.token {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::{Artefact, ArtefactId, Artefacts, Codelist};
 use crate::query::names;
 use crate::query::table::CubeTable;
-use crate::store::{FlowState, Snapshot, fold};
+use crate::store::{FlowState, Snapshot, fold, is_plain_name};
 
 /// What a table's name stands for. A flow is meant by its position among [`Snapshot::flows`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl Directory {
     }
 
     /// What the exact names of SDMX stand for: `ECB`, `EXR` or `EXR(1.0)`; without a version, the
-    /// newest.
+    /// one that has the plain name.
     pub fn find_exact(&self, agency: Option<&str>, table: &str) -> Option<Target> {
         let states = self.snapshot.flows().iter().enumerate();
         let found = states.filter(|(_, state)| {
@@ -144,9 +144,13 @@ impl Directory {
             agency.is_none_or(|agency| agency == id.agency || agency == state.names.schema)
                 && (id.id == table || version == Some(id.version.as_str()))
         });
-        let newest =
-            found.max_by(|(_, a), (_, b)| version_order(&a.flow.id.version, &b.flow.id.version));
-        newest.map(|(position, _)| Target::Exact(position))
+        let plain = |state: &FlowState| is_plain_name(&state.flow.id, &state.names);
+        let order = |a: &FlowState, b: &FlowState| {
+            let newer = version_order(&a.flow.id.version, &b.flow.id.version);
+            plain(a).cmp(&plain(b)).then(newer)
+        };
+        let best = found.max_by(|(_, a), (_, b)| order(a, b));
+        best.map(|(position, _)| Target::Exact(position))
     }
 
     /// The tables of a schema: dataflows, what follows from them, codelists. In order.

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use datafusion::catalog::view::ViewTable;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, SchemaProvider, TableProvider};
-use datafusion::common::{DataFusionError, Result};
+use datafusion::common::{DataFusionError, Result, TableReference};
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{ScalarUDF, TableType};
 use futures::FutureExt;
 
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::query::catalogue::directory::{Directory, Target};
 use crate::query::catalogue::listing::Listing;
 use crate::query::catalogue::{codes, dates, information, sdmx, views};
@@ -20,6 +20,7 @@ use crate::query::error::{from_datafusion, to_datafusion};
 use crate::query::functions::{Labels, label_function};
 use crate::query::guard::{self, Request};
 use crate::query::names;
+use crate::store::FlowState;
 
 /// The name of the one database.
 pub const DATABASE: &str = "sdmxdb";
@@ -30,8 +31,16 @@ pub const SEARCH_SCHEMA: &str = "public";
 const OWN: &str = "sdmx_catalog";
 const INFORMATION: &str = "information_schema";
 /// Its tables, apart from the views that ship as SQL.
-const OWN_TABLES: [&str; 7] =
-    ["codelists", "codes", "commits", "components", "dataflows", "dim_date", "hierarchies"];
+const OWN_TABLES: [&str; 8] = [
+    "codelists",
+    "codes",
+    "commits",
+    "components",
+    "dataflows",
+    "dim_date",
+    "hierarchies",
+    "releases",
+];
 
 /// Makes a schema that a front adds, such as `pg_catalog`, over a catalogue.
 pub type SchemaFactory = Arc<dyn Fn(&Arc<Catalogue>) -> Arc<dyn SchemaProvider> + Send + Sync>;
@@ -149,6 +158,55 @@ impl Catalogue {
         Ok(Some(Arc::clone(tables.entry(key).or_insert(made))))
     }
 
+    /// The dataflow that a text names: `ECB:EXR`, `ECB:EXR(1.0)`, `ecb.exr`, or `exr` where it is on
+    /// the search path or the only one of its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] with the nearest, [`Error::Invalid`] if there are several.
+    pub fn flow(&self, text: &str) -> error::Result<&FlowState> {
+        let position = |target| match target {
+            Target::Flow(position) | Target::Exact(position) => Some(position),
+            Target::Labels(_) | Target::Dimension(..) | Target::Codelist(_) => None,
+        };
+        if let Some((agency, id)) = text.split_once(':') {
+            let found = self.directory.find_exact(Some(agency), id).and_then(position);
+            return found
+                .map_or_else(|| Err(self.unknown_flow(text)), |at| self.directory.flow(at));
+        }
+        let name = TableReference::parse_str(text);
+        let of = |schema: &str| self.target(schema, name.table()).and_then(position);
+        if let Some(schema) = name.schema() {
+            return of(schema)
+                .map_or_else(|| Err(self.unknown_flow(text)), |at| self.directory.flow(at));
+        }
+        let mut found = self.search_path.iter().filter_map(|schema| of(schema));
+        if let Some(first) = found.next() {
+            return self.directory.flow(first);
+        }
+        let mut found: Vec<usize> = self.directory.schemas().into_iter().filter_map(of).collect();
+        found.dedup();
+        match found.as_slice() {
+            [] => Err(self.unknown_flow(text)),
+            [one] => self.directory.flow(*one),
+            _ => Err(Error::invalid(
+                format!("dataflow {text:?}"),
+                "is in several schemas; write one before it",
+            )),
+        }
+    }
+
+    fn unknown_flow(&self, text: &str) -> Error {
+        let flows = self.directory.snapshot().flows().iter();
+        let known: Vec<String> = if text.contains(':') {
+            flows.map(|flow| format!("{}:{}", flow.flow.id.agency, flow.flow.id.id)).collect()
+        } else {
+            flows.map(|flow| format!("{}.{}", flow.names.schema, flow.names.table)).collect()
+        };
+        let known = known.iter().map(String::as_str);
+        Error::not_found("dataflow", names::with_nearest(text, known))
+    }
+
     fn target(&self, schema: &str, table: &str) -> Option<Target> {
         let directory = &self.directory;
         let found = directory.find(schema, table);
@@ -232,6 +290,7 @@ impl Catalogue {
             "hierarchies" => {
                 Listing::new(move |rows| sdmx::hierarchies(snapshot.artefacts(), rows, &language))
             }
+            "releases" => Listing::new(move |rows| sdmx::releases(&snapshot, rows)),
             _ => return Ok(None),
         };
         let key = (OWN.to_owned(), table.to_owned());

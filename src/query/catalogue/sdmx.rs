@@ -11,7 +11,7 @@ use crate::query::catalogue::Directory;
 use crate::query::catalogue::columns::Columns;
 use crate::query::catalogue::directory::codelists;
 use crate::query::error::to_datafusion;
-use crate::store::{CommitRecord, FlowState, SeriesFilter};
+use crate::store::{CalendarLine, CommitKind, CommitRecord, FlowState, SeriesFilter, Snapshot};
 
 /// Nodes of all hierarchies together that are shown: they nest, and a message may be hostile.
 const NODES_MAX: usize = 10_000_000;
@@ -173,18 +173,44 @@ struct Node<'a> {
 pub(super) fn commits(directory: &Arc<Directory>, rows: bool) -> Result<RecordBatch> {
     let all = || directory.snapshot().commits().filter(|_| rows);
     let count = |number: u64| i64::try_from(number).ok();
-    let source = |commit: &CommitRecord| commit.source.as_ref().map(|source| source.name.clone());
+    let source = |commit: &CommitRecord| commit.source.clone();
+    let kind = |commit: &CommitRecord| match commit.kind {
+        CommitKind::Change => "change",
+        CommitKind::Compaction => "compaction",
+        CommitKind::Redaction => "redaction",
+    };
+    let checksum = |commit| source(commit)?.checksum.map(|checksum| format!("{checksum:08x}"));
     Columns::default()
-        .count("number", all().map(|commit| i64::try_from(commit.number).ok()))
+        .count("number", all().map(|commit| count(commit.number)))
+        .key("kind", all().map(kind))
         .moment("loaded", all().map(|commit| Some(commit.loaded)))
         .moment("effective", all().map(|commit| Some(commit.effective)))
         .text("author", all().map(|commit| Some(commit.author.as_str())))
         .text("message", all().map(|commit| Some(commit.message.as_str())))
-        .text("source", all().map(source))
+        .text("release", all().map(|commit| commit.release.as_deref()))
+        .text("source", all().map(|commit| source(commit).map(|source| source.name)))
+        .count("source_bytes", all().map(|commit| count(source(commit)?.bytes)))
+        .text("source_checksum", all().map(checksum))
         .count("inserted", all().map(|commit| count(commit.counts.inserted)))
         .count("changed", all().map(|commit| count(commit.counts.changed)))
         .count("deleted", all().map(|commit| count(commit.counts.deleted)))
         .count("unchanged", all().map(|commit| count(commit.counts.unchanged)))
+        .batch()
+}
+
+/// One row a release of the public calendar, by time. What was not announced is not there.
+pub(super) fn releases(snapshot: &Snapshot, rows: bool) -> Result<RecordBatch> {
+    let calendar: Vec<CalendarLine> = if rows { snapshot.calendar() } else { Vec::new() };
+    let all = || calendar.iter();
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    Columns::default()
+        .key("name", all().map(|line| &line.name))
+        .text("title", all().map(|line| text(&line.title)))
+        .text("notes", all().map(|line| text(&line.notes)))
+        .moment("at", all().map(|line| Some(line.at)))
+        .key("local_time", all().map(|line| &line.local))
+        .key("zone", all().map(|line| &line.zone))
+        .key("state", all().map(|line| line.state.name()))
         .batch()
 }
 

@@ -15,7 +15,7 @@ use futures::{Stream, StreamExt};
 use crate::error::Result;
 use crate::query::empty;
 use crate::query::error::from_datafusion;
-use crate::query::session::statement::Ready;
+use crate::query::session::ready::Ready;
 use crate::query::write::WriteOutcome;
 
 /// The answer to one statement: columns, and batches of rows as they are calculated. Dropping it

@@ -81,8 +81,8 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Those of a snapshot.
-    pub(super) fn of(snapshot: &Arc<Snapshot>) -> Self {
+    /// The names of a snapshot.
+    pub(super) fn new(snapshot: &Arc<Snapshot>) -> Self {
         let directory = Arc::new(Directory::new(Arc::clone(snapshot)));
         let labels = Arc::new(Labels::new(Arc::clone(snapshot)));
         Self { directory, labels }
@@ -190,7 +190,7 @@ impl Engine {
         {
             return names.clone();
         }
-        let names = Names::of(snapshot);
+        let names = Names::new(snapshot);
         *newest = Some(names.clone());
         names
     }

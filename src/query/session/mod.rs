@@ -1,7 +1,8 @@
 //! From a text of SQL to a stream of batches.
 //!
 //! Read in this order: `pool` (memory), `rules` (what the optimizer does, and what it does not),
-//! `engine` (what all sessions share), `settings` (what one session may set), `statement` (one
+//! `engine` (what all sessions share), `settings` (what one session may set), `ready` (what planning
+//! needs), `statement` (one
 //! session and the life of one statement), `headers` (what columns are called), `answer`,
 //! `transaction` and `write` (statements that
 //! write), `connection` (the same without async).
@@ -11,6 +12,7 @@ mod connection;
 mod engine;
 mod headers;
 mod pool;
+mod ready;
 mod rules;
 mod settings;
 mod statement;

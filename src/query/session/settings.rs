@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::query::names;
+use crate::store::AsOf;
 
 /// The settings of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,16 +11,22 @@ pub(super) struct Settings {
     pub(super) language: String,
     /// Where a table without a schema is looked up first: `search_path`.
     pub(super) search_path: String,
+    /// Which state is read, as [`AsOf`] parses it: `sdmx.as_of`. Empty for the newest.
+    pub(super) as_of: String,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { language: "en".to_owned(), search_path: "public".to_owned() }
+        Self { language: "en".to_owned(), search_path: "public".to_owned(), as_of: String::new() }
     }
 }
 
 /// The names of all settings, with what each is for.
-pub(super) const ALL: [(&str, &str); 2] = [
+pub(super) const ALL: [(&str, &str); 3] = [
+    (
+        "sdmx.as_of",
+        "the state that is read: a time, or the number of a commit; empty for the newest",
+    ),
     ("sdmx.language", "the language of names, such as en, fr or pt-BR"),
     ("search_path", "schemas in which a table without one is looked up first"),
 ];
@@ -33,6 +40,7 @@ impl Settings {
     pub(super) fn get(&self, name: &str) -> Result<&str> {
         match name {
             "sdmx.language" => Ok(&self.language),
+            "sdmx.as_of" => Ok(&self.as_of),
             "search_path" => Ok(&self.search_path),
             _ => Err(unknown(name)),
         }
@@ -55,9 +63,27 @@ impl Settings {
                 }
                 value.clone_into(&mut self.language);
             }
+            "sdmx.as_of" => {
+                if !value.is_empty() {
+                    AsOf::parse(value)?;
+                }
+                value.clone_into(&mut self.as_of);
+            }
             _ => value.clone_into(&mut self.search_path),
         }
         Ok(())
+    }
+
+    /// The state that is read; absent for the newest.
+    ///
+    /// # Errors
+    ///
+    /// None for a value that [`Settings::set`] let in.
+    pub(super) fn as_of(&self) -> Result<Option<AsOf>> {
+        match self.as_of.as_str() {
+            "" => Ok(None),
+            text => AsOf::parse(text).map(Some),
+        }
     }
 
     /// The schemas of the search path, without quotes.
@@ -84,6 +110,11 @@ mod tests {
         assert_eq!(settings.schemas(), ["ecb", "BIS", "public"]);
         settings.set("sdmx.language", None).expect("the default");
         assert_eq!(settings.language, "en");
+        settings.set("sdmx.as_of", Some("17")).expect("a commit");
+        assert_eq!(settings.as_of().expect("parses"), Some(AsOf::Commit(17)));
+        settings.set("sdmx.as_of", Some("")).expect("the newest");
+        assert_eq!(settings.as_of().expect("parses"), None);
+        settings.set("sdmx.as_of", Some("soon")).expect_err("no time");
         let check = |name: &str, value: &str, expected: &str| {
             let text = Settings::default().set(name, Some(value)).expect_err("wrong").to_string();
             assert_eq!(text, expected);

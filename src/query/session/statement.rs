@@ -7,8 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, Result as DataFusionResult, ScalarValue};
-use datafusion::execution::{FunctionRegistry, SessionState, TaskContext};
-use datafusion::logical_expr::{Expr, LogicalPlan, ScalarUDF, Volatility};
+use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionConfig;
@@ -18,18 +17,16 @@ use futures::stream;
 
 use crate::error::{Error, Result};
 use crate::query::cancel::CancelToken;
-use crate::query::catalogue::{Catalogue, Databases, SEARCH_SCHEMA};
+use crate::query::catalogue::{Catalogue, SEARCH_SCHEMA};
 use crate::query::error::from_datafusion;
-use crate::query::functions;
 use crate::query::guard::{self, Access, Request};
 use crate::query::names;
 use crate::query::session::answer::Origin;
-use crate::query::session::engine::Names;
 use crate::query::session::headers;
+use crate::query::session::ready::{Configure, Ready, Visible};
 use crate::query::session::settings::{self, Settings};
 use crate::query::session::transaction::Open;
 use crate::query::session::write::PreparedWrite;
-use crate::query::write::Overlay;
 use crate::query::{Answer, Engine, WriterIdentity};
 use crate::store::Snapshot;
 
@@ -41,7 +38,7 @@ pub struct Session {
 
 #[derive(Default)]
 pub(super) struct State {
-    settings: Settings,
+    pub(super) settings: Settings,
     configure: Option<Configure>,
     /// The one snapshot of a transaction that must not see what others commit.
     pub(super) pinned: Option<Arc<Snapshot>>,
@@ -50,51 +47,6 @@ pub(super) struct State {
     /// The transaction that the client has begun.
     pub(super) open: Option<Open>,
     pub(super) ready: Option<Arc<Ready>>,
-}
-
-/// What a front sets in a session's configuration, such as extensions that its functions read.
-type Configure = Arc<dyn Fn(SessionConfig) -> SessionConfig + Send + Sync>;
-
-/// All that planning needs, over one snapshot and with one session's settings.
-pub(super) struct Ready {
-    catalogue: Arc<Catalogue>,
-    settings: Settings,
-    pub(super) session: SessionState,
-    /// What operators need while they run; the same for every statement.
-    task: Arc<TaskContext>,
-}
-
-/// What a statement sees.
-pub(super) enum Visible {
-    /// A state that others see too.
-    Shared(Arc<Snapshot>),
-    /// A state with rows of the session's own transaction.
-    Own(Arc<Snapshot>),
-}
-
-impl Ready {
-    /// The names.
-    pub(super) fn catalogue(&self) -> &Arc<Catalogue> {
-        &self.catalogue
-    }
-
-    /// The same with tables of one statement, which are found before all others.
-    pub(super) fn with_tables(&self, tables: Vec<(String, RecordBatch)>) -> Result<Arc<Self>> {
-        let mut session = self.session.clone();
-        let over = Overlay::new(session.catalog_list(), tables);
-        let over = over.map_err(|error| from_datafusion(&error))?;
-        session.register_catalog_list(Arc::new(over));
-        let task = session.task_ctx();
-        let (catalogue, settings) = (Arc::clone(&self.catalogue), self.settings.clone());
-        Ok(Arc::new(Self { catalogue, settings, session, task }))
-    }
-
-    /// The context of one run; operators find its token there.
-    fn task(&self, token: Option<&CancelToken>) -> Arc<TaskContext> {
-        let Some(token) = token else { return Arc::clone(&self.task) };
-        let config = self.session.config().clone().with_extension(Arc::new(token.clone()));
-        Arc::new(TaskContext::from(&self.session).with_session_config(config))
-    }
 }
 
 impl fmt::Debug for Session {
@@ -215,6 +167,11 @@ impl Session {
     /// Those of reading the newest commits.
     pub fn catalogue(&self) -> Result<Arc<Catalogue>> {
         Ok(Arc::clone(&self.ready()?.catalogue))
+    }
+
+    /// Shows a snapshot to all statements until [`Session::unpin`].
+    pub fn pin_to(&self, snapshot: Arc<Snapshot>) {
+        self.with(|state| state.pinned = Some(snapshot));
     }
 
     /// Keeps the snapshot of this moment for all statements until [`Session::unpin`].
@@ -417,36 +374,12 @@ impl Session {
         self.with(|state| {
             if let Some(ready) = &state.ready
                 && ready.settings == state.settings
-                && Arc::ptr_eq(ready.catalogue.directory().snapshot(), snapshot)
+                && Arc::ptr_eq(&ready.newest, snapshot)
             {
                 return Ok(Arc::clone(ready));
             }
-            let settings = state.settings.clone();
-            let names = match visible {
-                Visible::Shared(snapshot) => self.engine.names(snapshot),
-                Visible::Own(snapshot) => Names::of(snapshot),
-            };
-            let mut session = self.engine.base().clone();
-            if let Some(configure) = &state.configure {
-                let config = configure(session.config().clone());
-                *session.config_mut() = config;
-                follow_configuration(&mut session).map_err(|error| from_datafusion(&error))?;
-            }
-            for function in functions::all(&names.labels, &settings.language) {
-                let added = register(&mut session, function);
-                added.map_err(|error| from_datafusion(&error))?;
-            }
-            let catalogue = Arc::new(Catalogue::new(
-                names.directory,
-                &names.labels,
-                &settings.language,
-                settings.schemas(),
-                self.engine.added().to_vec(),
-                session.clone(),
-            ));
-            session.register_catalog_list(Arc::new(Databases(Arc::clone(&catalogue))));
-            let task = session.task_ctx();
-            let ready = Arc::new(Ready { catalogue, settings, session, task });
+            let (settings, configure) = (state.settings.clone(), state.configure.as_ref());
+            let ready = Arc::new(Ready::open(&self.engine, visible, settings, configure)?);
             state.ready = Some(Arc::clone(&ready));
             Ok(ready)
         })
@@ -504,19 +437,6 @@ impl Session {
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-fn register(session: &mut SessionState, function: Arc<ScalarUDF>) -> DataFusionResult<()> {
-    session.register_udf(function).map(|_| ())
-}
-
-/// Registers again what depends on the configuration, such as the time zone of `now()`.
-fn follow_configuration(session: &mut SessionState) -> DataFusionResult<()> {
-    let options = session.config_options();
-    let changed = session.scalar_functions().values();
-    let changed = changed.filter_map(|function| function.inner().with_updated_config(options));
-    let changed: Vec<ScalarUDF> = changed.collect();
-    changed.into_iter().try_for_each(|function| register(session, Arc::new(function)))
 }
 
 /// Whether a plan calls a function that needs to know more than its arguments: the moment when the

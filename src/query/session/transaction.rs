@@ -8,7 +8,8 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::limits::{COMMIT_MESSAGE_CHARS_MAX, SAVEPOINTS_MAX};
 use crate::query::Session;
-use crate::query::session::statement::{State, Visible};
+use crate::query::session::ready::Visible;
+use crate::query::session::statement::State;
 use crate::query::write::{Transact, WriterIdentity};
 use crate::store::{LoadOptions, LoadReport, Mark, Snapshot, Transaction};
 
@@ -281,10 +282,15 @@ impl Session {
 
     /// Refuses to write for a session that only reads.
     pub(super) fn check_writer(&self) -> Result<()> {
-        if self.is_writer() {
-            return Ok(());
+        if !self.is_writer() {
+            let what = "writing without the right to (reads only)".to_owned();
+            return Err(Error::Unsupported { what });
         }
-        Err(Error::Unsupported { what: "writing without the right to (reads only)".to_owned() })
+        let as_of = self.with(|state| state.settings.as_of())?;
+        as_of.map_or(Ok(()), |_| {
+            let reason = "shows the past, which cannot be written; RESET it first";
+            Err(Error::invalid("sdmx.as_of", reason))
+        })
     }
 
     /// The state that the next statement would write on, without own rows.

@@ -16,7 +16,7 @@ use crate::limits::WRITE_ATTEMPTS_MAX;
 use crate::query::cancel::CancelToken;
 use crate::query::error::from_datafusion;
 use crate::query::session::headers;
-use crate::query::session::statement::{Ready, Visible};
+use crate::query::session::ready::{Ready, Visible};
 use crate::query::session::transaction::Lease;
 use crate::query::write::{self, CopyIn, EXCLUDED, Gathered, Kind, WRITTEN};
 use crate::query::write::{WriteOutcome, WritePlan, WriteStatement, WriteTag};

@@ -179,7 +179,7 @@ impl Column {
         let id = cell.split_once(": ").map_or(cell, |(id, _)| id).trim();
         match id.split_once('[') {
             // What goes on after the bracket is a part of reference metadata: no component.
-            Some((id, rest)) if rest.find(']') == Some(rest.len() - 1) => {
+            Some((id, rest)) if rest.find(']').is_some_and(|end| end + 1 == rest.len()) => {
                 Self { id: id.to_owned(), is_multiple: true }
             }
             _ => Self { id: id.to_owned(), is_multiple: false },

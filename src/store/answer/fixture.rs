@@ -10,13 +10,13 @@ use crate::model::{DataStructure, Dataflow, Dimension, Identity, Measure, Operat
 use crate::sdmx::data::DataWriter;
 use crate::store::{DataAnswer, Database, LoadOptions, Snapshot, Written};
 
-pub(super) const FLOW: &str = "A:F(1.0)";
+pub(in crate::store) const FLOW: &str = "A:F(1.0)";
 
 /// The structure of the cubes: attributes of every level.
-pub(super) const HEADER: &str = "DATAFLOW,FREQ,AREA,ITEM,TIME_PERIOD,OBS_VALUE,COUNT,STATUS,NOTE,\
+pub(in crate::store) const HEADER: &str = "DATAFLOW,FREQ,AREA,ITEM,TIME_PERIOD,OBS_VALUE,COUNT,STATUS,NOTE,\
                                  TITLE,UNIT,REPORTING_YEAR_START_DAY,SOURCE";
 
-pub(super) fn id() -> ArtefactId {
+pub(in crate::store) fn id() -> ArtefactId {
     ArtefactId::parse(FLOW).expect("an identifier")
 }
 
@@ -50,7 +50,7 @@ fn artefacts(has_time: bool) -> Vec<Artefact> {
 }
 
 /// A database after these loads: rows as in [`HEADER`], without the identifier of the dataflow.
-pub(super) fn database(has_time: bool, loads: &[Vec<String>]) -> Database {
+pub(in crate::store) fn database(has_time: bool, loads: &[Vec<String>]) -> Database {
     let disk = Arc::new(MemoryDisk::new());
     let database = Database::open_or_create_on(disk, "/db").expect("a new database");
     let mut load = database.begin_load(LoadOptions::at(1)).expect("begun");

@@ -29,6 +29,6 @@ pub use availability::availability;
 pub use data::{DataAnswer, ScopeParts, Written};
 
 #[cfg(test)]
-mod fixture;
+pub(in crate::store) mod fixture;
 #[cfg(test)]
 mod tests;

@@ -3,11 +3,10 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::catalog::{Draft, SegmentEntry, SegmentId, SegmentPlace, Superseded};
+use crate::catalog::{Draft, Superseded};
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::ArtefactId;
-use crate::segment::{Summary, Written};
 use crate::store::cube::Cube;
 use crate::store::load::Load;
 use crate::store::load::buffer::Rows;
@@ -41,7 +40,10 @@ impl Load {
         let mut report = LoadReport { rows: self.rows, ..LoadReport::default() };
         self.delete(&mut draft)?;
         for index in 0..self.intakes.len() {
+            let before = draft.record.counts;
             self.write_flow(index, &mut draft, &mut report)?;
+            let flow = self.intakes[index].flow.id.clone();
+            report.flows.push((flow, draft.record.counts.since(before)));
         }
         self.stop_at_problems(0)?;
         report.refused = self.problem_count;
@@ -55,7 +57,9 @@ impl Load {
         report.counts = draft.record.counts;
         report.bytes = draft.segments.iter().map(|segment| segment.bytes).sum();
         draft.record.loaded = self.options.now;
-        draft.record.effective = self.options.now;
+        draft.record.effective = self.options.effective.unwrap_or(self.options.now);
+        draft.record.release.clone_from(&self.options.release);
+        draft.settings = mem::take(&mut self.options.settings);
         draft.record.author.clone_from(&self.options.author);
         draft.record.message.clone_from(&self.options.message);
         draft.record.source.clone_from(&self.options.source);
@@ -63,7 +67,8 @@ impl Load {
             job.rows = self.rows;
         }
         let (base, job) = (Arc::clone(&self.snapshot), self.job.take());
-        Ok(Prepared { workplace: self.workplace, base, draft, report, job })
+        let flows = self.intakes.iter().map(|intake| intake.flow.id.clone()).collect();
+        Ok(Prepared { workplace: self.workplace, base, draft, flows, report, job })
     }
 
     /// Supersedes the chunks of series to delete.
@@ -88,7 +93,7 @@ impl Load {
                 }
                 if !chunks.is_empty() {
                     let (segment, partials) = (part.id(), Selection::empty());
-                    supersede(draft, Superseded { segment, chunks, partials });
+                    draft.supersede(Superseded { segment, chunks, partials });
                 }
             }
         }
@@ -161,48 +166,11 @@ impl Load {
         counts.changed += outcome.counts.changed;
         counts.unchanged += outcome.counts.unchanged;
         for more in outcome.superseded {
-            supersede(draft, more);
+            draft.supersede(more);
         }
         if let Some(summary) = outcome.segment {
-            add_segment(draft, id, &intake.flow.id, summary);
+            draft.add_segment(id, &intake.flow.id, summary);
         }
         Ok(())
-    }
-}
-
-/// Adds a segment that was written.
-fn add_segment(draft: &mut Draft, id: SegmentId, flow: &ArtefactId, summary: Summary) {
-    let (place, bytes) = match summary.written {
-        Written::Inline(bytes) => {
-            let length = bytes.len() as u64;
-            draft.inline.push(bytes);
-            (SegmentPlace::Inline { offset: 0, length }, length)
-        }
-        Written::File(length) => {
-            let (name, checksum) = (id.file_name(), summary.checksum);
-            (SegmentPlace::File { name, length, checksum }, length)
-        }
-    };
-    let footer = summary.footer;
-    draft.segments.push(SegmentEntry {
-        id,
-        flow: flow.clone(),
-        series: footer.series,
-        chunks: footer.chunks,
-        partials: footer.partials,
-        observations: footer.observations,
-        bytes,
-        place,
-    });
-}
-
-/// Adds what is superseded of a segment to what is known of it: a commit names each segment once.
-fn supersede(draft: &mut Draft, more: Superseded) {
-    match draft.superseded.iter_mut().find(|known| known.segment == more.segment) {
-        Some(known) => {
-            known.chunks.union_with(&more.chunks);
-            known.partials.union_with(&more.partials);
-        }
-        None => draft.superseded.push(more),
     }
 }

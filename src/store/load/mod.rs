@@ -1,6 +1,6 @@
 //! Loads messages into the database, as one commit.
 //!
-//! Read in this order: `options`, `structures` (structure messages), `check` (what a cell may be),
+//! Read in this order: `options`, `structures` and `compatible` (structure messages), `check` (what a cell may be),
 //! `resolve` (which
 //! dataflow a message means), `interner`, `conflicts`, `intake` and `sink` (rows become numbers), `order` and `buffer` (rows in order, on
 //! disk if they must), `merge`, `times`, `partials` and `write` (a segment from what came and what
@@ -11,11 +11,13 @@
 mod buffer;
 mod check;
 mod commit;
+mod compatible;
 mod conflicts;
 mod intake;
 mod interner;
 mod job;
 mod merge;
+mod message;
 mod options;
 mod order;
 mod partials;
@@ -49,6 +51,7 @@ use crate::store::load::structures::Structures;
 use crate::store::load::workplace::Workplace;
 use crate::store::snapshot::Snapshot;
 
+pub use message::Message;
 pub use options::{LoadOptions, LoadReport, Progress};
 pub use prepared::Prepared;
 
@@ -125,8 +128,16 @@ impl Load {
     /// [`Error::Invalid`] for a reference that leads nowhere; [`Error::Conflict`] if stored data
     /// would no longer fit.
     pub fn structures(&mut self, artefacts: Vec<Artefact>) -> Result<()> {
-        let state = Arc::clone(self.workplace.state());
-        self.structures.add(artefacts, &state)
+        self.structures.add(artefacts, &self.snapshot)
+    }
+
+    /// Gives the plain table name of a dataflow, such as `ecb.exr`, to one of its versions.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such dataflow.
+    pub fn move_plain_name(&mut self, flow: &ArtefactId) -> Result<bool> {
+        self.structures.move_plain_name(flow, self.snapshot.state())
     }
 
     /// Adds the rows of an SDMX-CSV message; `file` names it in errors.
@@ -156,6 +167,17 @@ impl Load {
     /// [`Error::NotFound`] if there is no such dataflow.
     pub fn flow(&mut self, id: &ArtefactId) -> Result<usize> {
         self.intake(id)
+    }
+
+    /// The dataflow that [`Load::flow`] gave this number.
+    pub(crate) fn flow_at(&self, flow: usize) -> Result<&Arc<Flow>> {
+        let intake = self.intakes.get(flow);
+        intake.map(|intake| &intake.flow).ok_or_else(|| Error::bug("a dataflow of another load"))
+    }
+
+    /// The state that it began with.
+    pub(crate) fn base(&self) -> &Arc<Snapshot> {
+        &self.snapshot
     }
 
     /// Adds a row that a program makes, its cells in the order of [`Flow::components`]. In errors

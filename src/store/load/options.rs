@@ -1,5 +1,6 @@
 //! How a load is done, how far it is, and what it did.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
@@ -20,6 +21,12 @@ pub struct LoadOptions {
     pub source: Option<Source>,
     /// The dataflow that data belong to, where they name only a structure that several have.
     pub dataflow: Option<ArtefactId>,
+    /// From when the commit is in force, in microseconds since 1970; from now without it.
+    pub effective: Option<i64>,
+    /// The release that becomes public, by name.
+    pub release: Option<String>,
+    /// Small facts that are set or, without a value, removed.
+    pub settings: BTreeMap<String, Option<String>>,
     /// Memory for rows; beyond it they are sorted on disk.
     pub memory: u64,
     /// How long to wait for another writer.
@@ -39,6 +46,9 @@ impl LoadOptions {
             message: String::new(),
             source: None,
             dataflow: None,
+            effective: None,
+            release: None,
+            settings: BTreeMap::new(),
             memory: LOAD_MEMORY_BYTES,
             wait: Duration::from_secs(10),
             refused: None,
@@ -63,6 +73,8 @@ pub struct LoadReport {
     pub commit: Option<u64>,
     /// Observations inserted, changed, deleted, and as they were.
     pub counts: Counts,
+    /// The same of each dataflow that rows came for.
+    pub flows: Vec<(ArtefactId, Counts)>,
     /// Rows that were read.
     pub rows: u64,
     /// Artefacts that were added or changed.

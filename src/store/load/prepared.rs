@@ -1,12 +1,15 @@
 //! A load whose segments are written and that is not committed: what it would do can be looked at.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::catalog::{Draft, Outcome, SegmentPlace};
 use crate::disk::{Disk, MemoryDisk};
 use crate::error::{Error, Result};
+use crate::model::ArtefactId;
 use crate::segment::Segment;
+use crate::store::compact::after_load;
 use crate::store::load::job::Job;
 use crate::store::load::options::LoadReport;
 use crate::store::load::workplace::Workplace;
@@ -18,6 +21,7 @@ pub struct Prepared {
     pub(super) workplace: Workplace,
     pub(super) base: Arc<Snapshot>,
     pub(super) draft: Draft,
+    pub(super) flows: Vec<ArtefactId>,
     pub(super) report: LoadReport,
     pub(super) job: Option<Job>,
 }
@@ -33,10 +37,16 @@ impl Prepared {
         &self.base
     }
 
+    /// The dataflows that rows came for, whether these change anything or not.
+    pub fn flows(&self) -> &[ArtefactId] {
+        &self.flows
+    }
+
     /// Whether it changes nothing, so that no commit follows.
     pub fn is_empty(&self) -> bool {
         let draft = &self.draft;
         draft.artefacts.is_empty()
+            && draft.flows.is_empty()
             && draft.segments.is_empty()
             && draft.superseded.is_empty()
             && draft.settings.is_empty()
@@ -78,12 +88,17 @@ impl Prepared {
             finish(self.job.take(), Outcome::Unchanged);
             return Ok(self.report);
         }
-        let state = self.workplace.writer()?.commit(self.draft)?;
+        let now = self.draft.record.loaded;
+        let flows: BTreeSet<ArtefactId> =
+            self.draft.segments.iter().map(|segment| segment.flow.clone()).collect();
+        let writer = self.workplace.writer()?;
+        let state = writer.commit(self.draft)?;
         self.report.commit = Some(state.number());
         if let Some(job) = &self.job {
             job.record_commit(&state);
         }
         finish(self.job.take(), Outcome::Committed { commit: state.number() });
+        after_load(writer, self.base.pool(), flows, now);
         Ok(self.report)
     }
 }

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 
 use crate::catalog::{Draft, FlowEntry, State};
 use crate::error::{Error, Result};
-use crate::model::{Artefact, ArtefactClass, Artefacts, Codelist, Flow};
+use crate::model::{Artefact, ArtefactClass, ArtefactId, Artefacts, Codelist, Flow};
+use crate::store::load::compatible;
 use crate::store::names;
+use crate::store::snapshot::Snapshot;
 
 /// Artefacts that a load adds or replaces, on top of a state.
 #[derive(Debug, Default)]
@@ -29,7 +31,8 @@ impl Structures {
     ///
     /// [`Error::Invalid`] for a reference that leads nowhere; [`Error::Conflict`] if stored data
     /// would no longer fit its structure.
-    pub(super) fn add(&mut self, artefacts: Vec<Artefact>, state: &State) -> Result<()> {
+    pub(super) fn add(&mut self, artefacts: Vec<Artefact>, snapshot: &Snapshot) -> Result<()> {
+        let state = snapshot.state();
         let mut all = self.all.clone();
         let mut changed = Vec::new();
         for artefact in artefacts {
@@ -59,7 +62,7 @@ impl Structures {
             }
         }
         for flow in &flows {
-            check_stored(flow, state)?;
+            compatible::check(flow, snapshot)?;
         }
         self.all = all;
         for artefact in changed {
@@ -93,8 +96,48 @@ impl Structures {
             Some(known) => known.dimension_order,
             None => (0..dimensions).collect(),
         };
-        self.entries.retain(|entry| entry.id != flow.id);
-        self.entries.push(FlowEntry { id: flow.id.clone(), names, dimension_order });
+        self.replace(FlowEntry { id: flow.id.clone(), names, dimension_order });
+    }
+
+    /// Gives the plain table name of a dataflow to its version `id`; the one that had it is called by
+    /// its version from now on. Returns whether it had to move.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] if there is no such dataflow.
+    pub(super) fn move_plain_name(&mut self, id: &ArtefactId, state: &State) -> Result<bool> {
+        let stored = state.flows().map(|known| FlowEntry::clone(&known.entry));
+        let changed = |entry: &FlowEntry| self.entries.iter().any(|e| e.id == entry.id);
+        let mut all: Vec<FlowEntry> = stored.filter(|entry| !changed(entry)).collect();
+        all.extend(self.entries.iter().cloned());
+        let is_plain = |entry: &FlowEntry| names::is_plain_name(&entry.id, &entry.names);
+        let wanted = all.iter().position(|entry| entry.id == *id);
+        let wanted = wanted.ok_or_else(|| Error::not_found("dataflow", id.to_string()))?;
+        let mut wanted = all.swap_remove(wanted);
+        if is_plain(&wanted) {
+            return Ok(false);
+        }
+        let is_version = |e: &FlowEntry| e.id.agency == id.agency && e.id.id == id.id;
+        let holder = all.iter().position(|entry| is_version(entry) && is_plain(entry));
+        if let Some(holder) = holder {
+            let mut holder = all.swap_remove(holder);
+            wanted.names.table = holder.names.table;
+            let flow = Flow::resolve(&holder.id, &self.all)?;
+            let others: Vec<&FlowEntry> = all.iter().chain([&wanted]).collect();
+            holder.names.table = names::choose(&flow, &others).table;
+            self.replace(holder);
+        } else {
+            let flow = Flow::resolve(id, &self.all)?;
+            let others: Vec<&FlowEntry> = all.iter().filter(|entry| !is_version(entry)).collect();
+            wanted.names.table = names::choose(&flow, &others).table;
+        }
+        self.replace(wanted);
+        Ok(true)
+    }
+
+    fn replace(&mut self, entry: FlowEntry) {
+        self.entries.retain(|known| known.id != entry.id);
+        self.entries.push(entry);
     }
 
     /// Puts what changed into the draft of a commit.
@@ -102,38 +145,6 @@ impl Structures {
         draft.artefacts = self.changed;
         draft.flows = self.entries;
     }
-}
-
-/// Refuses a structure under which stored data would mean something else.
-fn check_stored(flow: &Flow, state: &State) -> Result<()> {
-    if state.segments(&flow.id).next().is_none() {
-        return Ok(());
-    }
-    let Ok(before) = Flow::resolve(&flow.id, state.artefacts()) else { return Ok(()) };
-    let conflict = |reason: String| {
-        let id = flow.id.to_string();
-        let advice = "load it as a new version of the dataflow";
-        Error::Conflict { kind: "dataflow", id, reason: format!("{reason}; {advice}") }
-    };
-    let ids = |flow: &Flow| {
-        let kept = &flow.components()[..flow.attributes_from()];
-        kept.iter().map(|c| (c.id.clone(), c.role.clone())).collect::<Vec<_>>()
-    };
-    if ids(&before) != ids(flow) {
-        let reason = "it has data, and its dimensions and measures may not change";
-        return Err(conflict(reason.to_owned()));
-    }
-    for attribute in before.attributes() {
-        let after = flow.attributes().iter().find(|a| a.id == attribute.id);
-        if after.is_none_or(|after| after.role != attribute.role) {
-            let reason = format!(
-                "it has data, and attribute {} may neither vanish nor attach elsewhere",
-                attribute.id
-            );
-            return Err(conflict(reason));
-        }
-    }
-    Ok(())
 }
 
 /// A partial codelist with the codes that are known already and that it leaves out.
