@@ -57,6 +57,8 @@ pub const CODELIST_CODES_MAX: usize = 4 << 20;
 pub const CODELIST_WORK_MAX: usize = 1 << 28;
 /// Memory of one load before it sorts on disk, unless the caller says otherwise.
 pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
+/// Rows of one load that delete more than one observation: they stay in memory, some 200 bytes each.
+pub const LOAD_REGIONS_MAX: usize = 4 << 20;
 /// Memory of the rows of one draft, which has no disk to go to: some 40 million rows.
 pub const DRAFT_BYTES_MAX: u64 = 2 << 30;
 /// Memory of the rows that one transaction has written and not yet committed: some 15 million rows.
@@ -176,6 +178,8 @@ pub const PG_CURSOR_BYTES: u64 = 1 << 30;
 pub const PG_CUSTOM_SETTINGS_MAX: usize = 1_000;
 /// Savepoints of one transaction.
 pub const PG_SAVEPOINTS_MAX: usize = 10_000;
+/// Bytes of one line of a copy from the client: it is held whole until its end has come.
+pub const COPY_LINE_BYTES_MAX: usize = 16 << 20;
 /// Users of one database: each is a small fact that every checkpoint repeats.
 pub const USERS_MAX: usize = 10_000;
 /// Bytes of a user's name, as in PostgreSQL.
