@@ -58,7 +58,7 @@ impl Catalog {
         Ok(Writer { catalog: Arc::clone(self), state, next_segment, unclaimed, _lock: lock })
     }
 
-    fn wait_for_lock(&self, wait: Duration) -> Result<Box<dyn Lock>> {
+    pub(super) fn wait_for_lock(&self, wait: Duration) -> Result<Box<dyn Lock>> {
         let path = self.path.join("lock");
         let mut waited = Duration::ZERO;
         loop {

@@ -18,7 +18,9 @@
 //! reader does can see half of a commit.
 
 mod answer;
+mod archive;
 mod as_of;
+mod backup;
 mod changes;
 mod check;
 mod compact;
@@ -34,6 +36,7 @@ mod part;
 mod pool;
 mod redact;
 mod release;
+mod restore;
 mod revert;
 mod snapshot;
 #[cfg(test)]
@@ -48,6 +51,7 @@ pub use crate::catalog::{FoundRelease, Release, ReleaseMessage, ReleaseState, Re
 pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
 pub use answer::{DataAnswer, ScopeParts, Written, availability};
 pub use as_of::AsOf;
+pub use backup::BackupReport;
 pub use changes::{AttributeChange, CellChange, CellState, Changes, Difference, KeyFilter};
 pub use changes::{Revision, SeriesChange, changes_since};
 pub use check::CheckReport;
@@ -63,6 +67,7 @@ pub use part::Part;
 pub use redact::{Redacted, Redaction};
 pub use release::{Added, CalendarLine, CalendarState, Conflicts, Editor, NewRelease};
 pub use release::{Outcome, ReleaseConflict, Released};
+pub use restore::RestoreReport;
 pub use revert::Revert;
 pub use snapshot::{FlowState, Snapshot};
 pub use transaction::{Mark, Presence, RowBatch, Transaction};
