@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::catalog::manifest::{Draft, SegmentId};
-use crate::catalog::open::{Catalog, Health, commits_folder, manifest_path};
+use crate::catalog::open::{Catalog, Health, manifest_path};
 use crate::catalog::state::State;
 use crate::catalog::working::Working;
 use crate::disk::{Linked, Lock};
@@ -90,6 +90,15 @@ impl Catalog {
             poison.get_or_insert_with(|| error.to_string());
         }
         synced
+    }
+
+    /// Takes note of an error of what was to be committed: a failed sync of a segment stops the
+    /// writer as one of a manifest does.
+    pub(crate) fn note_failure(&self, error: &Error) {
+        if matches!(error, Error::Io { action: "sync", .. }) {
+            let mut poison = self.poison.lock().unwrap_or_else(PoisonError::into_inner);
+            poison.get_or_insert_with(|| error.to_string());
+        }
     }
 
     /// Makes `bytes` the file `path`, durably and only if there is none.
