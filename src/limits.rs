@@ -1,5 +1,6 @@
 //! Every bound in one place, each with its reason; and [`Budget`], the account of memory.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -62,6 +63,8 @@ pub const CODELIST_CODES_MAX: usize = 4 << 20;
 pub const CODELIST_WORK_MAX: usize = 1 << 28;
 /// Memory of one load before it sorts on disk, unless the caller says otherwise.
 pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
+/// Rows of one load that delete more than one observation: they stay in memory, some 200 bytes each.
+pub const LOAD_REGIONS_MAX: usize = 4 << 20;
 /// Memory of the rows of one draft, which has no disk to go to: some 40 million rows.
 pub const DRAFT_BYTES_MAX: u64 = 2 << 30;
 /// Memory of the rows that one transaction has written and not yet committed: some 15 million rows.
@@ -181,6 +184,18 @@ pub const PG_CURSOR_BYTES: u64 = 1 << 30;
 pub const PG_CUSTOM_SETTINGS_MAX: usize = 1_000;
 /// Savepoints of one transaction.
 pub const PG_SAVEPOINTS_MAX: usize = 10_000;
+/// Bytes of one line of a copy from the client: it is held whole until its end has come.
+pub const COPY_LINE_BYTES_MAX: usize = 16 << 20;
+/// Users of one database: each is a small fact that every checkpoint repeats.
+pub const USERS_MAX: usize = 10_000;
+/// Bytes of a user's name, as in PostgreSQL.
+pub const USER_NAME_BYTES_MAX: usize = 63;
+/// Bytes of a password: all of them are hashed thousands of times.
+pub const PASSWORD_BYTES_MAX: usize = 1_024;
+/// How often a password is hashed: the number of PostgreSQL, which all its clients can bear.
+pub const PASSWORD_ROUNDS: NonZeroU32 = NonZeroU32::new(4_096).expect("not zero");
+/// The same at most, for a secret that was made elsewhere: a second of work.
+pub const PASSWORD_ROUNDS_MAX: NonZeroU32 = NonZeroU32::new(1_000_000).expect("not zero");
 /// Bytes on disk that all running queries may spill: a sort of a billion observations fits.
 pub const QUERY_SPILL_BYTES: u64 = 64 << 30;
 /// Rows of PostgreSQL's catalogue that one query looks at: ten thousand tables joined four ways.

@@ -70,6 +70,8 @@ pub(super) enum Command {
     Export(Export),
     /// Answer clients of PostgreSQL over the network
     Serve(Serve),
+    /// Say who may do what over the network
+    User(User),
 }
 
 #[derive(Args, Debug)]
@@ -131,6 +133,7 @@ pub(super) struct Load {
 
 /// What refuses a load that changes too much.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "as they are typed")]
 pub(super) struct Gates {
     /// Refuse the load if a number would change by more than so many percent of what it was
     #[arg(long, value_name = "PERCENT")]
@@ -381,8 +384,8 @@ pub(super) struct Export {
 
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Prints one line `ready` when both listen. Nobody can write: there are no users yet, so the servers
-read, and listen on this machine only. Data may be loaded beside them; the next statement sees it.
+Prints one line `ready` when both listen. Without users (`sdmxdb user`) the servers only read, and
+listen on this machine only. Data may be loaded beside them; the next statement sees it.
 Ctrl-C stops them once running answers are done.
 Example:
   sdmxdb serve stats
@@ -391,10 +394,10 @@ Example:
 pub(super) struct Serve {
     /// The folder of the database
     pub(super) database: PathBuf,
-    /// Where clients of PostgreSQL connect
+    /// Where clients of PostgreSQL connect; other machines can reach it only if there are users
     #[arg(long, value_name = "ADDRESS", default_value = PG_ADDRESS)]
     pub(super) pg: String,
-    /// Where SDMX REST answers
+    /// Where SDMX REST answers, on this machine
     #[arg(long, value_name = "ADDRESS", default_value = HTTP_ADDRESS)]
     pub(super) http: String,
     /// Threads of one query; all processors without it
@@ -416,4 +419,68 @@ pub(super) struct Serve {
     /// Megabytes a second that compaction in the background reads at most; 0 turns it off
     #[arg(long, value_name = "MB", default_value_t = COMPACTION_RATE_BYTES >> 20)]
     pub(super) compaction_rate: u64,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+While there are no users, servers let anybody on their own machine read, and nobody write. Once there
+are, clients of PostgreSQL log in with their name and password (SCRAM-SHA-256). Every user may read;
+the rights are write (change data), preview (see releases before their time), and admin (all of it,
+and stop the statements of others).
+Examples:
+  sdmxdb user stats add anna write
+  sdmxdb user stats grant anna preview
+  sdmxdb user stats password anna --password-stdin < secret.txt
+  sdmxdb user stats list")]
+pub(super) struct User {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    #[command(subcommand)]
+    pub(super) action: UserAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserAction {
+    /// Add a user; the password is asked for
+    Add {
+        /// The name to log in with
+        name: String,
+        /// write, preview, admin
+        #[arg(value_name = "RIGHT")]
+        rights: Vec<String>,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Give a user another password
+    Password {
+        /// The user
+        name: String,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Give a user rights
+    Grant {
+        /// The user
+        name: String,
+        /// write, preview, admin
+        #[arg(value_name = "RIGHT", required = true)]
+        rights: Vec<String>,
+    },
+    /// Take rights from a user
+    Revoke {
+        /// The user
+        name: String,
+        /// write, preview, admin
+        #[arg(value_name = "RIGHT", required = true)]
+        rights: Vec<String>,
+    },
+    /// Remove a user
+    Drop {
+        /// The user
+        name: String,
+    },
+    /// Show all users with their rights
+    List,
 }

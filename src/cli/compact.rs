@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{arguments, export, now, progress, user, words};
 use crate::error::{Error, Result};
+use crate::model::ArtefactId;
 use crate::store::{CompactOptions, CompactReport, Database};
 
 pub(super) fn run(arguments: &arguments::Compact) -> Result<ExitCode> {
     let database = Database::open(&arguments.database)?;
     let snapshot = database.snapshot()?;
     let flow = arguments.flow.as_deref().map(|flow| export::find(&snapshot, flow)).transpose()?;
-    let wanted = |id| flow.as_ref().is_none_or(|flow| flow.id == *id);
+    let wanted = |id: &ArtefactId| flow.as_ref().is_none_or(|flow| flow.id == *id);
     let segments = || {
         let state = database.snapshot()?;
         let flows = state.state().all_segments().filter(|live| wanted(&live.entry.flow));

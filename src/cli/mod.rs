@@ -5,7 +5,7 @@
 //!
 //! * `load` (with `messages`, the files, and `difference`, what it would change)
 //! * `log`, `diff`, `revert`, `name`
-//! * `release`
+//! * `release`, `user`
 //! * `sql` (with the prompt, `repl`), `export`, `serve`, `demo`
 //! * `info`, `check`
 //!
@@ -32,6 +32,7 @@ mod repl;
 mod revert;
 mod serve;
 mod sql;
+mod user;
 mod words;
 
 use std::env;
@@ -98,6 +99,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Check(check)) => check::run(&check),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Serve(serve)) => serve::run(&serve),
+        Some(Command::User(user)) => user::run(&user),
         None => Ok(ExitCode::SUCCESS),
     }
 }

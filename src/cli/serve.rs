@@ -41,8 +41,10 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(10);
 
 pub(super) fn run(arguments: &arguments::Serve) -> Result<ExitCode> {
     let database = open(&arguments.database)?;
-    let pg = address("--pg", &arguments.pg)?;
-    let http = address("--http", &arguments.http)?;
+    let has_users = !database.users()?.is_empty();
+    let pg =
+        if has_users { resolve("--pg", &arguments.pg) } else { address("--pg", &arguments.pg) };
+    let (pg, http) = (pg?, address("--http", &arguments.http)?);
     let wanted = Wanted {
         threads: arguments.threads,
         pg_connections: arguments.pg_connections,
@@ -66,21 +68,32 @@ pub(super) fn run(arguments: &arguments::Serve) -> Result<ExitCode> {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for a text that is no address, and for one that others could reach: there are
-/// no users yet who could be told apart.
+/// [`Error::Invalid`] for a text that is no address, and for one that others could reach: nobody
+/// there could be told from anybody else.
 pub(super) fn address(option: &'static str, text: &str) -> Result<SocketAddr> {
+    let found = resolve(option, text)?;
+    if found.ip().is_loopback() {
+        return Ok(found);
+    }
+    let port = found.port();
+    let reason = match option {
+        "--http" => format!(
+            "{text} could be reached from other machines, and SDMX REST asks nobody who they are: \
+             write 127.0.0.1:{port}, and put a server before it that does"
+        ),
+        _ => format!(
+            "{text} could be reached from other machines; without users the server listens on this \
+             machine only: write 127.0.0.1:{port}, or add users with `sdmxdb user`"
+        ),
+    };
+    Err(Error::invalid(option, reason))
+}
+
+/// An address to listen at.
+fn resolve(option: &'static str, text: &str) -> Result<SocketAddr> {
     let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
     let reason = format!("{text:?} is no address; write 127.0.0.1:5433");
-    let found = found.ok_or_else(|| Error::invalid(option, reason))?;
-    if !found.ip().is_loopback() {
-        let reason = format!(
-            "{text} could be reached from other machines; without users the servers listen on \
-             this machine only: write 127.0.0.1:{}",
-            found.port()
-        );
-        return Err(Error::invalid(option, reason));
-    }
-    Ok(found)
+    found.ok_or_else(|| Error::invalid(option, reason))
 }
 
 /// What is asked of the servers.

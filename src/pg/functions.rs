@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanBuilder, StringArray, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int32Type};
 use async_trait::async_trait;
@@ -22,11 +22,12 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast::{self, Expr};
 use tokio::time::sleep;
 
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::pg::errors::Fault;
 use crate::pg::registry::Registry;
 use crate::pg::settings::{Scope, Settings};
 use crate::query::error::to_datafusion;
+use crate::store::{Database, Right};
 
 /// The names of all functions of this module.
 const NAMES: [&str; 4] = ["set_config", "pg_cancel_backend", "pg_terminate_backend", "pg_sleep"];
@@ -38,11 +39,36 @@ const SLEEP_SECONDS_MAX: f64 = 86_400.0;
 pub(super) struct Hooks {
     settings: Option<Arc<Mutex<Settings>>>,
     registry: Option<Arc<Registry>>,
+    signaller: Option<Signaller>,
+}
+
+/// Who stops statements and sessions, and where it stands whether they may.
+#[derive(Clone)]
+pub(super) struct Signaller {
+    pub(super) user: String,
+    pub(super) database: Database,
+}
+
+impl Signaller {
+    /// Whether they may stop what this user does: their own, or anybody's as an admin. Where there
+    /// are no users, nobody can be told from anybody else.
+    fn may_stop(&self, owner: &str) -> error::Result<bool> {
+        let users = self.database.users()?;
+        if users.is_empty() || owner == self.user {
+            return Ok(true);
+        }
+        Ok(users.get(&self.user)?.is_some_and(|user| user.may(Right::Admin)))
+    }
 }
 
 impl Hooks {
-    pub(super) fn new(settings: &Arc<Mutex<Settings>>, registry: &Arc<Registry>) -> Self {
-        Self { settings: Some(Arc::clone(settings)), registry: Some(Arc::clone(registry)) }
+    pub(super) fn new(
+        settings: &Arc<Mutex<Settings>>,
+        registry: &Arc<Registry>,
+        signaller: Signaller,
+    ) -> Self {
+        let (settings, registry) = (Some(Arc::clone(settings)), Some(Arc::clone(registry)));
+        Self { settings, registry, signaller: Some(signaller) }
     }
 }
 
@@ -211,14 +237,28 @@ fn signal(
         return Err(to_datafusion(Error::bug("a signal goes to a session")));
     };
     let narrow = cast(pids, &DataType::Int32)?;
-    let narrow = narrow.as_primitive::<Int32Type>().iter();
-    let sent: BooleanArray = narrow
-        .map(|pid| {
-            let registry = hooks.registry.as_ref();
-            pid.map(|pid| registry.is_some_and(|registry| deliver(registry, pid)))
-        })
-        .collect();
-    Ok(Arc::new(sent))
+    let mut sent = BooleanBuilder::new();
+    for pid in narrow.as_primitive::<Int32Type>().iter() {
+        let Some((pid, registry)) = pid.zip(hooks.registry.as_ref()) else {
+            sent.append_null();
+            continue;
+        };
+        check_stop(hooks, registry, pid).map_err(to_datafusion)?;
+        sent.append_value(deliver(registry, pid));
+    }
+    Ok(Arc::new(sent.finish()))
+}
+
+/// Refuses to stop what others do.
+fn check_stop(hooks: &Hooks, registry: &Registry, pid: i32) -> error::Result<()> {
+    let (Some(owner), Some(signaller)) = (registry.owner(pid), &hooks.signaller) else {
+        return Ok(());
+    };
+    if signaller.may_stop(&owner)? {
+        return Ok(());
+    }
+    let reason = "must have the right admin to stop what another user does";
+    Err(Error::invalid("42501", reason))
 }
 
 /// `pg_sleep(seconds)`

@@ -8,7 +8,7 @@
 //!
 //! Read in this order: `options`, `engine` (what this front adds), `server` (accepting and ending),
 //! `registry` (who may be cancelled), `wire` and `frontend` (bytes and messages), `charset`,
-//! `startup`, `session` (what a connection keeps), `settings`, `transaction`, `sql` (what a text
+//! `startup`, `login` (who it is), `session` (what a connection keeps), `settings`, `transaction`, `sql` (what a text
 //! asks for), `plan` (a query and its parameters), `portal`, `execute` (doing it), `cursor`, `describe`
 //! and `flow` (rows on their way), `connection` and `extended` (the two protocols), `errors`; then `encode`,
 //! `copy`, `parameters` and `types` (values as bytes), `catalog` (what clients ask about tables).
@@ -32,6 +32,7 @@ mod extended;
 mod flow;
 mod frontend;
 mod functions;
+mod login;
 mod options;
 pub mod parameters;
 mod plan;
@@ -47,6 +48,7 @@ mod style;
 mod transaction;
 pub mod types;
 mod wire;
+mod write;
 
 pub use engine::engine;
 pub use options::PgOptions;

@@ -24,6 +24,8 @@ pub(super) struct Registry {
 pub(super) struct Entry {
     pub(super) pid: i32,
     pub(super) secret: Bytes,
+    /// Whose session it is.
+    pub(super) user: String,
     running: Mutex<Option<CancelToken>>,
     /// Told when the whole session has to end.
     pub(super) ended: CancelToken,
@@ -37,7 +39,7 @@ impl Default for Registry {
 
 impl Registry {
     /// Notes a new session; it is forgotten with [`Registry::leave`].
-    pub(super) fn enter(&self, has_long_secret: bool) -> Result<Arc<Entry>> {
+    pub(super) fn enter(&self, user: &str, has_long_secret: bool) -> Result<Arc<Entry>> {
         let length = if has_long_secret { LONG_SECRET_BYTES } else { SECRET_BYTES };
         let mut secret = vec![0; length];
         let filled = getrandom::fill(&mut secret);
@@ -50,7 +52,8 @@ impl Registry {
             }
         };
         let (running, ended) = (Mutex::default(), CancelToken::default());
-        let entry = Arc::new(Entry { pid, secret: secret.into(), running, ended });
+        let (secret, user) = (secret.into(), user.to_owned());
+        let entry = Arc::new(Entry { pid, secret, user, running, ended });
         sessions.insert(pid, Arc::clone(&entry));
         Ok(entry)
     }
@@ -67,6 +70,11 @@ impl Registry {
         {
             entry.cancel(CancelReason::Request);
         }
+    }
+
+    /// Whose session it is. Absent if there is none.
+    pub(super) fn owner(&self, pid: i32) -> Option<String> {
+        self.sessions().get(&pid).map(|entry| entry.user.clone())
     }
 
     /// Stops the statement of a session. Says whether there is one.
@@ -146,17 +154,18 @@ mod tests {
     #[test]
     fn only_the_right_secret_cancels() {
         let registry = Registry::default();
-        let entry = registry.enter(false).expect("a session");
+        let entry = registry.enter("anna", false).expect("a session");
         let token = CancelToken::default();
         entry.start(token.clone());
         registry.cancel(entry.pid, b"");
         registry.cancel(entry.pid + 1, &entry.secret);
         assert_eq!(token.reason(), None);
+        assert_eq!(registry.owner(entry.pid).as_deref(), Some("anna"));
         registry.cancel(entry.pid, &entry.secret);
         assert_eq!(token.reason(), Some(CancelReason::Request));
         entry.finish();
         registry.leave(entry.pid);
         assert!(!registry.cancel_backend(entry.pid));
-        assert_eq!(registry.enter(true).expect("another").secret.len(), LONG_SECRET_BYTES);
+        assert_eq!(registry.enter("anna", true).expect("another").secret.len(), LONG_SECRET_BYTES);
     }
 }

@@ -17,7 +17,7 @@ use crate::pg::catalog::{SessionExtension, SessionInfo};
 use crate::pg::describe::Described;
 use crate::pg::errors::Fault;
 use crate::pg::frontend::Target;
-use crate::pg::functions::Hooks;
+use crate::pg::functions::{Hooks, Signaller};
 use crate::pg::plan::Planner;
 use crate::pg::portal::{Portal, Statement};
 use crate::pg::registry::Entry;
@@ -155,7 +155,9 @@ impl Session {
         });
         self.told = Arc::clone(&told);
         let zone = settings.get("timezone").unwrap_or_default();
-        let hooks = Hooks::new(&self.settings, &self.server.registry);
+        let database = self.server.engine.database().clone();
+        let signaller = Signaller { user: self.user.clone(), database };
+        let hooks = Hooks::new(&self.settings, &self.server.registry, signaller);
         self.query.configure(move |mut config| {
             let options = config.options_mut();
             options.sql_parser.parse_float_as_decimal = true;
@@ -192,6 +194,29 @@ impl Session {
         match wire.wait(running, &mut task.0).await? {
             Ok(done) => Ok(done?),
             Err(error) => Err(Fault::new("XX000", format!("internal error: {error}")).into()),
+        }
+    }
+
+    /// The same for work that writes: what was begun has ended before this does, so that nothing of
+    /// it comes into a later transaction.
+    pub(super) async fn away_to_end<T: Send + 'static>(
+        &self,
+        wire: &mut Wire,
+        running: &mut Running,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let mut task = self.server.queries.spawn(work);
+        match wire.wait(running, &mut task).await {
+            Ok(Ok(done)) => Ok(done?),
+            Ok(Err(error)) => Err(Fault::new("XX000", format!("internal error: {error}")).into()),
+            Err(stop) => {
+                task.abort();
+                match (task.await, stop) {
+                    // It was told too late, and what is written is written.
+                    (Ok(Ok(done)), Stop::Fault(_)) => Ok(done),
+                    (_, stop) => Err(stop),
+                }
+            }
         }
     }
 

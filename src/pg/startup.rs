@@ -13,11 +13,13 @@ use pgwire::messages::startup::{
 use crate::pg::connection::Connection;
 use crate::pg::errors::{Fault, Severity};
 use crate::pg::frontend::Opening;
+use crate::pg::login::log_in;
 use crate::pg::server::Server;
 use crate::pg::session::Session;
 use crate::pg::settings::{Scope, Settings};
 use crate::pg::wire::{Stop, Wire};
 use crate::query::catalogue::DATABASE;
+use crate::store::Right;
 
 /// Packets that ask for encryption before the one that begins the session: each kind once.
 const ENCRYPTION_REQUESTS_MAX: usize = 2;
@@ -91,11 +93,6 @@ async fn session(
 ) -> Result<Session, Stop> {
     let Startup { minor, parameters } = startup;
     negotiate(wire, minor, &parameters)?;
-    if !peer.ip().to_canonical().is_loopback() {
-        let text = format!("no users are defined, so connections from {} are refused", peer.ip());
-        let hint = "Connect from the machine that the server runs on.";
-        return Err(Fault::fatal("28000", text).hint(hint).into());
-    }
     let find = |name: &str| {
         parameters.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     };
@@ -103,11 +100,16 @@ async fn session(
     let user = user.ok_or_else(|| {
         Fault::fatal("28000", "no PostgreSQL user name specified in startup packet")
     })?;
+    let users = server.engine.database().users()?;
+    log_in(wire, &users, user, peer.ip()).await?;
     if find("replication").is_some_and(|value| !matches!(value, "off" | "false" | "no" | "0")) {
         return Err(Fault::fatal("0A000", "replication is not supported").into());
     }
     let (database, language) = database(find("database").unwrap_or(user))?;
     let mut settings = Settings::default();
+    if users.get(user)?.is_some_and(|user| user.may(Right::Write)) {
+        settings.set("default_transaction_read_only", Some("off"), Scope::Initial)?;
+    }
     if let Some(language) = language {
         settings.set("sdmx.language", Some(&language), Scope::Initial)?;
     }
@@ -120,7 +122,7 @@ async fn session(
         }
     }
     settings.begin(user);
-    let entry = server.registry.enter(minor >= NEWEST_MINOR)?;
+    let entry = server.registry.enter(user, minor >= NEWEST_MINOR)?;
     let secret = match <[u8; 4]>::try_from(entry.secret.as_ref()) {
         Ok(secret) => SecretKey::I32(secret.as_slice().get_i32()),
         Err(_) => SecretKey::Bytes(Bytes::clone(&entry.secret)),

@@ -18,7 +18,7 @@ use crate::limits::{
 };
 use crate::pg::charset::Charset;
 use crate::pg::errors::Fault;
-use crate::pg::frontend::{Message, Opening};
+use crate::pg::frontend::{Copied, Message, Opening};
 use crate::query::cancel::{CancelReason, CancelToken};
 
 /// Why a connection does not go on as it was.
@@ -117,11 +117,47 @@ impl Wire {
     /// The next message.
     pub(super) async fn message(&mut self) -> Result<Message, Stop> {
         loop {
-            if let Some((kind, body)) = self.frame()? {
+            if let Some((kind, body)) = self.frame(PG_MESSAGE_BYTES_MAX)? {
                 self.is_simple = kind == b'Q';
                 return Ok(Message::parse(kind, body, self.charset)?);
             }
             self.read().await?;
+        }
+    }
+
+    /// The next message of a client whose rows are copied, unless the statement has to stop.
+    pub(super) async fn copied(&mut self, running: &mut Running) -> Result<Copied, Stop> {
+        loop {
+            if let Some((kind, body)) = self.frame(PG_MESSAGE_BYTES_MAX)? {
+                match Copied::parse(kind, body, self.charset)? {
+                    Some(copied) => return Ok(copied),
+                    None => continue,
+                }
+            }
+            tokio::select! {
+                biased;
+                reason = running.stopped() => return Err(ended(reason)),
+                read = self.reader.read_buf(&mut self.input) => {
+                    if read? == 0 {
+                        return Err(Stop::Gone);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The answer to a question for a password: nobody sends much before it is known who it is.
+    pub(super) async fn password(&mut self) -> Result<Bytes, Stop> {
+        loop {
+            match self.frame(PG_STARTUP_BYTES_MAX)? {
+                Some((b'p', body)) => return Ok(body),
+                Some((b'X', _)) => return Err(Stop::Gone),
+                Some((kind, _)) => {
+                    let text = format!("expected password response, got message type {kind}");
+                    return Err(Fault::fatal("08P01", text).into());
+                }
+                None => self.read().await?,
+            }
         }
     }
 
@@ -130,14 +166,13 @@ impl Wire {
         self.input.is_empty()
     }
 
-    fn frame(&mut self) -> Result<Option<(u8, Bytes)>, Stop> {
+    fn frame(&mut self, bytes_max: usize) -> Result<Option<(u8, Bytes)>, Stop> {
         let Some([kind, length @ ..]) = self.input.first_chunk::<5>() else { return Ok(None) };
         let kind = *kind;
         let length = usize::try_from(length.as_slice().get_u32()).unwrap_or(usize::MAX);
-        if !(4..=PG_MESSAGE_BYTES_MAX).contains(&length) {
-            let text = format!(
-                "invalid message length {length}; a message has at most {PG_MESSAGE_BYTES_MAX} bytes"
-            );
+        if !(4..=bytes_max).contains(&length) {
+            let text =
+                format!("invalid message length {length}; a message has at most {bytes_max} bytes");
             return Err(Fault::fatal("08P01", text).into());
         }
         if self.input.len() <= length {
@@ -208,6 +243,14 @@ impl Wire {
     }
 }
 
+/// The end of a statement that was told to stop.
+fn ended(reason: CancelReason) -> Stop {
+    match reason {
+        CancelReason::ClientGone => Stop::Gone,
+        reason => Fault::cancelled(reason).into(),
+    }
+}
+
 async fn attend<T>(
     reader: &mut OwnedReadHalf,
     input: &mut BytesMut,
@@ -225,12 +268,7 @@ async fn attend<T>(
         };
         tokio::select! {
             biased;
-            reason = running.stopped() => {
-                return Err(match reason {
-                    CancelReason::ClientGone => Stop::Gone,
-                    reason => Fault::cancelled(reason).into(),
-                });
-            }
+            reason = running.stopped() => return Err(ended(reason)),
             done = &mut work => return Ok(done),
             read = reading => {
                 if read.unwrap_or(0) == 0 {

@@ -10,6 +10,7 @@
 //! * `answer` (what readers of SDMX ask for)
 //! * `changes` (what differs between two states), `history` (every version), `revert` (undoing)
 //! * `release` (what is yet to be published)
+//! * `users` (who may do what over the network), `secret` (what is kept of their passwords)
 //! * `check`
 //! * `compact` and `redact` (rewriting what is stored, with `copy`)
 //! * `names` (names in SQL), `pool` (open segments)
@@ -38,10 +39,12 @@ mod redact;
 mod release;
 mod restore;
 mod revert;
+mod secret;
 mod snapshot;
 #[cfg(test)]
 mod testing;
 mod transaction;
+mod users;
 mod walk;
 
 pub use crate::catalog::{
@@ -69,5 +72,7 @@ pub use release::{Added, CalendarLine, CalendarState, Conflicts, Editor, NewRele
 pub use release::{Outcome, ReleaseConflict, Released};
 pub use restore::RestoreReport;
 pub use revert::Revert;
+pub use secret::Secret;
 pub use snapshot::{FlowState, Snapshot};
 pub use transaction::{Mark, Presence, RowBatch, Transaction};
+pub use users::{Right, User, UserChange, Users};
