@@ -31,7 +31,7 @@ impl SegmentId {
     }
 
     /// The segment whose file has this name, and the redaction that wrote it, if one did.
-    pub(super) fn of_file(name: &str) -> Option<(Self, Option<u64>)> {
+    pub(crate) fn of_file(name: &str) -> Option<(Self, Option<u64>)> {
         let stem = name.strip_suffix(".seg")?;
         let (id, commit) = match stem.split_once('-') {
             Some((id, commit)) => (id, Some(commit.parse().ok()?)),
@@ -49,7 +49,8 @@ impl fmt::Display for SegmentId {
     }
 }
 
-/// The names of a dataflow in SQL, chosen at its first load and never changed.
+/// The names of a dataflow in SQL, chosen at its first load; only the plain table name moves, from
+/// one version to another, by command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlNames {
     /// The schema: the agency.
@@ -130,6 +131,8 @@ pub struct Superseded {
 pub struct Relocated {
     /// The segment.
     pub segment: SegmentId,
+    /// The dataflow whose data it holds.
+    pub flow: ArtefactId,
     /// Where it is now.
     pub place: SegmentPlace,
 }
@@ -169,6 +172,10 @@ pub struct Source {
     pub bytes: u64,
     /// The CRC-32C of its bytes, where it was computed.
     pub checksum: Option<u32>,
+    /// The SHA-256 of each file, in hexadecimal and in the order of the names, where it was
+    /// computed.
+    #[serde(default)]
+    pub sha256: Vec<String>,
 }
 
 /// What kind of change a commit is.
@@ -494,8 +501,8 @@ pub(super) mod tests {
             flows: vec![flow("F")],
             segments: vec![segment(7, "F", inline()), segment(8, "F", file(8))],
             relocated: vec![
-                Relocated { segment: SegmentId(2), place: inline() },
-                Relocated { segment: SegmentId(3), place: redacted_file(3, 1) },
+                Relocated { segment: SegmentId(2), flow: flow("F").id, place: inline() },
+                Relocated { segment: SegmentId(3), flow: flow("F").id, place: redacted_file(3, 1) },
             ],
             inline: vec![b"some bytes".to_vec(), b"others".to_vec()],
             superseded: vec![Superseded {
@@ -542,7 +549,12 @@ pub(super) mod tests {
                 effective,
                 loaded,
                 author,
-                source: Some(Source { name: message.clone(), bytes: number, checksum: Some(7) }),
+                source: Some(Source {
+                    name: message.clone(),
+                    bytes: number,
+                    checksum: Some(7),
+                    sha256: vec!["ab".to_owned()],
+                }),
                 message,
                 counts: Counts { inserted: number, ..Counts::default() },
                 kind: CommitKind::Compaction,

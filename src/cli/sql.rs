@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use crate::cli::{arguments, open, repl};
+use crate::cli::{arguments, now, open, repl, user};
 use crate::error::{Error, Result};
 use crate::query::render::{Format, render};
-use crate::query::{Connection, EngineOptions, Rows};
+use crate::query::{Connection, EngineOptions, Rows, WriterIdentity};
 use crate::store::Database;
 
 pub(super) fn run(arguments: &arguments::Sql) -> Result<ExitCode> {
@@ -37,6 +37,13 @@ pub(super) fn run(arguments: &arguments::Sql) -> Result<ExitCode> {
         if !schema.fields().is_empty() {
             count = render(format, &schema, &mut rows, &mut out)?;
         }
+        if let Some(tag) = command_tag(&rows) {
+            // What is not the answer must not stand between its rows where programs read them.
+            let mut to: Box<dyn Write + '_> =
+                if format == Format::Table { Box::new(&mut out) } else { Box::new(io::stderr()) };
+            writeln!(to, "{tag}").map_err(|e| Error::io("write", "standard output", e))?;
+            count = count.max(1);
+        }
         out.flush().map_err(|e| Error::io("write", "standard output", e))?;
         if count == 0 {
             hint_at_nothing(&rows, &mut io::stderr())?;
@@ -51,6 +58,16 @@ pub(super) fn run(arguments: &arguments::Sql) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What PostgreSQL says of a statement that has written, or that was about the transaction.
+pub(super) fn command_tag(rows: &Rows) -> Option<String> {
+    let answer = rows.answer();
+    if let Some(outcome) = answer.write_outcome() {
+        return Some(outcome.command_tag());
+    }
+    let is_transaction = ["BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE"];
+    is_transaction.contains(&answer.tag()).then(|| answer.tag().to_owned())
+}
+
 /// Says why an answer has no rows, where that is known.
 pub(super) fn hint_at_nothing(rows: &Rows, out: &mut dyn Write) -> Result<()> {
     for hint in rows.answer().why_empty()? {
@@ -59,11 +76,13 @@ pub(super) fn hint_at_nothing(rows: &Rows, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// A connection that uses so many threads, or all processors.
+/// A connection that uses so many threads, or all processors. It writes in the user's name.
 pub(super) fn connect(database: &Database, threads: Option<usize>) -> Result<Connection> {
     let all = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let threads = threads.and_then(NonZeroUsize::new).unwrap_or(all);
-    Connection::new(database.clone(), EngineOptions::new(threads))
+    let connection = Connection::new(database.clone(), EngineOptions::new(threads))?;
+    connection.session().set_writer(Some(WriterIdentity::new(user(), now)));
+    Ok(connection)
 }
 
 fn statements(arguments: &arguments::Sql) -> Result<String> {

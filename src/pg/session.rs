@@ -93,6 +93,13 @@ impl Session {
                 self.query.set(checked, value)?;
             }
         }
+        if name.eq_ignore_ascii_case("sdmx.release")
+            && let Some(release) = value.filter(|release| !release.is_empty())
+        {
+            self.check_preview()?;
+            // Where there is none, whoever sets it is told at once.
+            self.server.engine.database().preview(release)?;
+        }
         if name.eq_ignore_ascii_case("session_authorization") {
             return Err(Fault::new("42501", "permission denied to set session authorization"));
         }
@@ -194,6 +201,29 @@ impl Session {
         match wire.wait(running, &mut task.0).await? {
             Ok(done) => Ok(done?),
             Err(error) => Err(Fault::new("XX000", format!("internal error: {error}")).into()),
+        }
+    }
+
+    /// The same for work that writes: what was begun has ended before this does, so that nothing of
+    /// it comes into a later transaction.
+    pub(super) async fn away_to_end<T: Send + 'static>(
+        &self,
+        wire: &mut Wire,
+        running: &mut Running,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let mut task = self.server.queries.spawn(work);
+        match wire.wait(running, &mut task).await {
+            Ok(Ok(done)) => Ok(done?),
+            Ok(Err(error)) => Err(Fault::new("XX000", format!("internal error: {error}")).into()),
+            Err(stop) => {
+                task.abort();
+                match (task.await, stop) {
+                    // It was told too late, and what is written is written.
+                    (Ok(Ok(done)), Stop::Fault(_)) => Ok(done),
+                    (_, stop) => Err(stop),
+                }
+            }
         }
     }
 

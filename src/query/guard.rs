@@ -502,6 +502,29 @@ mod tests {
         }
     }
 
+    /// Who may write may write rows, and nothing else.
+    #[test]
+    fn lets_writing_through_for_those_who_may() {
+        let allowed =
+            ["TRUNCATE", "INSERT", "UPDATE", "DELETE", "MERGE", "BEGIN", "COMMIT", "ROLLBACK"];
+        let more = ["WITH a AS (SELECT 1) INSERT INTO t SELECT * FROM a", "ROLLBACK TO s"];
+        for sql in WAYS_OUT.iter().chain(&more) {
+            let is_with = *sql == more[0];
+            let is_allowed = is_with || allowed.iter().any(|word| sql.starts_with(word));
+            let parsed = parse_as(sql, Access::Write);
+            assert_eq!(parsed.is_ok(), is_allowed, "{sql}: {parsed:?}");
+        }
+        for sql in [
+            "INSERT INTO t SELECT * FROM u FOR UPDATE",
+            "DELETE FROM t WHERE a IN (SELECT b INTO v FROM u)",
+            "WITH gone AS (DELETE FROM t RETURNING *) INSERT INTO u SELECT * FROM gone",
+            "BEGIN; CREATE TABLE t (a INT); COMMIT",
+            "COMMIT AND CHAIN",
+        ] {
+            assert!(parse_as(sql, Access::Write).is_err(), "{sql}");
+        }
+    }
+
     #[test]
     fn a_refusal_says_what_is_allowed() {
         let text = parse("INSERT INTO t VALUES (1)").expect_err("refused").to_string();

@@ -33,9 +33,9 @@ pub(super) fn answer(
     let selection = &request.query.selection;
     let states = candidates(context, &request.flow, request.key_rule, selection)?;
     refuse_providers(&request.providers)?;
-    let changed = states.iter().map(|state| state.updated).max();
+    let changed = states.iter().map(|state| state.stale_before).max();
     let ids: Vec<(&ArtefactId, i64)> =
-        states.iter().map(|state| (&state.flow.id, state.updated)).collect();
+        states.iter().map(|state| (&state.flow.id, state.stale_before)).collect();
     let (mut head, header) = context.head(&ids, changed);
     let open = |state: &FlowState| {
         let answer = DataAnswer::open(&context.snapshot, &state.flow.id, &request.query);

@@ -10,7 +10,7 @@ use sdmxdb::sdmx::input::decompress;
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     /// Whether the whole body came.
     pub(crate) is_whole: bool,

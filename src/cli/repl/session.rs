@@ -23,7 +23,7 @@ use crate::cli::repl::command::{Command, HELP, is_whole};
 use crate::cli::repl::complete::complete;
 use crate::cli::repl::pager::Page;
 use crate::cli::repl::words::DatabaseWords;
-use crate::cli::sql::hint_at_nothing;
+use crate::cli::sql::{command_tag, hint_at_nothing};
 use crate::error::{Error, Result};
 use crate::query::names::quoted;
 use crate::query::render::{Format, Paper, draw, render, texts};
@@ -51,7 +51,7 @@ pub(in crate::cli) fn run(connection: Connection, format: Format) -> Result<Exit
     say("\\? lists the commands, Tab completes, \\q leaves.")?;
     let mut session = ReplSession { connection, format, has_timing: true, has_pager: true };
     loop {
-        match editor.readline("sdmxdb> ") {
+        match editor.readline(session.prompt()) {
             Ok(line) if line.trim().is_empty() => {}
             Ok(line) => {
                 drop(editor.add_history_entry(line.trim_end()));
@@ -103,6 +103,16 @@ struct ReplSession {
 }
 
 impl ReplSession {
+    /// Shows whether a transaction is open, as `psql` does: `*` for one, `!` for one that failed.
+    fn prompt(&self) -> &'static str {
+        let session = self.connection.session();
+        match (session.is_in_transaction(), session.is_failed()) {
+            (false, _) => "sdmxdb> ",
+            (true, false) => "sdmxdb*> ",
+            (true, true) => "sdmxdb!> ",
+        }
+    }
+
     fn line(&mut self, line: &str) -> Result<Next> {
         if !line.trim_start().starts_with('\\') {
             self.statements(line)?;
@@ -165,15 +175,18 @@ impl ReplSession {
 
     fn show(&self, rows: &mut Rows) -> Result<()> {
         let schema = Arc::clone(rows.schema());
+        let tag = command_tag(rows);
         if schema.fields().is_empty() {
-            return say(rows.answer().tag());
+            return say(tag.as_deref().unwrap_or(rows.answer().tag()));
         }
         let mut page = Page::open(self.has_pager);
         let shown = render(self.format, &schema, rows, &mut page);
         let closed = page.close().map_err(|e| Error::io("write", "standard output", e));
         let count = shown?;
         closed?;
-        if count == 0 {
+        if let Some(tag) = tag {
+            say(&tag)?;
+        } else if count == 0 {
             hint_at_nothing(rows, &mut io::stdout())?;
         }
         Ok(())

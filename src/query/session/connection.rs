@@ -12,7 +12,8 @@ use crate::limits::QUERY_STACK_BYTES;
 use crate::query::{Answer, Engine, EngineOptions, Session};
 use crate::store::Database;
 
-/// One session on one database, with the threads that its queries run on.
+/// One session on one database, with the threads that its queries run on. It reads; after
+/// [`Session::set_writer`] it also writes.
 pub struct Connection {
     session: Session,
     runtime: Arc<Runtime>,
@@ -51,7 +52,13 @@ impl Connection {
     ///
     /// Those of [`Session::sql`].
     pub fn sql(&self, sql: &str) -> Result<Rows> {
-        let answer = self.runtime.block_on(self.session.sql(sql))?;
+        let answer = self.runtime.block_on(self.session.sql(sql));
+        self.rows(answer)
+    }
+
+    /// The rows of an answer. Of a transaction in which a statement fails, only the end can follow.
+    fn rows(&self, answer: Result<Answer>) -> Result<Rows> {
+        let answer = answer.inspect_err(|_| self.session.fail())?;
         Ok(Rows { answer, runtime: Arc::clone(&self.runtime) })
     }
 
@@ -63,8 +70,8 @@ impl Connection {
     /// Those of [`Session::sql`] and of `each`, at the first statement that fails.
     pub fn run(&self, sql: &str, mut each: impl FnMut(Rows) -> Result<()>) -> Result<()> {
         for request in self.session.parse(sql)? {
-            let answer = self.runtime.block_on(self.session.run(request))?;
-            each(Rows { answer, runtime: Arc::clone(&self.runtime) })?;
+            let answer = self.runtime.block_on(self.session.run(request));
+            each(self.rows(answer)?).inspect_err(|_| self.session.fail())?;
         }
         Ok(())
     }

@@ -38,6 +38,11 @@ impl PreparedWrite {
         &self.schema
     }
 
+    /// The parameters, counted from 0, that are written to a column.
+    pub(super) fn written(&self) -> Vec<usize> {
+        self.plan.parameters().iter().map(|(place, _)| *place).collect()
+    }
+
     /// Fills in the types of parameters that follow from where they are written to.
     pub(super) fn complete(&self, types: &mut Vec<Option<DataType>>) {
         for (number, data_type) in self.plan.parameters() {
@@ -93,7 +98,8 @@ impl Session {
             None => Arc::new(Schema::empty()),
             Some(query) => {
                 let nothing = Gathered::new(&plan, columns(query_plan.as_ref()));
-                let (returned, _) = self.plan_returning(query, &nothing, &ready).await?;
+                let (returned, _) =
+                    self.plan_returning(query, nothing.written()?.0, &ready).await?;
                 headers::named(&returned, returned.schema().inner())
             }
         };
@@ -171,16 +177,19 @@ impl Session {
             }
             Kind::Update { .. } | Kind::Delete { .. } => gathered.rows(),
         };
+        let written = if write.plan.returns() { Some(gathered.written()?) } else { None };
         let is_delete = write.plan.tag() == WriteTag::Delete;
-        let before = if is_delete { self.returned(write, &gathered, &run).await? } else { None };
-        put(lease.transaction()?, &gathered)?;
-        let returned = match before {
-            None if write.plan.returns() => {
-                let ready = self.ready_on(&Visible::Own(lease.transaction()?.snapshot()?))?;
-                let run = Run { ready: &ready, ..run };
-                self.returned(write, &gathered, &run).await?
-            }
-            before => before,
+        let (before, after) = if is_delete { (written, None) } else { (None, written) };
+        // Of rows that go, what they were is read before.
+        let before = self.returned(write, before, &run).await?;
+        for batch in gathered.into_batches() {
+            lease.transaction()?.write(batch)?;
+        }
+        let returned = if after.is_some() {
+            let ready = self.ready_on(&Visible::Own(lease.transaction()?.snapshot()?))?;
+            self.returned(write, after, &Run { ready: &ready, ..run }).await?
+        } else {
+            before
         };
         self.end(lease, write.plan.tag(), rows, returned)
     }
@@ -252,9 +261,11 @@ impl Session {
         let (Some((query, change)), Some(rows)) = (write.plan.update(), parted.excluded) else {
             return Ok(());
         };
-        let rows = write::excluded(write.plan.target(), Some(&rows))?;
+        let (target, mut query) = (write.plan.target(), query.clone());
+        write::restrict(&mut query, write::key_filter(target, &[&rows]))?;
+        let rows = write::excluded(target, Some(&rows))?;
         let over = run.ready.with_tables(vec![(EXCLUDED.to_owned(), rows)])?;
-        let plan = self.plan_query(query.clone(), &over).await?;
+        let plan = self.plan_query(query, &over).await?;
         let run = Run { ready: &over, ..*run };
         let mut answer = self.start(&plan, &run).await?;
         while let Some(batch) = answer.next().await {
@@ -278,24 +289,23 @@ impl Session {
     async fn plan_returning(
         &self,
         query: ast::Query,
-        gathered: &Gathered,
+        written: RecordBatch,
         ready: &Arc<Ready>,
     ) -> Result<(LogicalPlan, Arc<Ready>)> {
-        let (rows, _) = gathered.written()?;
-        let over = ready.with_tables(vec![(WRITTEN.to_owned(), rows)])?;
+        let over = ready.with_tables(vec![(WRITTEN.to_owned(), written)])?;
         Ok((self.plan_query(query, &over).await?, over))
     }
 
-    /// Reads what a statement returns.
+    /// Reads what a statement returns of the rows that it has written.
     async fn returned(
         &self,
         write: &PreparedWrite,
-        gathered: &Gathered,
+        written: Option<(RecordBatch, Option<ast::Expr>)>,
         run: &Run<'_>,
     ) -> Result<Option<Returned>> {
-        let (_, filter) = gathered.written()?;
+        let Some((rows, filter)) = written else { return Ok(None) };
         let Some(query) = write.plan.returning(filter)? else { return Ok(None) };
-        let (plan, over) = self.plan_returning(query, gathered, run.ready).await?;
+        let (plan, over) = self.plan_returning(query, rows, run.ready).await?;
         let mut answer = self.start(&plan, &Run { ready: &over, ..*run }).await?;
         let mut batches = Vec::new();
         while let Some(batch) = answer.next().await {
@@ -353,13 +363,6 @@ type Returned = (SchemaRef, Vec<RecordBatch>);
 fn columns(query: Option<&LogicalPlan>) -> &Schema {
     static NONE: LazyLock<Schema> = LazyLock::new(Schema::empty);
     query.map_or(&*NONE, |query| query.schema().as_arrow())
-}
-
-/// Hands rows to the transaction: what goes before what comes.
-fn put(transaction: &mut Transaction, gathered: &Gathered) -> Result<()> {
-    let batches = gathered.cleared.iter().chain(&gathered.deleted);
-    let batches = batches.chain(&gathered.changed).chain(&gathered.inserted);
-    batches.cloned().try_for_each(|batch| transaction.write(batch))
 }
 
 /// Deletes everything of some dataflows; returns how many observations there were.

@@ -262,28 +262,11 @@ impl Gathered {
         let numbers = (0..rows).map(|row| i64::try_from(row).unwrap_or(i64::MAX));
         let mut fields = vec![Field::new(POSITION, DataType::Int64, false)];
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(Int64Array::from_iter_values(numbers))];
-        let mut filters = Vec::new();
-        for (number, column) in self.target.key().into_iter().enumerate() {
+        for component in 0..self.target.key().len() {
+            let cells = batches.iter().flat_map(|batch| cells_of(batch, component));
             let mut texts = StringViewBuilder::with_capacity(rows);
-            let mut distinct = HashSet::new();
-            for batch in &batches {
-                let at = batch.components().iter().position(|component| *component == number);
-                for row in 0..batch.len() {
-                    let text = at.and_then(|at| batch.cell(row, at)).unwrap_or_default();
-                    texts.append_value(text);
-                    if distinct.len() <= RETURNING_CODES_MAX {
-                        distinct.insert(text);
-                    }
-                }
-            }
-            if distinct.len() <= RETURNING_CODES_MAX {
-                filters.push(Expr::InList {
-                    expr: Box::new(self.target.column(column)),
-                    list: distinct.into_iter().map(syntax::text).collect(),
-                    negated: false,
-                });
-            }
-            fields.push(Field::new(returning::key(number), DataType::Utf8View, false));
+            cells.for_each(|text| texts.append_value(text));
+            fields.push(Field::new(returning::key(component), DataType::Utf8View, false));
             arrays.push(Arc::new(texts.finish()));
         }
         for (number, parts) in self.extras.iter().enumerate() {
@@ -295,7 +278,13 @@ impl Gathered {
         }
         let batch =
             RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(of_arrow)?;
-        Ok((batch, syntax::all(filters)))
+        Ok((batch, key_filter(&self.target, &batches)))
+    }
+
+    /// The rows as the transaction takes them: what goes before what comes.
+    pub(in crate::query) fn into_batches(self) -> impl Iterator<Item = RowBatch> {
+        let batches = self.cleared.into_iter().chain(self.deleted);
+        batches.chain(self.changed).chain(self.inserted)
     }
 
     /// How many rows were gathered.
@@ -303,6 +292,29 @@ impl Gathered {
         let batches = [&self.inserted, &self.changed, &self.deleted];
         batches.into_iter().flatten().map(|batch| u64::from(batch.len())).sum()
     }
+}
+
+/// A filter on the parts of the key that rows pass, so that only their series are read. Absent where
+/// they have too many codes.
+pub(in crate::query) fn key_filter(target: &Target, batches: &[&RowBatch]) -> Option<Expr> {
+    let filters = target.key().into_iter().enumerate().filter_map(|(component, column)| {
+        let mut distinct = HashSet::new();
+        for text in batches.iter().flat_map(|batch| cells_of(batch, component)) {
+            distinct.insert(text);
+            if distinct.len() > RETURNING_CODES_MAX {
+                return None;
+            }
+        }
+        let list = distinct.into_iter().map(syntax::text).collect();
+        Some(Expr::InList { expr: Box::new(target.column(column)), list, negated: false })
+    });
+    syntax::all(filters)
+}
+
+/// The texts of a part of the key.
+fn cells_of(batch: &RowBatch, component: usize) -> impl Iterator<Item = &str> {
+    let at = batch.components().iter().position(|known| *known == component);
+    (0..batch.len()).map(move |row| at.and_then(|at| batch.cell(row, at)).unwrap_or_default())
 }
 
 /// Texts as one key.

@@ -169,6 +169,17 @@ pub(super) fn parse(sql: &str) -> Result<Query> {
     query.map(|query| *query).map_err(|error| Error::bug(format!("{sql}: {error}")))
 }
 
+/// Adds a condition to a query.
+///
+/// # Errors
+///
+/// [`Error::Bug`] for one that is no SELECT.
+pub(in crate::query) fn restrict(query: &mut Query, filter: Option<Expr>) -> Result<()> {
+    let select = select_of(query)?;
+    select.selection = all(select.selection.take().into_iter().chain(filter));
+    Ok(())
+}
+
 /// Puts the queries that a statement names before those of its query.
 pub(super) fn with(query: &mut Query, with: Option<&ast::With>) {
     let Some(outer) = with else { return };

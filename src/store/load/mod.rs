@@ -1,11 +1,11 @@
 //! Loads messages into the database, as one commit.
 //!
-//! Read in this order: `options`, `structures` and `compatible` (structure messages), `check` (what
-//! a cell may be), `resolve` (which dataflow a message means). Rows become numbers: `interner`, `runs`, `conflicts`,
-//! `intake` with `cells`, `attributes`, `delete` and `regions`, `sink`. They come in order, on disk
-//! if they must: `order`, `buffer`. A segment is made of what came and what was there: `write` with
-//! `reach`, `existing`, `collect`, `merge`, `times`, `replay`, `ordered` and `partials`. Then
-//! `workplace`, `commit`, `prepared`, `job` (the logbook).
+//! Read in this order: `options`, `message`, `structures` and `compatible` (structure messages),
+//! `check` (what a cell may be), `resolve` (which dataflow a message means). Rows become numbers:
+//! `interner`, `runs`, `conflicts`, `intake` with `cells`, `attributes`, `delete` and `regions`,
+//! `sink`. They come in order, on disk if they must: `order`, `buffer`. A segment is made of what
+//! came and what was there: `write` with `reach`, `existing`, `collect`, `merge`, `times`, `replay`,
+//! `ordered` and `partials`. Then `workplace`, `commit`, `prepared`, `job` (the logbook).
 //!
 //! **Order:** a row speaks of what the rows before it left, of all flows of the load. Rows that ask
 //! for the same are a run, and an observation comes once in a run, so that most series need no
@@ -57,7 +57,6 @@ use crate::model::{Action, Artefact, ArtefactId, Cell, Flow, Row};
 use crate::sdmx::rows::RowSink;
 use crate::sdmx::{csv, data};
 use crate::store::database::Database;
-use crate::store::filter::SeriesFilter;
 use crate::store::load::intake::Intake;
 use crate::store::load::job::Job;
 use crate::store::load::places::{Places, RowTexts};
@@ -208,26 +207,6 @@ impl Load {
         let row = Row { line: self.rows + 1, action, cells, columns: &columns, raw: "" };
         Sink::of_program(self).row(flow, &row)?;
         self.stop_at_problems(problems_before)
-    }
-
-    /// Deletes whole series, those that are stored and chosen, as rows that delete do.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotFound`] if there is no such dataflow.
-    pub fn delete_series(&mut self, flow: &ArtefactId, filter: &SeriesFilter) -> Result<()> {
-        let cube = self.snapshot.cube(flow)?;
-        let (number, selected) = (self.flow(flow)?, cube.select(filter)?);
-        let mut cells = vec![None; cube.flow().components().len()];
-        for (part, series) in cube.parts().iter().zip(&selected.0) {
-            for ordinal in series.iter() {
-                for (dimension, cell) in (0..cube.flow().dimensions().len()).zip(&mut cells) {
-                    *cell = Some(cube.codes(dimension).get(part.code(dimension, ordinal)?));
-                }
-                self.row(number, Action::Delete, &cells)?;
-            }
-        }
-        Ok(())
     }
 
     /// Ends a run of rows: what comes next may speak of the same observations again.

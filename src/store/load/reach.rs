@@ -151,7 +151,7 @@ fn select(cube: &Cube, key: &[(usize, u32)]) -> Result<Vec<Selection>> {
     if key.len() == cube.flow().dimensions().len() {
         // Many rows of a message may each delete a series, so this must be quick.
         let codes: Vec<u32> = key.iter().map(|(_, code)| *code).collect();
-        let one = |part: &Part| Ok(part.find(&codes)?.into_iter().collect::<Vec<u32>>());
+        let one = |part: &Part| part.find(&codes).map(|at| at.into_iter().collect::<Vec<u32>>());
         let found = cube.parts().iter().map(one);
         return found.map(|found| Ok(Selection::from_sorted(found?))).collect();
     }
