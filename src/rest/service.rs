@@ -222,7 +222,7 @@ fn describe(headers: &mut HeaderMap, head: &Head) {
     };
     insert(header::CONTENT_TYPE, head.content_type.clone());
     insert(header::ETAG, format!("\"{}\"", head.tag));
-    insert(header::CACHE_CONTROL, "no-cache".to_owned());
+    insert(header::CACHE_CONTROL, format!("max-age={}", head.fresh_seconds));
     insert(header::VARY, "Accept, Accept-Encoding, Accept-Language".to_owned());
     if let Some(modified) = head.modified {
         insert(header::LAST_MODIFIED, dates::http(modified));
