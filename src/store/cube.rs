@@ -265,6 +265,48 @@ impl Cube {
         })
     }
 
+    /// The series of a part that pass a filter, superseded ones among them, so that what is live is
+    /// asked for once; absent if all pass.
+    fn carriers_of_part(&self, filter: &SeriesFilter, part: &Part) -> Result<Option<Selection>> {
+        Ok(match filter {
+            SeriesFilter::All => None,
+            SeriesFilter::Codes { dimension, codes } => {
+                let is_all = codes.len() == self.codes[*dimension].len();
+                if is_all { None } else { Some(part.carriers(*dimension, codes)?) }
+            }
+            SeriesFilter::And(filters) => {
+                let mut selected: Option<Selection> = None;
+                for filter in filters {
+                    if selected.as_ref().is_some_and(Selection::is_empty) {
+                        break;
+                    }
+                    selected = match (selected, self.carriers_of_part(filter, part)?) {
+                        (Some(mut selected), Some(more)) => {
+                            selected.intersect_with(&more);
+                            Some(selected)
+                        }
+                        (selected, more) => selected.or(more),
+                    };
+                }
+                selected
+            }
+            SeriesFilter::Or(filters) => {
+                let mut each = Vec::with_capacity(filters.len());
+                for filter in filters {
+                    match self.carriers_of_part(filter, part)? {
+                        None => return Ok(None),
+                        Some(selected) => each.push(selected),
+                    }
+                }
+                Some(Selection::union(&each))
+            }
+            SeriesFilter::Not(filter) => Some(match self.carriers_of_part(filter, part)? {
+                None => Selection::empty(),
+                Some(selected) => part.live_series().minus(&selected),
+            }),
+        })
+    }
+
     /// How many distinct series are selected. A series whose chunks lie in several parts is one.
     ///
     /// # Errors
