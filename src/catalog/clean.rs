@@ -82,13 +82,14 @@ impl Catalog {
             };
             // What a later redaction wrote anew is blank where this state had it.
             let is_there = newest.home(id).is_none_or(|newest| Some(newest) == home);
-            if let SegmentPlace::Inline { offset, length } = *place
+            let is_inline = matches!(place, SegmentPlace::Inline { .. });
+            // What is damaged here and in every copy cannot be copied: a checkpoint that says what
+            // is live is worth having all the same.
+            if is_inline
                 && is_there
                 && commit > since
+                && let Some(bytes) = self.inline_bytes(segment)?
             {
-                let file = self.disk.open(&manifest_path(&self.path, commit))?;
-                let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-                file.read_at(offset, &mut bytes)?;
                 copies.push((id, bytes));
             }
         }

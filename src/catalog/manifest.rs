@@ -31,7 +31,7 @@ impl SegmentId {
     }
 
     /// The segment whose file has this name, and the redaction that wrote it, if one did.
-    pub(super) fn of_file(name: &str) -> Option<(Self, Option<u64>)> {
+    pub(crate) fn of_file(name: &str) -> Option<(Self, Option<u64>)> {
         let stem = name.strip_suffix(".seg")?;
         let (id, commit) = match stem.split_once('-') {
             Some((id, commit)) => (id, Some(commit.parse().ok()?)),

@@ -16,6 +16,7 @@ use crate::rest::failure::Failure;
 use crate::rest::formats::{Chosen, Format, Kind, choose};
 use crate::rest::languages;
 use crate::rest::outlet::{Outcome, Outlet};
+use crate::rest::preview::Preview;
 use crate::rest::server::{Described, Server};
 use crate::rest::validators::{Conditions, Head, modified, tag};
 use crate::rest::{availability, data, structures};
@@ -39,6 +40,7 @@ pub(super) struct Asked {
     language: Option<String>,
     accept_language: Option<String>,
     conditions: Conditions,
+    preview: Option<Preview>,
 }
 
 impl Asked {
@@ -76,6 +78,7 @@ impl Asked {
             language: preferences.language,
             accept_language: header(ACCEPT_LANGUAGE),
             conditions: Conditions::of(&http.headers),
+            preview: Preview::of(&http.headers),
         })
     }
 
@@ -129,7 +132,10 @@ pub(super) fn answer(
     outlet: &mut Outlet,
 ) -> Result<Outcome, Failure> {
     let failed = |error: Error| Failure::of(&error, asked.edition);
-    let snapshot = server.database.snapshot().map_err(failed)?;
+    let snapshot = match &asked.preview {
+        Some(preview) => preview.snapshot(&server.database, asked.edition)?,
+        None => server.database.snapshot().map_err(failed)?,
+    };
     let described = server.describe(snapshot.artefacts());
     let accept = asked.accept_language.as_deref();
     let language = languages::choose(asked.language.as_deref(), accept, &described.languages);
@@ -160,6 +166,7 @@ impl Context<'_> {
         let tag = tag((state, asked.edition, request, form, shown, sender, self.described.tag));
         let mut head = Head::new(asked.chosen.content_type.clone(), tag);
         head.coding = asked.coding;
+        head.is_private = asked.preview.is_some();
         head.modified = changed.and_then(|changed| modified(changed, (self.server.options.now)()));
         let prepared = dates::rfc3339(dates::seconds(changed.unwrap_or(0)));
         let header = MessageHeader { id: head.tag.clone(), prepared, sender: sender.clone() };
@@ -175,7 +182,8 @@ impl Context<'_> {
 
     /// Whether the client has the answer with this head already; then that is all it is told.
     pub(super) fn is_known(&self, head: &Head) -> bool {
-        head.is_known(&self.asked.conditions)
+        // What is yet to come may change without another tag.
+        !head.is_private && head.is_known(&self.asked.conditions)
     }
 
     /// Sends the head and, unless only that is wanted, the body that `write` writes.

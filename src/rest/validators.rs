@@ -30,6 +30,8 @@ pub(super) struct Head {
     pub(super) language: Option<String>,
     /// The name of the file that the client shall make of it.
     pub(super) file_name: Option<String>,
+    /// Whether it is for this client alone, and no cache may keep it.
+    pub(super) is_private: bool,
 }
 
 impl Head {
@@ -42,6 +44,7 @@ impl Head {
             coding: Coding::Identity,
             language: None,
             file_name: None,
+            is_private: false,
         }
     }
 

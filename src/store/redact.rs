@@ -83,7 +83,8 @@ impl Database {
             if !cells.is_empty() {
                 redacted.segments += 1;
                 redacted.versions += cells.len() as u64;
-                rewrite(&mut writer, &live, &segment, redaction, &cells, &mut draft)?;
+                let done = rewrite(&mut writer, &live, &segment, redaction, &cells, &mut draft);
+                done.inspect_err(|error| catalog.note_failure(error))?;
             }
         }
         if redacted.segments == 0 {
