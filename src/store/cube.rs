@@ -265,46 +265,16 @@ impl Cube {
         })
     }
 
-    /// The series of a part that pass a filter, superseded ones among them, so that what is live is
-    /// asked for once; absent if all pass.
-    fn carriers_of_part(&self, filter: &SeriesFilter, part: &Part) -> Result<Option<Selection>> {
-        Ok(match filter {
-            SeriesFilter::All => None,
-            SeriesFilter::Codes { dimension, codes } => {
-                let is_all = codes.len() == self.codes[*dimension].len();
-                if is_all { None } else { Some(part.carriers(*dimension, codes)?) }
-            }
-            SeriesFilter::And(filters) => {
-                let mut selected: Option<Selection> = None;
-                for filter in filters {
-                    if selected.as_ref().is_some_and(Selection::is_empty) {
-                        break;
-                    }
-                    selected = match (selected, self.carriers_of_part(filter, part)?) {
-                        (Some(mut selected), Some(more)) => {
-                            selected.intersect_with(&more);
-                            Some(selected)
-                        }
-                        (selected, more) => selected.or(more),
-                    };
-                }
-                selected
-            }
-            SeriesFilter::Or(filters) => {
-                let mut each = Vec::with_capacity(filters.len());
-                for filter in filters {
-                    match self.carriers_of_part(filter, part)? {
-                        None => return Ok(None),
-                        Some(selected) => each.push(selected),
-                    }
-                }
-                Some(Selection::union(&each))
-            }
-            SeriesFilter::Not(filter) => Some(match self.carriers_of_part(filter, part)? {
-                None => Selection::empty(),
-                Some(selected) => part.live_series().minus(&selected),
-            }),
-        })
+    /// Where the live series with these codes is: the parts, and its number in each.
+    pub(super) fn find(&self, key: &[String]) -> Result<Vec<(usize, u32)>> {
+        let numbers = key.iter().zip(&self.codes).map(|(code, table)| table.number(code));
+        let Some(numbers) = numbers.collect::<Option<Vec<u32>>>() else { return Ok(Vec::new()) };
+        let mut places = Vec::new();
+        for (index, part) in self.parts.iter().enumerate() {
+            let found = part.find(&numbers)?.filter(|series| part.live_series().contains(*series));
+            places.extend(found.map(|series| (index, series)));
+        }
+        Ok(places)
     }
 
     /// How many distinct series are selected. A series whose chunks lie in several parts is one.
