@@ -57,6 +57,8 @@ pub const CODELIST_CODES_MAX: usize = 4 << 20;
 pub const CODELIST_WORK_MAX: usize = 1 << 28;
 /// Memory of one load before it sorts on disk, unless the caller says otherwise.
 pub const LOAD_MEMORY_BYTES: u64 = 768 << 20;
+/// Rows of one load that delete more than one observation: they stay in memory, some 200 bytes each.
+pub const LOAD_REGIONS_MAX: usize = 4 << 20;
 /// Memory of the rows of one draft, which has no disk to go to: some 40 million rows.
 pub const DRAFT_BYTES_MAX: u64 = 2 << 30;
 /// Memory of the rows that one transaction has written and not yet committed: some 15 million rows.

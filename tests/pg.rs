@@ -650,3 +650,33 @@ fn a_chain_of_operators_is_refused_before_it_is_taken_apart() {
     let list = format!("SELECT count(*) > 0 FROM ecb.exr WHERE currency IN ({values})");
     assert_eq!(text(&mut client, &list), "t");
 }
+
+#[test]
+fn an_earlier_state_is_a_setting_or_a_clause() {
+    let (_world, mut raw) = World::new().raw_kept();
+    let count = "SELECT count(*) FROM ecb.exr";
+    for table in [
+        "ecb.exr",
+        "ecb.exr FOR SYSTEM_TIME AS OF 1",
+        "ecb.exr FOR SYSTEM_TIME AS OF TIMESTAMP '2024-02-01 12:00:00' AS e",
+        "ecb.exr FOR SYSTEM_TIME AS OF (now() + interval '1 day')",
+        "ecb.exr(as_of => '1') AS s",
+        "history('ECB:EXR')",
+        "changes_since('ecb.exr', '2000-01-01')",
+    ] {
+        raw.query(&format!("SELECT count(*) FROM {table}"));
+        let answer = raw.until(b'Z');
+        assert_eq!((kinds(&answer).as_str(), rows(&answer).as_str()), ("TDCZ", "4"), "{table}");
+    }
+    raw.query("SELECT count(*) FROM ecb.exr FOR SYSTEM_TIME AS OF '1990-01-01'");
+    assert_eq!(kinds(&raw.until(b'Z')), "EZ", "there was no commit yet");
+    // A setting like any other: it ends with the transaction, or with RESET.
+    raw.query(&format!("BEGIN; SET LOCAL sdmx.as_of = '1990-01-01'; {count}"));
+    assert!(kinds(&raw.until(b'Z')).ends_with("EZ"));
+    raw.query(&format!("ROLLBACK; SHOW sdmx.as_of; {count}; SET sdmx.as_of = '1'; {count}"));
+    assert_eq!(rows(&raw.until(b'Z')), " 4 4");
+    raw.query("SET sdmx.as_of = 'soon'");
+    assert_eq!(kinds(&raw.until(b'Z')), "EZ");
+    raw.query(&format!("SHOW sdmx.as_of; RESET sdmx.as_of; SHOW sdmx.as_of; {count}"));
+    assert_eq!(rows(&raw.until(b'Z')), "1  4");
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sdmxdb::disk::{Crash, Disk, MemoryDisk};
 use sdmxdb::error::{Error, Result};
 use sdmxdb::model::{Artefact, ArtefactId, Attachment, Attribute, Code, Codelist, DataStructure};
-use sdmxdb::model::{Dataflow, Dimension, Identity, Measure, Names, Representation, Value, Zone};
+use sdmxdb::model::{Dataflow, Dimension, Identity, Measure, Representation, Value, Zone};
 use sdmxdb::store::{CalendarState, Changes, Database, Editor, KeyFilter, LoadOptions, Message};
 use sdmxdb::store::{NewRelease, Outcome, ReleaseState, ReleaseTime, Released, Snapshot};
 
@@ -236,7 +236,7 @@ fn what_was_corrected_meanwhile_is_not_undone() {
     assert_eq!(now(&database), "AT 2019 5 A; AT 2020 7 A; BE 2020 8 A");
     let snapshot = database.snapshot().expect("read");
     let record = snapshot.commits().next_back().expect("there");
-    assert_eq!(record.effective, at(10), "its time is what it was");
+    assert_eq!(record.effective, at(12), "at its time it was not public");
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn structures_come_with_their_release() {
                  ECB:EXR(1.0),D,USD,EUR,SP00,A,2024-01-02,1.0956\n";
     let rates = Message::open(Box::new(rates.as_bytes()), "rates.csv").expect("a message");
     let added = database.add_to_release("fr", vec![rates, structures], &by(2)).expect("added");
-    assert_eq!(added.report.counts.inserted, 1);
+    assert_eq!(added.prepared.report().counts.inserted, 1);
     let flows = |snapshot: &Snapshot| -> Vec<String> {
         snapshot.flows().iter().map(|state| state.flow.id.to_string()).collect()
     };

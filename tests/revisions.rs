@@ -6,6 +6,7 @@ mod program;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -70,7 +71,14 @@ fn the_log_lists_commits_the_newest_first() {
     let lines = without_times(&log);
     assert_eq!(lines[0], "commit 2");
     assert!(lines[1].starts_with(&format!("  source     second.csv ({bytes} bytes")), "{lines:?}");
-    assert_eq!(lines[2..5], ["  message    revision", "  1 inserted, 2 changed", "commit 1"]);
+    // The line says what `sha256sum` says of the file.
+    let sum = Command::new("sha256sum").arg("second.csv").current_dir(at).output();
+    if let Ok(sum) = sum {
+        let hash = String::from_utf8_lossy(&sum.stdout);
+        let hash = hash.split(' ').next().unwrap_or_default();
+        assert_eq!(lines[2], format!("  sha256     {hash}"));
+    }
+    assert_eq!(lines[3..6], ["  message    revision", "  1 inserted, 2 changed", "commit 1"]);
     assert!(log.text().contains("  34 inserted"), "{}", log.text());
     assert_eq!(log.text().matches("  effective  2").count(), 2);
     let one = run(at, &["log", "db", "-n", "1"]).ok();
@@ -261,12 +269,9 @@ fn the_first_load_can_be_undone() {
 /// The structure of the small cube with something replaced.
 fn structure(folder: &Path, name: &str, changes: &[(&str, &str)]) {
     let text = fs::read_to_string(file("tests/sql/data/small.xml")).expect("a file");
-    let mut changed = text.clone();
-    for (from, to) in changes {
-        changed = changed.replace(from, to);
-    }
-    assert_ne!(text, changed, "something is replaced");
-    fs::write(folder.join(name), changed).expect("written");
+    let other = changes.iter().fold(text.clone(), |text, (from, to)| text.replace(from, to));
+    assert_ne!(text, other, "something is replaced");
+    fs::write(folder.join(name), other).expect("written");
 }
 
 #[test]
@@ -330,4 +335,58 @@ fn the_plain_name_moves_only_by_command() {
     assert_eq!(ask(at, commits), "n 4");
     run(at, &["name", "db", "t.small"]).ok();
     assert_eq!(ask(at, commits), "n 4", "it was there already");
+}
+
+/// The answers that the manual shows, worked out by hand from the three loads.
+#[test]
+fn the_examples_of_the_manual_show_revisions() {
+    const COLUMNS: &str = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,CURRENCY,CURRENCY_DENOM,EXR_TYPE,\
+                           EXR_SUFFIX,TIME_PERIOD,OBS_VALUE\n";
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    run(at, &["demo", "db", "--no-serve"]).ok();
+    for (name, rows) in
+        [("b.csv", vec!["2016-08,0.8553", "2016-09,0.8522"]), ("c.csv", vec!["2016-09,0.85225"])]
+    {
+        let row = |row: &&str| format!("dataflow,DEMO:EXR_AVG(1.0),M,M,GBP,EUR,SP00,A,{row}\n");
+        let rows: String = rows.iter().map(row).collect();
+        fs::write(at.join(name), COLUMNS.to_owned() + &rows).expect("written");
+        run(at, &["load", "db", name]).ok();
+    }
+    let check = |example: &str, expected: &[&str]| {
+        let path = file(&format!("sql/examples/{example}"));
+        let answer = run(at, &["sql", "db", "-f", &path, "--format", "csv"]).ok();
+        let rows: Vec<&str> = answer.text().lines().skip(1).collect();
+        assert_eq!(rows, expected, "{example}");
+    };
+    check(
+        "21-as-of.sql",
+        &["2016-07,0.841058,0.841058", "2016-08,0.855209,0.8553", "2016-09,0.852277,0.85225"],
+    );
+    check(
+        "22-triangle.sql",
+        &[
+            "2016-07,0.841058,,,0",
+            "2016-08,0.855209,0.8553,,1",
+            "2016-09,0.852277,0.8522,0.85225,2",
+        ],
+    );
+    check(
+        "23-vintages.sql",
+        &[
+            "1,2016-07,0.841058",
+            "1,2016-08,0.855209",
+            "1,2016-09,0.852277",
+            "2,2016-07,0.841058",
+            "2,2016-08,0.8553",
+            "2,2016-09,0.8522",
+            "3,2016-07,0.841058",
+            "3,2016-08,0.8553",
+            "3,2016-09,0.85225",
+        ],
+    );
+    check(
+        "24-changes.sql",
+        &["2016-07,inserted,,0.841058", "2016-08,inserted,,0.8553", "2016-09,inserted,,0.85225"],
+    );
 }

@@ -27,7 +27,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sdmxdb::disk::MemoryDisk;
-use sdmxdb::model::{Period, PeriodForm, Slot};
+use sdmxdb::model::{Action, Period, PeriodForm, Slot};
 use sdmxdb::store::{Cube, Database, LoadOptions, PeriodFilter, ScanOrder, SeriesFilter, Snapshot};
 
 use crate::cube::random::Random;
@@ -89,56 +89,63 @@ impl World {
     /// Loads and deletes something; true if that made a commit.
     fn change(&mut self) -> bool {
         self.step += 1;
-        let crowded = self.observations() > OBSERVATIONS_WANTED;
         let before = self.expected.clone();
+        let (shape, rows) = self.draw();
+        let mut message = shape.header();
+        let mut spoken_of = BTreeSet::new();
+        for (action, row) in &rows {
+            let letter = match action {
+                Action::Merge => ['A', 'I', 'M'][row.period.len() % 3],
+                Action::Replace => 'R',
+                Action::Delete => 'D',
+            };
+            message = message + "\n" + &shape.line_of(letter, row);
+            self.expected.apply(shape, *action, row);
+            if *action != Action::Delete {
+                spoken_of.insert((row.key.clone(), row.period.clone()));
+            }
+        }
+        self.expected.oracle.settle();
         let options = LoadOptions::at(i64::try_from(self.step).expect("small"));
         let mut load = self.database.begin_load(options).expect("begun");
-        let mut deleted = 0;
-        if self.random.chance(if crowded { 0.7 } else { 0.05 }) {
-            let snapshot = self.database.snapshot().expect("read");
-            let cube = snapshot.cube(&MIX_SHAPE.id()).expect("opened");
-            let filter = random_filter(&cube, &mut self.random, 2);
-            load.delete_series(&MIX_SHAPE.id(), filter.clone()).expect("noted");
-            deleted = self.expected.delete(MIX_SHAPE.flow, |key| passes(&cube, &filter, key));
-        }
-        let mut rows = Vec::new();
-        let (shape, is_again) = match self.random.below(20) {
-            0 => (&CROSS_SHAPE, false),
-            1 => (&MIX_SHAPE, true),
-            _ => (&MIX_SHAPE, false),
-        };
-        let base = if deleted == 0 { None } else { Some(self.expected.clone()) };
-        if deleted == 0 || self.random.chance(0.3) {
-            rows = match (shape.has_time, is_again) {
-                (false, _) => random_rows::cross(&mut self.random),
-                (true, true) => self.last.clone(),
-                (true, false) => random_rows::mix(&mut self.random),
-            };
-            load.csv(shape.message(&rows).as_bytes(), "rows.csv")
-                .unwrap_or_else(|error| panic!("{}: {error}", self.at()));
-            self.expected.merge(shape, &rows);
-        }
+        load.csv(message.as_bytes(), "rows.csv")
+            .unwrap_or_else(|error| panic!("{}: {error}", self.at()));
         let report = load.commit().unwrap_or_else(|error| panic!("{}: {error}", self.at()));
-        let is_changed = before != self.expected;
-        let expected = is_changed.then_some(self.number + 1);
-        // A series that was deleted and came back the same is a commit all the same.
-        if deleted == 0 || report.commit.is_none() {
-            assert_eq!(report.commit, expected, "{}", self.at());
-        }
-        let observations = rows.iter().filter(|row| !shape.has_time || !row.period.is_empty());
-        let mut counts = base.as_ref().unwrap_or(&before).counts(
-            &self.expected,
-            shape,
-            observations.count() as u64,
-        );
-        counts.deleted = deleted as u64;
+        let expected = (before != self.expected).then_some(self.number + 1);
+        assert_eq!(report.commit, expected, "{}", self.at());
+        let counts = before.counts(&self.expected, shape, &spoken_of);
         assert_eq!(report.counts, counts, "{}", self.at());
         assert_eq!(report.rows, rows.len() as u64, "{}", self.at());
         self.number = report.commit.unwrap_or(self.number);
         if shape.has_time {
-            self.last = rows;
+            // Only what merges changes nothing when it comes again.
+            let merges = rows.iter().all(|(action, _)| *action == Action::Merge);
+            self.last = rows.into_iter().filter(|_| merges).map(|(_, row)| row).collect();
         }
         report.commit.is_some()
+    }
+
+    /// A random message: most merge, some delete series first, some do everything.
+    fn draw(&mut self) -> (&'static Shape, Vec<(Action, Row)>) {
+        let merges = |rows: Vec<Row>| rows.into_iter().map(|row| (Action::Merge, row)).collect();
+        let crowded = self.observations() > OBSERVATIONS_WANTED;
+        if self.random.chance(if crowded { 0.7 } else { 0.05 }) {
+            let snapshot = self.database.snapshot().expect("read");
+            let cube = snapshot.cube(&MIX_SHAPE.id()).expect("opened");
+            let filter = random_filter(&cube, &mut self.random, 2);
+            let keys = self.expected.series(MIX_SHAPE.flow, |key| passes(&cube, &filter, key));
+            let mut rows: Vec<_> = keys.into_iter().map(random_rows::series_to_delete).collect();
+            if self.random.chance(0.3) {
+                rows.extend(merges(random_rows::mix(&mut self.random)));
+            }
+            return (&MIX_SHAPE, rows);
+        }
+        match self.random.below(24) {
+            0 => (&CROSS_SHAPE, merges(random_rows::cross(&mut self.random))),
+            1 => (&MIX_SHAPE, merges(self.last.clone())),
+            2..6 => (&MIX_SHAPE, random_rows::actions(&self.expected, &mut self.random)),
+            _ => (&MIX_SHAPE, merges(random_rows::mix(&mut self.random))),
+        }
     }
 
     /// Loads the last message again, which must change nothing.

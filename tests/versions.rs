@@ -199,3 +199,46 @@ fn what_changed_since_a_time_is_a_table() {
     wrong("'t.f'", "it has 1 arguments");
     wrong("'t.f', 99", "commit 99 (the last is 4) not found");
 }
+
+#[test]
+fn history_is_a_table_of_versions_and_when_they_held() {
+    let world = revised();
+    let connection = world.connect();
+    let all = "SELECT area, time_period, obs_value, obs_value_text, obs_status, valid_from, \
+               valid_to, commit, ended_by FROM";
+    let (january, february, march) =
+        ("2026-01-01T09:00:00Z", "2026-02-01T09:00:00Z", "2026-03-01T09:00:00Z");
+    let austria = format!(
+        "AT 2020 1 1.0 P {january} NULL 2 NULL; AT 2021 2 2.0 P {january} {february} 2 3; \
+         AT 2021 2.5 2.5 A {february} NULL 3 NULL; AT 2022 3 3.0 P {february} NULL 3 NULL"
+    );
+    let belgium = format!("BE 2020 10 10 A {march} NULL 4 NULL");
+    let of = |arguments: &str, expected: &str| {
+        let order = "ORDER BY area, time_period, valid_from";
+        check(&connection, &format!("{all} history({arguments}) {order}"), expected);
+    };
+    of("'T:F'", &format!("{austria}; {belgium}"));
+    of("'t.f', '.AT'", &austria);
+    of("'t.f', 'A.BE'", &belgium);
+    of("'t.f', 'A.XX'", "");
+    // What began or ended after the middle of January.
+    let unchanged = format!("AT 2020 1 1.0 P {january} NULL 2 NULL; ");
+    of("'f', '.AT', '2026-01-15'", &austria.replace(&unchanged, ""));
+    of("'f', '.AT', 3", "");
+    check(
+        &connection,
+        "SELECT count(*), count(valid_to) FROM history('f') WHERE area = 'AT' AND freq = 'A'",
+        "4 1",
+    );
+    // Seen from an earlier state, nothing that came later has happened.
+    check(&connection, "SET sdmx.as_of = 2", "");
+    of(
+        "'f'",
+        &format!("AT 2020 1 1.0 P {january} NULL 2 NULL; AT 2021 2 2.0 P {january} NULL 2 NULL"),
+    );
+    check(&connection, "RESET sdmx.as_of", "");
+    let text = answer(&connection, "SELECT 1 FROM history('t.f', '.AT', 'soon')");
+    assert!(text.contains("is neither the number of a commit nor a time"), "{text}");
+    let text = answer(&connection, "SELECT 1 FROM history()");
+    assert!(text.contains("it has 0 arguments; write history('ECB:EXR')"), "{text}");
+}

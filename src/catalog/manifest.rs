@@ -49,7 +49,8 @@ impl fmt::Display for SegmentId {
     }
 }
 
-/// The names of a dataflow in SQL, chosen at its first load and never changed.
+/// The names of a dataflow in SQL, chosen at its first load; only the plain table name moves, from
+/// one version to another, by command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SqlNames {
     /// The schema: the agency.
@@ -169,6 +170,10 @@ pub struct Source {
     pub bytes: u64,
     /// The CRC-32C of its bytes, where it was computed.
     pub checksum: Option<u32>,
+    /// The SHA-256 of each file, in hexadecimal and in the order of the names, where it was
+    /// computed.
+    #[serde(default)]
+    pub sha256: Vec<String>,
 }
 
 /// What kind of change a commit is.
@@ -542,7 +547,12 @@ pub(super) mod tests {
                 effective,
                 loaded,
                 author,
-                source: Some(Source { name: message.clone(), bytes: number, checksum: Some(7) }),
+                source: Some(Source {
+                    name: message.clone(),
+                    bytes: number,
+                    checksum: Some(7),
+                    sha256: vec!["ab".to_owned()],
+                }),
                 message,
                 counts: Counts { inserted: number, ..Counts::default() },
                 kind: CommitKind::Compaction,

@@ -133,6 +133,7 @@ pub(super) struct Load {
 
 /// What refuses a load that changes too much.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "as they are typed")]
 pub(super) struct Gates {
     /// Refuse the load if a number would change by more than so many percent of what it was
     #[arg(long, value_name = "PERCENT")]

@@ -6,13 +6,10 @@ use std::mem;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringViewArray};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-
 use crate::cli::{arguments, export, open, words};
 use crate::error::{Error, Result};
 use crate::model::{Artefact, ArtefactId, ComponentRole, Flow, Value};
-use crate::query::render::{Format, render};
+use crate::query::render::{Format, TextRows, render_texts};
 use crate::store::{AsOf, AttributeChange, CellState, Changes, KeyFilter, SeriesChange, Snapshot};
 
 /// The columns of every format but text.
@@ -51,9 +48,8 @@ pub(super) fn run(arguments: &arguments::Diff) -> Result<ExitCode> {
     match format {
         None => write_text(&before, &after, &flows, arguments.flow.is_none(), &mut out)?,
         Some(format) => {
-            let schema = schema();
-            let mut rows = flows.iter().flat_map(|flow| batches(&before, &after, flow, &schema));
-            render(format, &schema, &mut rows, &mut out)?;
+            let mut rows = flows.iter().flat_map(|flow| rows(&before, &after, flow));
+            render_texts(format, &COLUMNS, &mut rows, &mut out)?;
         }
     }
     out.flush().map_err(refused)?;
@@ -87,7 +83,7 @@ fn write_text(
     for id in flows {
         let mut changes = Changes::between(before, after, id, &KeyFilter::all())?;
         let flow = Arc::clone(changes.flow());
-        let (mut inserted, mut changed, mut deleted) = (0, 0, 0);
+        let mut counts = [0; 3];
         let mut lines = attribute_lines(&flow, &changes.partials()?);
         let mut attributes = lines.len() as u64;
         loop {
@@ -97,20 +93,20 @@ fn write_text(
             let Some(change) = changes.next_series()? else { break };
             for cell in &change.cells {
                 match (&cell.before, &cell.after) {
-                    (None, _) => inserted += 1,
-                    (Some(_), Some(_)) => changed += 1,
-                    (Some(_), None) => deleted += 1,
+                    (None, _) => counts[0] += 1,
+                    (Some(_), Some(_)) => counts[1] += 1,
+                    (Some(_), None) => counts[2] += 1,
                 }
             }
             attributes += change.attributes.len() as u64;
             lines = series_lines(&flow, &change);
         }
-        if inserted + changed + deleted + attributes > 0 {
+        if counts.iter().sum::<u64>() + attributes > 0 {
             is_empty = false;
-            let counts = [(inserted, "inserted"), (changed, "changed"), (deleted, "deleted")];
+            let counts = counts.into_iter().zip(["inserted", "changed", "deleted"]);
             let counts = counts.map(|(count, what)| format!("{} {what}", words::count(count)));
             let attributes = words::plural(attributes, "attribute");
-            let counts = counts.join(", ");
+            let counts = counts.collect::<Vec<_>>().join(", ");
             writeln!(out, "{id}: {counts}; {attributes} above observations").map_err(refused)?;
         }
     }
@@ -222,26 +218,20 @@ fn attribute_lines(flow: &Flow, changes: &[AttributeChange]) -> Vec<Line> {
     changes.iter().map(line).collect()
 }
 
-fn schema() -> SchemaRef {
-    let fields = COLUMNS.iter().map(|name| Field::new(*name, DataType::Utf8View, true));
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-}
-
-/// What differs in a dataflow, a batch a series.
-fn batches(
+/// What differs in a dataflow as rows, those of a series together.
+fn rows(
     before: &Arc<Snapshot>,
     after: &Arc<Snapshot>,
     id: &ArtefactId,
-    schema: &SchemaRef,
-) -> Box<dyn Iterator<Item = Result<RecordBatch>>> {
+) -> Box<dyn Iterator<Item = Result<TextRows>>> {
     match Changes::between(before, after, id, &KeyFilter::all()) {
         Err(error) => Box::new(iter::once(Err(error))),
         Ok(mut changes) => {
-            let (id, schema) = (id.to_string(), Arc::clone(schema));
+            let id = id.to_string();
             let mut is_first = true;
             Box::new(iter::from_fn(move || {
                 let lines = next_lines(&mut changes, mem::take(&mut is_first)).transpose()?;
-                Some(lines.and_then(|lines| batch(&id, &lines, &schema)))
+                Some(lines.map(|lines| lines.into_iter().map(|line| line.row(&id)).collect()))
             }))
         }
     }
@@ -256,20 +246,12 @@ fn next_lines(changes: &mut Changes, is_first: bool) -> Result<Option<Vec<Line>>
     Ok(changes.next_series()?.map(|change| series_lines(&flow, &change)))
 }
 
-fn batch(id: &str, lines: &[Line], schema: &SchemaRef) -> Result<RecordBatch> {
-    let column = |text: &dyn Fn(&Line) -> Option<String>| -> ArrayRef {
-        Arc::new(lines.iter().map(text).collect::<StringViewArray>())
-    };
-    let full = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let columns = vec![
-        column(&|_| Some(id.to_owned())),
-        column(&|line| full(&line.series)),
-        column(&|line| full(&line.period)),
-        column(&|line| Some(line.change.to_owned())),
-        column(&|line| full(&line.component)),
-        column(&|line| line.before.clone()),
-        column(&|line| line.after.clone()),
-    ];
-    let batch = RecordBatch::try_new(Arc::clone(schema), columns);
-    batch.map_err(|error| Error::bug(format!("a table of differences: {error}")))
+impl Line {
+    /// Its texts in the order of [`COLUMNS`].
+    fn row(self, flow: &str) -> Vec<Option<String>> {
+        let full = |text: String| Some(text).filter(|text| !text.is_empty());
+        let Self { series, period, change, component, before, after } = self;
+        let (flow, change) = (flow.to_owned(), change.to_owned());
+        vec![Some(flow), full(series), full(period), Some(change), full(component), before, after]
+    }
 }

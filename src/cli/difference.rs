@@ -85,12 +85,14 @@ impl FlowDifference {
     }
 }
 
-/// Prints what a load would change.
+/// Prints what a load would change, and that it does not.
 ///
 /// # Errors
 ///
 /// Those of reading and of writing.
 pub(super) fn show(prepared: &Prepared, out: &mut impl Write) -> Result<()> {
+    writeln!(out, "dry run: nothing is committed")
+        .map_err(|e| Error::io("write", "standard output", e))?;
     write(&of(prepared)?, prepared, out)
 }
 
@@ -112,7 +114,6 @@ fn write_all(
     prepared: &Prepared,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    writeln!(out, "dry run: nothing is committed")?;
     let report = prepared.report();
     for (id, names) in &report.named {
         writeln!(out, "dataflow {id} would be table {}.{}", names.schema, names.table)?;

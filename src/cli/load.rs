@@ -1,39 +1,27 @@
 //! `sdmxdb load`.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use indicatif::ProgressBar;
+use ring::digest;
 
-use crate::cli::progress::{self, Watched};
-use crate::cli::{arguments, difference, now, user, words};
+use crate::cli::{arguments, difference, messages, now, progress, user, words};
 use crate::disk::MemoryDisk;
 use crate::error::{Error, Result};
 use crate::model::ArtefactId;
-use crate::sdmx::{Kind, input, sniff, structure};
-use crate::store::{Database, Load, LoadOptions, LoadReport, Prepared, Progress, Source};
-
-/// Bytes that tell the kind of a message.
-const SNIFFED_BYTES: u64 = 4 << 10;
-
-/// A message that is open, and known by its first bytes.
-struct Message {
-    name: String,
-    kind: Kind,
-    reader: BufReader<Box<dyn Read + Send>>,
-}
+use crate::store::{Database, Load, LoadOptions, LoadReport, Message, Prepared, Progress, Source};
 
 pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
     let started = Instant::now();
-    let total = arguments.files.iter().filter_map(|path| path.metadata().ok()).map(|m| m.len());
-    let bar = progress::bytes("reading", total.sum());
+    let bar = messages::bar(&arguments.files);
     let mut messages = Vec::new();
     for path in &arguments.files {
-        messages.push(open(path, &bar)?);
+        messages.push(messages::open(path, &bar)?);
     }
     let refused = match &arguments.keep_going {
         Some(path) => {
@@ -46,7 +34,7 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
     let options = LoadOptions {
         author: user(),
         message: arguments.message.clone(),
-        source: Some(source(&arguments.files)),
+        source: Some(source(&arguments.files)?),
         dataflow: arguments.dataflow.as_deref().map(dataflow).transpose()?,
         memory: arguments.memory.saturating_mul(1 << 20),
         refused,
@@ -58,15 +46,36 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
     if arguments.dry_run || arguments.gates.any() {
         let flows = difference::of(&prepared)?;
         if arguments.dry_run {
-            difference::write(&flows, &prepared, &mut io::stdout().lock())?;
+            let mut out = io::stdout().lock();
+            writeln!(out, "dry run: nothing is committed")
+                .map_err(|e| Error::io("write", "standard output", e))?;
+            difference::write(&flows, &prepared, &mut out)?;
         }
         difference::check(&flows, &arguments.gates)?;
     }
     if arguments.dry_run {
         return Ok(ExitCode::SUCCESS);
     }
-    print(&prepared.commit()?, arguments, started)?;
+    let report = prepared.commit()?;
+    print(&report, arguments, started)?;
+    warn_of_releases(&database, &report)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Tells who loads of pending releases that would undo what was just loaded.
+fn warn_of_releases(database: &Database, report: &LoadReport) -> Result<()> {
+    let flows: Vec<ArtefactId> = report.flows.iter().map(|(flow, _)| flow.clone()).collect();
+    let is_changed = report.commit.is_some();
+    let conflicts = if is_changed { database.conflicting_releases(&flows)? } else { Vec::new() };
+    for (name, conflicts) in conflicts {
+        let mut out = io::stdout().lock();
+        writeln!(
+            out,
+            "note: release {name} will not be published unless it is rebased: {conflicts}"
+        )
+        .map_err(|e| Error::io("write", "standard output", e))?;
+    }
+    Ok(())
 }
 
 /// The database to load into. What only tries makes no folder.
@@ -85,61 +94,43 @@ pub(super) fn dataflow(text: &str) -> Result<ArtefactId> {
 /// Adds messages to a load, structures first.
 fn read(mut load: Load, messages: Vec<Message>) -> Result<Prepared> {
     let (structures, data): (Vec<Message>, Vec<Message>) =
-        messages.into_iter().partition(|message| !is_data(message.kind));
-    for message in structures {
-        let Message { name, kind, reader } = message;
-        // What looks like XML, or like text in two bytes a character, is for that reader to refuse.
-        if matches!(kind, Kind::StructureXml21 | Kind::StructureXml30 | Kind::Markup) {
-            load.structures(structure::read_structures(reader, &name)?)?;
-        } else {
-            return Err(refuse(&name, kind));
-        }
-    }
-    for message in data {
-        match message.kind {
-            Kind::DataXml => load.xml(message.reader, &message.name)?,
-            _ => load.csv(message.reader, &message.name)?,
-        }
+        messages.into_iter().partition(Message::is_structure);
+    for message in structures.into_iter().chain(data) {
+        load.message(message)?;
     }
     load.prepare()
 }
 
-fn is_data(kind: Kind) -> bool {
-    matches!(kind, Kind::CsvData | Kind::DataXml)
-}
-
-fn refuse(name: &str, kind: Kind) -> Error {
-    if kind != Kind::Json {
-        let reason = "neither SDMX-ML nor SDMX-CSV: the first cell of SDMX-CSV is DATAFLOW or \
-                      STRUCTURE";
-        return Error::syntax(name, reason);
-    }
-    let what = "SDMX-JSON (ask for SDMX-CSV or SDMX-ML)";
-    Error::Unsupported { what: format!("{name}: loading {what}") }
-}
-
-fn open(path: &Path, bar: &ProgressBar) -> Result<Message> {
-    let name = path.display().to_string();
-    let mut plain = if name == "-" {
-        input::decompress(Box::new(Watched::new(io::stdin(), bar.clone())), "standard input")?
-    } else {
-        let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
-        input::open(Watched::new(file, bar.clone()), &name)?
-    };
-    let mut first = Vec::new();
-    let read = plain.by_ref().take(SNIFFED_BYTES).read_to_end(&mut first);
-    read.map_err(|e| Error::io("read", path, e))?;
-    let kind = sniff(&first);
-    let whole: Box<dyn Read + Send> = Box::new(Cursor::new(first).chain(plain));
-    Ok(Message { name, kind, reader: BufReader::with_capacity(1 << 18, whole) })
-}
-
 /// The log's note of where the data came from.
-fn source(files: &[PathBuf]) -> Source {
+fn source(files: &[PathBuf]) -> Result<Source> {
     let names = files.iter().filter_map(|path| path.file_name());
     let names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
     let bytes = files.iter().filter_map(|path| path.metadata().ok()).map(|m| m.len()).sum();
-    Source { name: names.join(", "), bytes, checksum: None }
+    // Standard input can be read only once.
+    let is_input = files.iter().any(|path| path.as_os_str() == "-");
+    let hashes = files.iter().filter(|_| !is_input).map(|path| sha256(path));
+    let sha256 = hashes.collect::<Result<_>>()?;
+    Ok(Source { name: names.join(", "), bytes, checksum: None, sha256 })
+}
+
+/// The hash of a file, as `sha256sum` writes it.
+fn sha256(path: &Path) -> Result<String> {
+    let failed = |error| Error::io("read", path, error);
+    let mut file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        // What comes through a pipe can be read only once.
+        return Ok(String::new());
+    }
+    let mut hash = digest::Context::new(&digest::SHA256);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut buffer).map_err(failed)? {
+            0 => break,
+            read => hash.update(buffer.get(..read).unwrap_or_default()),
+        }
+    }
+    let bytes = hash.finish();
+    Ok(bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Moves the bar while rows are read, and shows another while they are written.

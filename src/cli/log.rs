@@ -84,6 +84,9 @@ fn write_commit(commit: &CommitRecord, out: &mut impl Write) -> io::Result<()> {
         let checksum = source.checksum.map(|checksum| format!(", CRC-32C {checksum:08x}"));
         let checksum = checksum.unwrap_or_default();
         writeln!(out, "  source     {} ({}{checksum})", source.name, words::bytes(source.bytes))?;
+        for hash in source.sha256.iter().filter(|hash| !hash.is_empty()) {
+            writeln!(out, "  sha256     {hash}")?;
+        }
     }
     if !commit.message.is_empty() {
         let message = commit.message.replace('\n', "\n             ");

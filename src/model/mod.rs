@@ -7,7 +7,8 @@
 //! with), `period`, `span` (when a period begins and ends), `decimal`, `value`, `key` (keys as
 //! people write them), `row` (one row of a data message), `request` (what a reader of SDMX asks
 //! for), `version` (versions, and patterns of them), `structure_query` (what a reader asks for of
-//! structures), `availability` (what occurs in a dataflow), `zone` (times of an office).
+//! structures), `availability` (what occurs in a dataflow), `moment` and `zone`
+//! (times as people write them, anywhere and in an office).
 //!
 //! **Invariant:** text that came in goes out unchanged. A period, a value or a code is normalised
 //! nowhere; what is computed from it (a slot, a mantissa, a date) stands beside it.
@@ -21,6 +22,7 @@ mod extension;
 mod flow;
 mod hierarchy;
 mod key;
+mod moment;
 mod period;
 mod request;
 mod row;
@@ -40,10 +42,11 @@ pub use decimal::Decimal;
 pub use flow::{Component, ComponentRole, Flow};
 pub use hierarchy::{HierarchicalCodelist, Hierarchy, HierarchyNode, Level};
 pub use key::KeyPattern;
+pub use moment::{parse_moment, write_moment};
 pub use period::{BadPeriod, Period, PeriodForm, Slot};
 pub use request::{AtObservation, AvailabilityMode, AvailabilityQuery, ComponentFilter, DataQuery};
 pub use request::{DataSelection, Operator, Term, Wanted};
-pub use row::{Action, Cell, Row};
+pub use row::{Action, Cell, NOT_ATTACHED, Row};
 pub use span::{ReportingYearStart, Span};
 pub use structure::{Attachment, Attribute, DataStructure, Dataflow, Dimension, Group, Measure};
 pub use structure::{ConceptRef, Occurs, Representation, SentinelValue, TextType};

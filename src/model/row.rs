@@ -20,6 +20,12 @@ pub enum Action {
     Delete,
 }
 
+/// What the cell of a dimension says where it does not matter: the attributes of the row are not
+/// attached to it. Where a dimension may have this text for a code, it is one.
+///
+/// Source: SDMX-CSV 2.1 field guide, "ACTION"; SDMX-ML 3.1, section 4.1.
+pub const NOT_ATTACHED: &str = "~";
+
 /// One row. Cells and columns stand in the order of [`crate::model::Flow::components`]:
 /// dimensions, time, measures, attributes.
 #[derive(Clone, Copy, Debug)]

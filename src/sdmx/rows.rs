@@ -74,6 +74,9 @@ pub trait RowSink {
     /// Any error stops the read.
     fn row(&mut self, flow: usize, row: &Row<'_>) -> Result<()>;
 
+    /// Called where rows from now on may be about the same observations again.
+    fn next_run(&mut self) {}
+
     /// Takes a line that is no row (a wrong number of cells, an unclosed quote, not UTF-8, an
     /// unknown action), with its bytes as they stand, without the line end.
     ///

@@ -20,6 +20,7 @@ pub(super) struct Small {
     expected: Mutex<Contents>,
 }
 
+const DELETE_HEADER: &str = "STRUCTURE,STRUCTURE_ID,ACTION,FREQ,AREA,TIME_PERIOD";
 const HEADER: &str = "DATAFLOW,FREQ,AREA,TIME_PERIOD,OBS_VALUE,STATUS,TITLE,UNIT,SOURCE";
 
 impl Small {
@@ -86,12 +87,9 @@ impl Small {
 
     /// Deletes the annual series of an area.
     pub(super) fn delete(&self, area: usize) {
-        let snapshot = self.snapshot();
-        let cube = snapshot.cube(&Self::flow()).expect("opened");
-        let code = cube.codes(1).number(&format!("X{area}")).expect("occurs");
-        let filter = SeriesFilter::Codes { dimension: 1, codes: vec![code] };
         let mut load = self.database.begin_load(LoadOptions::at(10)).expect("begun");
-        load.delete_series(&Self::flow(), filter).expect("is there");
+        let message = format!("{DELETE_HEADER}\ndataflow,T:SMALL(1.0),D,A,X{area},");
+        load.csv(message.as_bytes(), "delete.csv").expect("sound");
         load.commit().expect("committed");
         let key = format!("A.X{area}");
         self.expected.lock().expect("no panic").retain(|(known, _), _| *known != key);

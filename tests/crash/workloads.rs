@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sdmxdb::catalog::Draft;
 use sdmxdb::error::Result;
-use sdmxdb::store::{Database, LoadOptions, SeriesFilter};
+use sdmxdb::store::{Database, LoadOptions};
 
 use crate::cube::random::Random;
 use crate::structures::{CROSS_SHAPE, STRICT_SHAPE};
@@ -100,12 +100,13 @@ fn more_codes() -> Step {
 }
 
 /// Deletes the series of an area, by its number, and loads messages in the same commit.
-fn delete(area: u32, messages: Vec<String>) -> Step {
+fn delete(area: usize, messages: Vec<String>) -> Step {
+    let area = ["AT", "BE", "CH"][area];
     Box::new(move |database| {
         let mut load = database.begin_load(LoadOptions::at(7))?;
-        let dimension = STRICT_SHAPE.dimensions.len() - 1;
-        let filter = SeriesFilter::Codes { dimension, codes: vec![area] };
-        load.delete_series(&STRICT_SHAPE.id(), filter)?;
+        let (header, flow) = (STRICT_SHAPE.header(), STRICT_SHAPE.flow);
+        let delete = format!("{header}\ndataflow,{flow},D,,{area},,,,,\n");
+        load.csv(delete.as_bytes(), "delete.csv")?;
         for message in &messages {
             load.csv(message.as_bytes(), "rows.csv")?;
         }

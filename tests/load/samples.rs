@@ -100,8 +100,68 @@ fn official_samples_are_loaded_or_refused_with_a_reason() {
     let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
     check("01", &one, Ok(&rows));
     check("08", &one, Err("ESTAT:"));
-    check("10", &one, Err("line 3"));
-    check("16", &one, Err("not supported"));
+    check("10", &one, Ok(&["A.B.2014-01 |12.4 ATTR_1=X", "A.B.2014-02 |10.8 ATTR_1=Y"]));
+}
+
+/// What the samples that delete leave of this.
+#[test]
+fn official_samples_that_delete_leave_the_rest() {
+    let dimensions = ["DIM_1", "DIM_2", "DIM_3"];
+    let attributes: [(&str, &[&str]); 3] =
+        [("ATTR_1", &[]), ("ATTR_2", &dimensions), ("ATTR_3", &["DIM_2"])];
+    let mut one = flow("ESTAT:NA_MAIN(1.6.0)", &dimensions, &["OBS_VALUE"], &attributes);
+    let structure = ArtefactId::new("ESTAT", "DSD_NA_MAIN", "1.6.0");
+    for artefact in &mut one {
+        match artefact {
+            Artefact::DataStructure(known) => known.identity.id = structure.clone(),
+            Artefact::Dataflow(known) => known.structure = structure.clone(),
+            _ => {}
+        }
+    }
+    let stored = "STRUCTURE,STRUCTURE_ID,ACTION,DIM_1,DIM_2,DIM_3,OBS_VALUE,ATTR_1,ATTR_2,ATTR_3\n\
+                  dataflow,ESTAT:NA_MAIN(1.6.0),M,A,B,2014-01,1,x,first,b\n\
+                  dataflow,ESTAT:NA_MAIN(1.6.0),M,A,B,2014-02,2,,second,\n\
+                  dataflow,ESTAT:NA_MAIN(1.6.0),M,A,A,C,3,,,a\n\
+                  dataflow,ESTAT:NA_MAIN(1.6.0),M,Z,B,C,4,,,\n";
+    let check = |number: &str, expected: &[&str]| {
+        let path = beside().join(format!("schemas/samples/csv-2.0/example-{number}.csv"));
+        let Ok(message) = fs::read(path) else {
+            println!("skipped: the official sample {number} is not here");
+            return;
+        };
+        let database = in_memory();
+        let mut load = database.begin_load(LoadOptions::at(1)).expect("begun");
+        load.structures(one.clone()).expect("added");
+        load.csv(stored.as_bytes(), "stored.csv").expect("read");
+        assert_eq!(load.commit().expect("committed").counts.inserted, 4);
+        let mut load = database.begin_load(LoadOptions::at(2)).expect("begun");
+        load.csv(message.as_slice(), "sample.csv").expect("read");
+        let report = load.commit().expect("committed");
+        assert_eq!(report.counts.deleted, 4 - expected.len() as u64, "{number}");
+        let snapshot = database.snapshot().expect("read");
+        let id = ArtefactId::new("ESTAT", "NA_MAIN", "1.6.0");
+        assert_eq!(reading::all(&snapshot.cube(&id).expect("opened")), expected, "{number}");
+    };
+    check(
+        "16",
+        &[
+            "A.A.C |3 ATTR_3=a",
+            "A.B.2014-01 | ATTR_1=x ATTR_2=first",
+            "A.B.2014-02 |2 ATTR_2=second",
+            "Z.B.C |4",
+        ],
+    );
+    // The only value of an observation: it goes with it.
+    check(
+        "17",
+        &["A.B.2014-01 |1 ATTR_1=x ATTR_2=first", "A.B.2014-02 |2 ATTR_2=second", "Z.B.C |4"],
+    );
+    check(
+        "18",
+        &["A.B.2014-01 |1 ATTR_1=x ATTR_2=first ATTR_3=b", "A.B.2014-02 |2 ATTR_2=second ATTR_3=b"],
+    );
+    check("19A", &[]);
+    check("19B", &[]);
 }
 
 /// Real messages: what is stored is what the file says, and loading it again changes nothing.

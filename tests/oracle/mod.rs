@@ -11,6 +11,8 @@
     reason = "each test that includes this file uses another part of it"
 )]
 
+pub mod actions;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;

@@ -22,6 +22,15 @@ impl Answer {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// Status, headers and body as text, but for the time of the machine.
+    pub(crate) fn said(&self) -> String {
+        let headers = self.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date"));
+        let mut lines = vec![self.status.to_string()];
+        lines.extend(headers.map(|(name, value)| format!("{name}: {value}")));
+        lines.push(String::from_utf8_lossy(&self.body).into_owned());
+        lines.join("\n")
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.body.clone()).expect("text")
     }

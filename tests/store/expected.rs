@@ -11,8 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use sdmxdb::catalog::Counts;
+use sdmxdb::model::Action;
 
-use crate::oracle::{Attributes, Found, Oracle, Row};
+use crate::oracle::actions::is_match;
+use crate::oracle::{Attributes, Found, Observation, Oracle, Row};
 use crate::structures::Shape;
 
 /// The state that the database should have.
@@ -27,57 +29,83 @@ pub struct Expected {
 impl Expected {
     /// Merges the rows of one message. A row without a period gives attributes only.
     pub fn merge(&mut self, shape: &Shape, rows: &[Row]) {
-        let mut of_series: Vec<Row> = Vec::new();
-        for row in rows {
-            let mut row = row.clone();
-            for (name, on) in shape.key.iter().filter(|(_, on)| on.len() < shape.dimensions.len()) {
-                if let Some(value) = row.series_attributes.remove(*name) {
-                    let key: Vec<String> = on.iter().map(|at| row.key[*at].clone()).collect();
-                    self.partials.insert((row.flow.clone(), (*name).to_owned(), key), value);
-                }
-            }
-            if row.period.is_empty() && shape.has_time {
-                of_series.push(row);
-            } else {
-                of_series.push(row.clone());
-                self.oracle.merge([row]);
+        rows.iter().for_each(|row| self.apply(shape, Action::Merge, row));
+        self.oracle.settle();
+    }
+
+    /// Applies one row of a message, whose end is [`Oracle::settle`].
+    pub fn apply(&mut self, shape: &Shape, action: Action, row: &Row) {
+        if action == Action::Delete {
+            self.delete_partials(shape, row);
+            self.oracle.delete(row, shape.has_time);
+            return;
+        }
+        let mut row = row.clone();
+        for (name, on) in shape.key.iter().filter(|(_, on)| on.len() < shape.dimensions.len()) {
+            if let Some(value) = row.series_attributes.remove(*name) {
+                let key: Vec<String> = on.iter().map(|at| row.key[*at].clone()).collect();
+                self.partials.insert((row.flow.clone(), (*name).to_owned(), key), value);
             }
         }
-        // Attributes reach every series that has an observation after the message, the last wins.
-        let mut periods: BTreeMap<Vec<String>, String> = BTreeMap::new();
-        if of_series.iter().any(|row| !row.series_attributes.is_empty()) {
-            let found = self.oracle.found(shape.flow);
-            periods.extend(found.map(|found| (found.key.clone(), found.period.to_owned())));
-        }
-        for mut row in of_series.into_iter().filter(|row| !row.series_attributes.is_empty()) {
-            if let Some(period) = periods.get(&row.key) {
-                row.period.clone_from(period);
-                row.measures.clear();
-                row.attributes.clear();
-                self.oracle.merge([row]);
+        let is_of_keys = row.period.is_empty() && shape.has_time;
+        match action {
+            _ if is_of_keys && row.series_attributes.is_empty() => {}
+            _ if is_of_keys => {
+                self.oracle.set_attributes(&row.flow, &row.key, row.series_attributes);
             }
+            Action::Replace => self.oracle.replace([row]),
+            Action::Merge | Action::Delete => self.oracle.merge([row]),
         }
     }
 
-    /// Deletes whole series; gives the number of observations.
-    pub fn delete(&mut self, flow: &str, chosen: impl Fn(&[String]) -> bool) -> usize {
-        let keys: BTreeSet<Vec<String>> =
-            self.oracle.found(flow).map(|f| f.key.clone()).filter(|key| chosen(key)).collect();
-        keys.iter().map(|key| self.oracle.delete_series(flow, key)).sum()
+    /// Deletes attributes of partial keys, named or all: those that have all dimensions of the row,
+    /// which has no period then; or where a row that names them has all dimensions of theirs.
+    fn delete_partials(&mut self, shape: &Shape, row: &Row) {
+        let is_whole = row.measures.iter().all(Option::is_none)
+            && row.attributes.is_empty()
+            && row.series_attributes.is_empty();
+        self.partials.retain(|(flow, name, key), _| {
+            let (_, on) = shape.key.iter().find(|(known, _)| known == name).expect("its shape");
+            let pattern: Vec<String> = on.iter().map(|at| row.key[*at].clone()).collect();
+            let mut given = (0..row.key.len()).filter(|at| !row.key[*at].is_empty());
+            let is_inside = row.period.is_empty() && given.all(|at| on.contains(&at));
+            let is_exact = pattern.iter().all(|code| !code.is_empty());
+            let is_named = row.series_attributes.contains_key(name);
+            let is_meant = (is_named && (is_inside || is_exact)) || (is_whole && is_inside);
+            *flow != row.flow || !is_meant || !is_match(&pattern, key)
+        });
     }
 
-    /// What a load reports that brings this state to `after`, where `rows` observations came.
-    pub fn counts(&self, after: &Expected, shape: &Shape, rows: u64) -> Counts {
-        let before: BTreeMap<_, _> =
-            self.oracle.found(shape.flow).map(|f| ((f.key, f.period), f.observation)).collect();
+    /// The series that are there and chosen.
+    pub fn series(&self, flow: &str, chosen: impl Fn(&[String]) -> bool) -> Vec<Vec<String>> {
+        let keys: BTreeSet<&Vec<String>> = self.oracle.found(flow).map(|found| found.key).collect();
+        keys.into_iter().filter(|key| chosen(key)).cloned().collect()
+    }
+
+    /// What a load reports that brings this state to `after`, where rows spoke of these
+    /// observations without deleting them.
+    pub fn counts(
+        &self,
+        after: &Expected,
+        shape: &Shape,
+        spoken_of: &BTreeSet<(Vec<String>, String)>,
+    ) -> Counts {
+        let of = |state: &Self| -> BTreeMap<(Vec<String>, String), Observation> {
+            let found = state.oracle.found(shape.flow);
+            let entry =
+                |f: Found<'_>| ((f.key.clone(), f.period.to_owned()), f.observation.clone());
+            found.map(entry).collect()
+        };
+        let (before, after) = (of(self), of(after));
         let mut counts = Counts::default();
-        for found in after.oracle.found(shape.flow) {
-            match before.get(&(found.key, found.period)) {
+        for (moment, observation) in &after {
+            match before.get(moment) {
                 None => counts.inserted += 1,
-                Some(was) => counts.changed += u64::from(*was != found.observation),
+                Some(was) if was != observation => counts.changed += 1,
+                Some(_) => counts.unchanged += u64::from(spoken_of.contains(moment)),
             }
         }
-        counts.unchanged = rows - counts.inserted - counts.changed;
+        counts.deleted = before.keys().filter(|moment| !after.contains_key(*moment)).count() as u64;
         counts
     }
 

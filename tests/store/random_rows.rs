@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use sdmxdb::model::{PeriodForm, Slot};
+use sdmxdb::model::{Action, PeriodForm, Slot};
 
 use crate::cube::random::Random;
+use crate::expected::Expected;
 use crate::oracle::{Attributes, Row};
 use crate::structures::{CROSS, MIX};
 
@@ -221,6 +222,86 @@ fn attributes_only(random: &mut Random) -> Vec<Row> {
     };
     let rows = (0..count).map(row);
     rows.filter(|row: &Row| !row.series_attributes.is_empty()).collect()
+}
+
+/// A row that deletes a series.
+pub(crate) fn series_to_delete(key: Vec<String>) -> (Action, Row) {
+    let measures = vec![None, None];
+    let (attributes, series_attributes) = (Attributes::new(), Attributes::new());
+    let (flow, period) = (MIX.to_owned(), String::new());
+    let row = Row { flow, key, period, measures, attributes, series_attributes };
+    (Action::Delete, row)
+}
+
+/// A message of [`MIX`] that does everything, much of it to the same few observations.
+pub(crate) fn actions(state: &Expected, random: &mut Random) -> Vec<(Action, Row)> {
+    let known: Vec<(Vec<String>, String)> =
+        state.oracle.found(MIX).map(|found| (found.key.clone(), found.period.to_owned())).collect();
+    let mut moments: Vec<(Vec<String>, String)> = Vec::new();
+    for _ in 0..=random.below(6) {
+        let key = mix_key(random);
+        let period = period(&key, random);
+        moments.push(match known.get(draw(random, known.len().max(1))) {
+            Some(known) if random.chance(0.7) => known.clone(),
+            _ => (key, period),
+        });
+    }
+    let (mut rows, mut run) = (Vec::new(), None);
+    // An observation comes once among rows that ask for the same.
+    let mut seen = BTreeSet::new();
+    for _ in 0..=random.below(6) {
+        let action = [Action::Merge, Action::Replace, Action::Delete][draw(random, 3)];
+        if run != Some(action) {
+            (run, seen) = (Some(action), BTreeSet::new());
+        }
+        for _ in 0..=random.below(5) {
+            let (key, period) = moments[draw(random, moments.len())].clone();
+            let is_first = seen.insert((key.clone(), period.clone()));
+            rows.push(match action {
+                Action::Delete => (action, deletion(key, period, random)),
+                _ if is_first => (action, observation(key, period, random)),
+                _ => (action, attributes_of(key, random)),
+            });
+        }
+    }
+    rows
+}
+
+fn draw(random: &mut Random, below: usize) -> usize {
+    usize::try_from(random.below(below as u64)).expect("small")
+}
+
+/// A row without a period: attributes of keys, if any.
+fn attributes_of(key: Vec<String>, random: &mut Random) -> Row {
+    let mut series_attributes = key_attributes(random, 0.7);
+    series_attributes.insert("TITLE".to_owned(), "One more".to_owned());
+    let (attributes, measures) = (Attributes::new(), vec![None, None]);
+    Row { flow: MIX.into(), key, period: String::new(), measures, attributes, series_attributes }
+}
+
+/// A row that deletes: an observation, or what lies around it; all of that, or some components.
+fn deletion(mut key: Vec<String>, mut period: String, random: &mut Random) -> Row {
+    if random.chance(0.4) {
+        period.clear();
+    }
+    for code in &mut key {
+        if random.chance(0.2) {
+            code.clear();
+        }
+    }
+    let (_, mut row) = series_to_delete(key);
+    row.period = period;
+    if random.chance(0.5) {
+        let named = |names: &[&str], random: &mut Random| -> Attributes {
+            let names = names.iter().filter(|_| random.chance(0.3));
+            names.map(|name| ((*name).to_owned(), "-".to_owned())).collect()
+        };
+        row.measures = (0..2).map(|_| random.chance(0.4).then(|| "-".to_owned())).collect();
+        row.attributes = named(&["OBS_STATUS", "NOTE"], random);
+        let of_keys = ["TITLE", "ITEM_UNIT", "ITEM_BASE", "PAIR_NOTE", "PRODUCER"];
+        row.series_attributes = named(&of_keys, random);
+    }
+    row
 }
 
 /// A message of [`CROSS`] with distinct observations.

@@ -177,9 +177,14 @@ impl Shape {
         header
     }
 
-    /// One row of a message; attributes of all keys come from `series_attributes`.
+    /// One row of a message that merges.
     pub fn line(&self, row: &Row) -> String {
-        let mut line = format!("dataflow,{},I", self.flow);
+        self.line_of('I', row)
+    }
+
+    /// One row of a message; attributes of all keys come from `series_attributes`.
+    pub fn line_of(&self, action: char, row: &Row) -> String {
+        let mut line = format!("dataflow,{},{action}", self.flow);
         let mut cell = |text: &str| {
             if text.contains([',', '"', '\n', '\r']) {
                 write!(line, ",\"{}\"", text.replace('"', "\"\"")).expect("into a string");

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use crate::cli::release::{arguments, say};
 use crate::cli::sql::{connect, hint_at_nothing};
-use crate::cli::words;
+use crate::cli::{difference, words};
 use crate::error::{Error, Result};
 use crate::query::render::{Format, render};
-use crate::store::{Added, Changes, Database, FoundRelease, KeyFilter, Release, ReleaseState};
+use crate::store::{Added, Database, FoundRelease, Release, ReleaseState};
 
 /// One line a release, by time; what is damaged first.
 pub(super) fn list(database: &Database) -> Result<ExitCode> {
@@ -73,29 +73,9 @@ pub(super) fn calendar(database: &Database) -> Result<ExitCode> {
 
 /// What a release would do if it were published now.
 pub(super) fn would_do(added: &Added) -> Result<()> {
-    for known in added.after.state().flows() {
-        let id = &known.entry.id;
-        let changes = Changes::between(&added.before, &added.after, id, &KeyFilter::all())?;
-        let all = changes.total()?;
-        if all.is_empty() {
-            continue;
-        }
-        let counts = [
-            (all.inserted, "inserted"),
-            (all.changed, "changed"),
-            (all.deleted, "deleted"),
-            (all.attributes_changed, "attributes changed"),
-        ];
-        let counts = counts.iter().filter(|(count, _)| *count > 0);
-        let counts: Vec<String> =
-            counts.map(|(count, what)| format!("{} {what}", words::count(*count))).collect();
-        say(&format!("{id}: would be {}", counts.join(", ")))?;
-    }
-    let artefacts = added.report.artefacts;
-    if artefacts > 0 {
-        say(&format!("{} would be added or changed", words::plural(artefacts, "artefact")))?;
-    }
-    for warning in &added.report.warnings {
+    let flows = difference::of(&added.prepared)?;
+    difference::write(&flows, &added.prepared, &mut io::stdout().lock())?;
+    for warning in &added.prepared.report().warnings {
         say(&format!("note: {warning}"))?;
     }
     if !added.conflicts.is_empty() {

@@ -179,6 +179,10 @@ pub(super) fn commits(directory: &Arc<Directory>, rows: bool) -> Result<RecordBa
         CommitKind::Compaction => "compaction",
         CommitKind::Redaction => "redaction",
     };
+    let sha256 = |commit| {
+        let hashes = source(commit)?.sha256.join(", ");
+        (!hashes.is_empty()).then_some(hashes)
+    };
     let checksum = |commit| source(commit)?.checksum.map(|checksum| format!("{checksum:08x}"));
     Columns::default()
         .count("number", all().map(|commit| count(commit.number)))
@@ -191,6 +195,7 @@ pub(super) fn commits(directory: &Arc<Directory>, rows: bool) -> Result<RecordBa
         .text("source", all().map(|commit| source(commit).map(|source| source.name)))
         .count("source_bytes", all().map(|commit| count(source(commit)?.bytes)))
         .text("source_checksum", all().map(checksum))
+        .text("source_sha256", all().map(sha256))
         .count("inserted", all().map(|commit| count(commit.counts.inserted)))
         .count("changed", all().map(|commit| count(commit.counts.changed)))
         .count("deleted", all().map(|commit| count(commit.counts.deleted)))
@@ -207,7 +212,7 @@ pub(super) fn releases(snapshot: &Snapshot, rows: bool) -> Result<RecordBatch> {
         .key("name", all().map(|line| &line.name))
         .text("title", all().map(|line| text(&line.title)))
         .text("notes", all().map(|line| text(&line.notes)))
-        .moment("at", all().map(|line| Some(line.at)))
+        .moment("release_time", all().map(|line| Some(line.at)))
         .key("local_time", all().map(|line| &line.local))
         .key("zone", all().map(|line| &line.zone))
         .key("state", all().map(|line| line.state.name()))

@@ -5,7 +5,8 @@
 //! same number, in every format.
 //!
 //! Read in this order: `cells` (one value as text), `table`, `markdown`, `csv`, `json`,
-//! `lines` and `chart` (series drawn).
+//! `lines` and `chart` (series drawn), `texts`
+//! (tables that no query made).
 
 mod cells;
 mod chart;
@@ -14,6 +15,7 @@ mod json;
 mod lines;
 mod markdown;
 mod table;
+mod texts;
 
 use std::io::Write;
 
@@ -26,6 +28,7 @@ use crate::error::{Error, Result};
 use crate::query::error::from_datafusion;
 
 pub use chart::Paper;
+pub use texts::{TextRows, render_texts};
 
 /// How an answer is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -303,10 +303,15 @@ impl Session {
         known.map_or_else(|| self.engine.database().snapshot(), Ok)
     }
 
-    /// The transaction for a statement that writes.
+    /// The transaction for a statement that writes. What it writes follows from what it reads, so
+    /// it may not read an earlier state.
     pub(super) fn lease(&self) -> Result<Lease<'_>> {
         self.check_failed()?;
         self.check_writer()?;
+        if !self.setting("sdmx.as_of")?.is_empty() {
+            let reason = "the session reads an earlier state; RESET sdmx.as_of before it writes";
+            return Err(Error::invalid("sdmx.as_of", reason));
+        }
         let newest = self.engine.database().snapshot()?;
         self.with(|state| {
             let base = state.pinned.as_ref().unwrap_or(&newest);

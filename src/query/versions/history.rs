@@ -14,7 +14,7 @@ use crate::query::versions::arguments::Arguments;
 use crate::query::versions::cells;
 use crate::query::versions::rows::{Columns, Rows};
 use crate::query::versions::table::VersionTable;
-use crate::store::{AsOf, Database, History, Version};
+use crate::store::{AsOf, History, Version};
 
 /// The name of the function.
 pub(in crate::query) const HISTORY: &str = "history";
@@ -23,7 +23,6 @@ const USAGE: &str = "history('ECB:EXR'), history('ECB:EXR', 'D.USD..') or \
 
 /// The function, for what one session sees.
 pub(in crate::query) struct HistoryFunction {
-    pub(in crate::query) database: Database,
     pub(in crate::query) catalogue: Arc<Catalogue>,
 }
 
@@ -39,7 +38,7 @@ impl HistoryFunction {
         let named = arguments.text(0)?;
         let named = named.ok_or_else(|| arguments.refuse("the dataflow is NULL"))?;
         let state = self.catalogue.flow(named)?;
-        let (flow, names) = (Arc::clone(&state.flow), &state.names);
+        let (flow, columns_of) = (Arc::clone(&state.flow), &state.names);
         let key =
             KeyPattern::parse(arguments.text(1)?.unwrap_or_default(), flow.dimensions().len())
                 .map_err(|reason| arguments.refuse(reason))?;
@@ -49,16 +48,16 @@ impl HistoryFunction {
             Some(AsOf::Time(time)) => Some(time),
             Some(commit) => Some(commit.commit(&newest)?.effective),
         };
-        let mut columns = Columns::of_keys(&flow, names);
-        cells::add_columns(&mut columns, &flow, names, "");
+        let mut columns = Columns::of_keys(&flow, columns_of);
+        cells::add_columns(&mut columns, &flow, columns_of, "");
         columns.moment("valid_from");
         columns.moment("valid_to");
         columns.count("commit");
         columns.count("ended_by");
         let (has_time, counts) = (flow.time().is_some(), cells::count(&flow));
-        let (database, id) = (self.database.clone(), flow.id.clone());
-        Ok(VersionTable::new(columns.schema(), key.codes().to_vec(), 0, move |filter| {
-            let mut history = History::open(&database, &newest, &id, filter, after)?;
+        let id = flow.id.clone();
+        Ok(VersionTable::new(columns.schema(), key.codes().to_vec(), move |filter| {
+            let mut history = History::open(&newest, &id, filter, after)?;
             Ok(Box::new(move |rows| {
                 let Some(version) = history.next()? else { return Ok(false) };
                 push(&version, has_time, counts, rows);
@@ -78,7 +77,9 @@ impl TableFunctionImpl for HistoryFunction {
 
 fn push(version: &Version, has_time: bool, counts: (usize, usize), rows: &mut Rows) {
     let Version { key, period, state, valid_from, valid_to, commit, ended_by } = version;
-    key.iter().for_each(|code| rows.text(Some(code)));
+    for code in key {
+        rows.text(Some(code));
+    }
     if has_time {
         rows.text(Some(period));
     }

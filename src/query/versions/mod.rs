@@ -16,6 +16,7 @@
 mod arguments;
 mod cells;
 mod clause;
+mod history;
 mod past;
 mod rows;
 mod since;
@@ -38,10 +39,15 @@ pub(super) fn functions(
     database: &Database,
     catalogue: &Arc<Catalogue>,
     open: impl Fn(&Arc<Snapshot>) -> Arc<Catalogue> + Send + Sync + 'static,
-) -> [(&'static str, Arc<dyn TableFunctionImpl>); 2] {
+) -> [(&'static str, Arc<dyn TableFunctionImpl>); 3] {
     let (database, catalogue) = (database.clone(), Arc::clone(catalogue));
     let newest = Arc::clone(catalogue.directory().snapshot());
     let past = past::Past::new(database.clone(), newest, open);
+    let history = history::HistoryFunction { catalogue: Arc::clone(&catalogue) };
     let since = since::ChangesFunction { database, catalogue };
-    [(AS_OF, Arc::new(past)), (since::CHANGES_SINCE, Arc::new(since))]
+    [
+        (AS_OF, Arc::new(past)),
+        (history::HISTORY, Arc::new(history)),
+        (since::CHANGES_SINCE, Arc::new(since)),
+    ]
 }

@@ -40,7 +40,7 @@ impl ChangesFunction {
         let named = arguments.text(0)?;
         let named = named.ok_or_else(|| arguments.refuse("the dataflow is NULL"))?;
         let state = self.catalogue.flow(named)?;
-        let (flow, names) = (Arc::clone(&state.flow), &state.names);
+        let (flow, columns_of) = (Arc::clone(&state.flow), &state.names);
         let since = arguments.as_of(1)?;
         let since = since.ok_or_else(|| arguments.refuse("the time is NULL"))?;
         let key =
@@ -48,13 +48,13 @@ impl ChangesFunction {
                 .map_err(|reason| arguments.refuse(reason))?;
         let newest = Arc::clone(self.catalogue.directory().snapshot());
         let before = self.before(&newest, since)?;
-        let mut columns = Columns::of_keys(&flow, names);
+        let mut columns = Columns::of_keys(&flow, columns_of);
         columns.text("change", false);
-        cells::add_columns(&mut columns, &flow, names, "");
-        cells::add_columns(&mut columns, &flow, names, "_before");
+        cells::add_columns(&mut columns, &flow, columns_of, "");
+        cells::add_columns(&mut columns, &flow, columns_of, "_before");
         let (has_time, counts) = (flow.time().is_some(), cells::count(&flow));
         let id = flow.id.clone();
-        Ok(VersionTable::new(columns.schema(), key.codes().to_vec(), 0, move |filter| {
+        Ok(VersionTable::new(columns.schema(), key.codes().to_vec(), move |filter| {
             let mut changes = Changes::between(&before, &newest, &id, filter)?;
             let (mut key, mut cells) = (Vec::new(), VecDeque::new());
             Ok(Box::new(move |rows| {
@@ -98,7 +98,9 @@ fn push(
     counts: (usize, usize),
     rows: &mut Rows,
 ) {
-    key.iter().for_each(|code| rows.text(Some(code)));
+    for code in key {
+        rows.text(Some(code));
+    }
     if has_time {
         rows.text(Some(&cell.period));
     }

@@ -26,8 +26,6 @@ pub(super) struct VersionTable {
     schema: SchemaRef,
     /// For each dimension the codes that the call asks for, none of them meaning all.
     key: Vec<Vec<String>>,
-    /// The place of the first dimension among the columns.
-    dimensions_from: usize,
     open: Open,
 }
 
@@ -41,10 +39,9 @@ impl VersionTable {
     pub(super) fn new(
         schema: SchemaRef,
         key: Vec<Vec<String>>,
-        dimensions_from: usize,
         open: impl Fn(&KeyFilter) -> error::Result<Feed> + Send + Sync + 'static,
     ) -> Self {
-        Self { schema, key, dimensions_from, open: Arc::new(open) }
+        Self { schema, key, open: Arc::new(open) }
     }
 
     /// The dimension that a filter restricts, and to which codes.
@@ -68,8 +65,7 @@ impl VersionTable {
             },
             _ => return None,
         };
-        let place = self.schema.index_of(column.name()).ok()?;
-        let dimension = place.checked_sub(self.dimensions_from)?;
+        let dimension = self.schema.index_of(column.name()).ok()?;
         (dimension < self.key.len() && !codes.is_empty()).then_some((dimension, codes))
     }
 }

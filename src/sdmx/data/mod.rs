@@ -11,7 +11,7 @@
 //! escapes), `xml_header`, `generic_xml` and `specific_xml`, then `json`, `json_values` (numbers of
 //! values), `json_types` and `json_number` (which values are numbers) and `json_structure`.
 //! [`read_rows`] reads SDMX-ML: `read` (the message), `read_header`, `read_cells` (values on their
-//! way to rows), `read_generic`, `read_specific`.
+//! way to rows), `read_delete` (the same where they are deleted), `read_generic`, `read_specific`.
 //!
 //! **Invariant:** memory does not grow with a message, but for the distinct values that JSON refers
 //! to by number, which [`crate::limits`] bounds.
@@ -29,6 +29,7 @@ mod layout;
 mod output;
 mod read;
 mod read_cells;
+mod read_delete;
 mod read_generic;
 mod read_header;
 mod read_specific;

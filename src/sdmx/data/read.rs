@@ -4,6 +4,7 @@
 use std::io::BufRead;
 
 use crate::error::{Error, Result};
+use crate::model::Action;
 use crate::sdmx::data::read_cells::Cells;
 use crate::sdmx::data::read_generic::generic;
 use crate::sdmx::data::read_header::{Header, Structure};
@@ -22,6 +23,9 @@ pub struct XmlSummary {
     pub flows: usize,
 }
 
+/// Characters of an unknown action that an error shows.
+const ACTION_CHARS_SHOWN: usize = 40;
+
 /// The two ways to write data in SDMX-ML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
@@ -35,15 +39,14 @@ enum Form {
 /// its rows to `sink` in the order of the file. `file` names it in errors. Memory is bounded by the
 /// longest element.
 ///
-/// Every data set is merged, whatever its action, but for `Delete`: so does the practice of SDMX
-/// 2.1, in which nearly every message says `Replace`.
+/// A data set without an action is merged, as are those to append and to inform.
 ///
 /// # Errors
 ///
 /// [`Error::Syntax`] with file, line and column for what is not well-formed, no SDMX-ML, or over a
 /// bound; [`Error::Invalid`] for a component that the structure does not have;
-/// [`Error::Unsupported`] for other messages, and for data to delete; [`Error::Io`] if the input
-/// fails; and whatever the sink returns.
+/// [`Error::Unsupported`] for other messages; [`Error::Io`] if the input fails; and whatever the
+/// sink returns.
 pub fn read_rows<S: RowSink + ?Sized>(
     input: impl BufRead,
     file: &str,
@@ -96,13 +99,10 @@ fn data_set<R: BufRead, S: RowSink + ?Sized>(
     header: &mut Header,
     sink: &mut S,
 ) -> Result<u64> {
-    let action = attribute(tag, "action").or(header.action.as_deref());
-    if action == Some("Delete") {
-        let what = format!(
-            "{}: a data set whose action is Delete (others are merged; it)",
-            source.place(tag.at)
-        );
-        return Err(Error::Unsupported { what });
+    let action = action(source, tag, header)?;
+    if attribute(tag, "validFromDate").or(attribute(tag, "validToDate")).is_some() {
+        // A change of its own, which may be about what the data set before it left.
+        sink.next_run();
     }
     let (number, structure) = find(source, tag, header)?;
     let is_new = structure.flow.is_none();
@@ -112,7 +112,7 @@ fn data_set<R: BufRead, S: RowSink + ?Sized>(
     let Some((number, flow)) = &structure.flow else {
         return Err(Error::bug("a structure without its flow"));
     };
-    let mut cells = Cells::new(flow, *number, structure);
+    let mut cells = Cells::new(flow, *number, structure, action);
     if is_new {
         sink.header(cells.header())?;
     }
@@ -121,6 +121,24 @@ fn data_set<R: BufRead, S: RowSink + ?Sized>(
         Form::Specific => specific(source, tag, &mut cells, sink)?,
     }
     Ok(cells.rows())
+}
+
+/// What a data set asks for: by itself, or by the header of its message.
+///
+/// Source: SDMX-ML 3.1, section 4.1; `Append` and `Information` are of earlier versions.
+fn action<R: BufRead>(source: &Source<'_, R>, tag: &Tag, header: &Header) -> Result<Action> {
+    match attribute(tag, "action").or(header.action.as_deref()).unwrap_or_default() {
+        "" | "Append" | "Information" | "Merge" => Ok(Action::Merge),
+        "Replace" => Ok(Action::Replace),
+        "Delete" => Ok(Action::Delete),
+        other => {
+            let other: String = other.chars().take(ACTION_CHARS_SHOWN).collect();
+            let reason = format!(
+                "the action {other:?} is none of Append, Information, Merge, Replace, Delete"
+            );
+            Err(source.error(tag.at, reason))
+        }
+    }
 }
 
 /// The structure that a data set names, or the only one there is.
@@ -364,6 +382,87 @@ mod tests {
         assert_eq!(lines, expected);
     }
 
+    /// The actions of the rows of a message, with their cells.
+    #[track_caller]
+    fn actions(text: &str) -> Vec<String> {
+        let kept = read(&[rates()], text).unwrap();
+        let row = |line: &String| {
+            let (place, cells) = line.split_once(" [").unwrap();
+            let action = place.rsplit_once(' ').unwrap().1;
+            let cells = cells.rsplit_once(']').unwrap().0.replace('\u{2205}', "");
+            format!("{action} {cells}")
+        };
+        kept.lines.iter().map(row).collect()
+    }
+
+    #[test]
+    fn each_data_set_has_its_action_or_that_of_the_header() {
+        let set = |action: &str| {
+            format!("<m:DataSet d:structureRef='S' {action}><Obs FREQ='A'/></m:DataSet>")
+        };
+        let named = ["Append", "Information", "Merge", "Replace", "Delete"];
+        let mut sets: Vec<String> = named.iter().map(|a| set(&format!("d:action='{a}'"))).collect();
+        sets.push(set(""));
+        let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+        let expected = ["Merge", "Merge", "Merge", "Replace", "Delete"];
+        for of_header in ["", "Replace"] {
+            let header = header("AllDimensions")
+                + &format!("<m:DataSetAction> {of_header} </m:DataSetAction>");
+            let text = message("v2_1", "StructureSpecificData", &header, &sets);
+            let found = actions(&text);
+            let found: Vec<&str> = found.iter().map(|row| row.split_once(' ').unwrap().0).collect();
+            let last = if of_header.is_empty() { "Merge" } else { "Replace" };
+            assert_eq!((&found[..5], found[5]), (expected.as_slice(), last));
+        }
+    }
+
+    #[test]
+    fn data_sets_delete_what_their_elements_mean() {
+        let body = "<m:DataSet d:structureRef='S' d:action='Delete'>\
+                    <Group AREA='AT'/><Group AREA='BE' NOTE=''/>\
+                    <Series FREQ='A' AREA='AT'/>\
+                    <Series FREQ='A' AREA='BE' TITLE='any'/>\
+                    <Series FREQ='A' AREA='CH' TITLE='t' STATUS='s'>\
+                    <Obs TIME_PERIOD='2020'/><Obs TIME_PERIOD='2021' OBS_VALUE='' STATUS=''/></Series>\
+                    <Series AREA='DE'><Obs TIME_PERIOD='2020' TITLE='x'/></Series>\
+                    <Obs FREQ='M' TIME_PERIOD='2022'/><Obs/></m:DataSet>\
+                    <m:DataSet d:structureRef='S' d:action='Delete' SOURCE='x'/>";
+        let text = message("v2_1", "StructureSpecificData", &header("TIME_PERIOD"), &[body]);
+        let expected = [
+            "Delete ~|AT|~|||||",
+            "Delete |BE|||||-|",
+            "Delete A|AT||||||",
+            "Delete A|BE||||any||",
+            "Delete A|CH|2020||s|||",
+            "Delete A|CH|2021|-|-|||",
+            "Delete A|CH||||t||",
+            "Delete |DE|2020|||x||",
+            "Delete M||2022|||||",
+            "Delete |||||||",
+            "Delete |||||||x",
+        ];
+        assert_eq!(actions(&text), expected);
+        let generic = "<m:DataSet structureRef='S' action='Delete'><g:Series><g:SeriesKey>\
+                       <g:Value id='FREQ' value='A'/></g:SeriesKey></g:Series><g:Series>\
+                       <g:SeriesKey><g:Value id='FREQ' value='A'/></g:SeriesKey><g:Obs>\
+                       <g:ObsDimension value='2020'/><g:ObsValue value=''/></g:Obs></g:Series>\
+                       </m:DataSet>";
+        let text = message("v2_1", "GenericData", &header("TIME_PERIOD"), &[generic]);
+        assert_eq!(actions(&text), ["Delete A|||||||", "Delete A||2020|-||||"]);
+        let of_3 = header("TIME_PERIOD").replace(
+            "<c:StructureUsage><Ref agencyID='A' id='F' version='1.0'/></c:StructureUsage>",
+            "<c:StructureUsage>urn:sdmx:org.sdmx.infomodel.datastructure.Dataflow=A:F(1.0)\
+             </c:StructureUsage>",
+        );
+        let body = "<m:DataSet d:structureRef='S' d:action='Delete'><Atts AREA='AT'/>\
+                    <Atts FREQ='~' AREA='AT' TIME_PERIOD='~'/><Atts AREA='AT' NOTE='n'/></m:DataSet>";
+        let text = message("v3_1", "StructureSpecificData", &of_3, &[body]);
+        assert_eq!(
+            actions(&text),
+            ["Delete |AT|~|||||", "Delete ~|AT|~|||||", "Delete |AT|||||n|"]
+        );
+    }
+
     #[test]
     fn names_the_place_of_what_is_wrong() {
         let specific = |body: &str| {
@@ -394,8 +493,8 @@ mod tests {
             "f.xml:2:1: no Structure of the header has the structureID \"T\"",
         );
         refused(
-            &specific("").replace("structureRef=", "action='Delete' d:x="),
-            "f.xml:2:1: a data set whose action is Delete (others are merged; it) is not supported",
+            &specific("").replace("structureRef=", "action='Remove' d:x="),
+            "f.xml:2:1: the action \"Remove\" is none of Append, Information, Merge, Replace, Delete",
         );
         let generic = |body: &str| {
             let body = format!("<m:DataSet structureRef='S'>\n{body}\n</m:DataSet>");

@@ -13,6 +13,9 @@ use crate::sdmx::data::read_header::Structure;
 use crate::sdmx::rows::RowSink;
 use crate::sdmx::xml::Place;
 
+/// What stands for an empty value that is named to be deleted.
+const NAMED: &str = "-";
+
 /// Memory of one value that is kept for the next.
 const VALUE_BYTES_KEPT: usize = 4 << 10;
 
@@ -39,10 +42,10 @@ pub(super) enum Refused {
 }
 
 /// The values at one level, one a component.
-struct Values {
+pub(super) struct Values {
     texts: Vec<(bool, String)>,
     /// The components that have one.
-    given: Vec<usize>,
+    pub(super) given: Vec<usize>,
     /// The bytes of all of them.
     bytes: usize,
 }
@@ -66,7 +69,7 @@ impl Values {
         self.bytes = 0;
     }
 
-    fn get(&self, position: usize) -> Option<&str> {
+    pub(super) fn get(&self, position: usize) -> Option<&str> {
         let (is_given, text) = self.texts.get(position)?;
         is_given.then_some(text.as_str())
     }
@@ -126,6 +129,8 @@ pub(super) struct Cells {
     flow: Arc<Flow>,
     /// The number of the flow in the message.
     number: usize,
+    /// What the data set asks for.
+    action: Action,
     /// The dimension at the observation, where it is one.
     pub(super) at_observation: Option<usize>,
     /// The same dimension, where the type of an observation says its code.
@@ -143,8 +148,18 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    pub(super) fn new(flow: &Arc<Flow>, number: usize, structure: &Structure) -> Self {
+    pub(super) fn new(
+        flow: &Arc<Flow>,
+        number: usize,
+        structure: &Structure,
+        action: Action,
+    ) -> Self {
         let count = flow.components().len();
+        let letter = match action {
+            Action::Merge => 'M',
+            Action::Replace => 'R',
+            Action::Delete => 'D',
+        };
         let at_observation = match structure.at_observation.as_deref() {
             // The standard calls it so, whatever the structure does.
             None | Some("TIME_PERIOD") => flow.position("TIME_PERIOD").or(flow.time_index()),
@@ -153,6 +168,7 @@ impl Cells {
         Self {
             flow: Arc::clone(flow),
             number,
+            action,
             at_observation,
             explicit: at_observation.filter(|_| structure.has_explicit_measures),
             finders: [Finder::new(flow), Finder::new(flow), Finder::new(flow)],
@@ -160,7 +176,7 @@ impl Cells {
             memory: Vec::with_capacity(count),
             columns: vec![0; count],
             raw: String::new(),
-            prefix: format!("dataflow,{},M", flow.id),
+            prefix: format!("dataflow,{},{letter}", flow.id),
             rows: 0,
         }
     }
@@ -168,6 +184,11 @@ impl Cells {
     /// The flow of the data set.
     pub(super) fn flow(&self) -> &Flow {
         &self.flow
+    }
+
+    /// What the data set asks for.
+    pub(super) fn action(&self) -> Action {
+        self.action
     }
 
     /// The rows so far.
@@ -202,16 +223,20 @@ impl Cells {
             Level::Row => row,
         };
         let position = finder.find(&self.flow, id).ok_or(Refused::Unknown)?;
-        self.values_mut(level).set(position, text)
+        self.set_at(level, position, text)
     }
 
     /// Gives the component at this position its value.
+    #[inline]
     pub(super) fn set_at(
         &mut self,
         level: Level,
         position: usize,
         text: &str,
     ) -> Result<(), Refused> {
+        // Where values are deleted, an empty one is one that is named.
+        let is_named = self.action == Action::Delete && position >= self.flow.measures_from();
+        let text = if is_named && text.is_empty() { NAMED } else { text };
         self.values_mut(level).set(position, text)
     }
 
@@ -229,7 +254,7 @@ impl Cells {
         }
     }
 
-    fn values(&self, level: Level) -> &Values {
+    pub(super) fn values(&self, level: Level) -> &Values {
         let [data_set, series, row] = &self.values;
         match level {
             Level::DataSet => data_set,
@@ -255,6 +280,9 @@ impl Cells {
         at: Place,
         sink: &mut S,
     ) -> Result<()> {
+        if self.action == Action::Delete {
+            return self.delete_observation(at, sink);
+        }
         let mut cells = mem::take(&mut self.memory);
         cells.resize(self.columns.len(), None);
         // The later level comes last, and counts.
@@ -269,7 +297,7 @@ impl Cells {
         if sink.keeps_raw() {
             write_line(&self.prefix, &cells, &mut self.raw);
         }
-        let (action, columns, raw) = (Action::Merge, &*self.columns, &*self.raw);
+        let (action, columns, raw) = (self.action, &*self.columns, &*self.raw);
         let row = Row { line: at.line, action, cells: &cells, columns, raw };
         sink.row(self.number, &row)?;
         self.memory = recycle(cells);
@@ -277,8 +305,8 @@ impl Cells {
         Ok(())
     }
 
-    /// Hands on the attributes of a group or of a series without observations, if it has any: the
-    /// values of this level alone.
+    /// Hands on the attributes of a group or of a series, if it has any: the values of this level
+    /// alone.
     pub(super) fn attributes<S: RowSink + ?Sized>(
         &mut self,
         level: Level,
@@ -286,10 +314,25 @@ impl Cells {
         sink: &mut S,
     ) -> Result<()> {
         let from = self.flow.attributes_from();
-        let values = self.values(level);
-        if values.given.iter().any(|position| *position >= from) {
-            self.row_of(level, at, sink, |_| true)?;
+        if self.values(level).given.iter().any(|position| *position >= from) {
+            self.hand_on(at, sink, |cells, position| cells.values(level).get(position))?;
         }
+        Ok(())
+    }
+
+    /// Ends a series: hands on what it says itself, if its observations did not say it.
+    pub(super) fn end_series<S: RowSink + ?Sized>(
+        &mut self,
+        at: Place,
+        sink: &mut S,
+        has_observations: bool,
+    ) -> Result<()> {
+        match self.action {
+            Action::Delete => self.delete_series(at, sink, has_observations)?,
+            _ if has_observations => {}
+            Action::Merge | Action::Replace => self.attributes(Level::Series, at, sink)?,
+        }
+        self.begin(Level::Series);
         Ok(())
     }
 
@@ -309,7 +352,10 @@ impl Cells {
         let flow = Arc::clone(&self.flow);
         let given = &self.values(Level::DataSet).given;
         if given.iter().any(|position| is_of_flow(&flow, *position)) {
-            self.row_of(Level::DataSet, at, sink, |position| is_of_flow(&flow, position))?;
+            self.hand_on(at, sink, |cells, position| {
+                let is_wanted = is_of_flow(&cells.flow, position);
+                cells.values(Level::DataSet).get(position).filter(|_| is_wanted)
+            })?;
         }
         let values = self.values_mut(Level::DataSet);
         for (position, (is_given, _)) in values.texts.iter_mut().enumerate() {
@@ -319,24 +365,21 @@ impl Cells {
         Ok(())
     }
 
-    /// Hands on those values of one level that are wanted.
-    fn row_of<S: RowSink + ?Sized>(
+    /// Hands on a row of the cells that `pick` gives.
+    pub(super) fn hand_on<S: RowSink + ?Sized>(
         &mut self,
-        level: Level,
         at: Place,
         sink: &mut S,
-        is_wanted: impl Fn(usize) -> bool,
+        pick: impl for<'c> Fn(&'c Self, usize) -> Cell<'c>,
     ) -> Result<()> {
         set_column(&mut self.columns, at);
         let mut raw = mem::take(&mut self.raw);
-        let values = self.values(level);
-        let count = values.texts.len();
         let cells: Vec<Cell<'_>> =
-            (0..count).map(|at| values.get(at).filter(|_| is_wanted(at))).collect();
+            (0..self.columns.len()).map(|position| pick(self, position)).collect();
         if sink.keeps_raw() {
             write_line(&self.prefix, &cells, &mut raw);
         }
-        let (action, columns) = (Action::Merge, &*self.columns);
+        let (action, columns) = (self.action, &*self.columns);
         let row = Row { line: at.line, action, cells: &cells, columns, raw: &raw };
         sink.row(self.number, &row)?;
         self.raw = raw;

@@ -7,6 +7,7 @@ use std::io::BufRead;
 
 use crate::error::Result;
 use crate::sdmx::data::read_cells::{Cells, Level};
+use crate::sdmx::data::read_delete::KeyElement;
 use crate::sdmx::rows::RowSink;
 use crate::sdmx::xml::Source;
 
@@ -27,15 +28,13 @@ pub(super) fn generic<R: BufRead, S: RowSink + ?Sized>(
             "Group" => {
                 reader.cells.begin(Level::Row);
                 reader.parts(source, Level::Row)?;
-                reader.cells.attributes(Level::Row, at, reader.sink)?;
+                reader.cells.group(KeyElement::Group, at, reader.sink)?;
             }
             "Series" => {
                 let rows = reader.cells.rows();
                 reader.parts(source, Level::Series)?;
-                if reader.cells.rows() == rows {
-                    reader.cells.attributes(Level::Series, at, reader.sink)?;
-                }
-                reader.cells.begin(Level::Series);
+                let has_observations = reader.cells.rows() > rows;
+                reader.cells.end_series(at, reader.sink, has_observations)?;
             }
             "Obs" => reader.observation(source)?,
             _ => source.leave()?,

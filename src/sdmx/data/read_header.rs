@@ -39,7 +39,7 @@ impl Header {
         while let Some(part) = source.child()? {
             match part.name() {
                 "Structure" => header.structures.push(Structure::read(source, &part)?),
-                "DataSetAction" => header.action = Some(source.text()?),
+                "DataSetAction" => header.action = Some(source.text()?.trim().to_owned()),
                 _ => source.skip()?,
             }
             if header.structures.len() > MESSAGE_FLOWS_MAX {

@@ -8,6 +8,7 @@ use std::io::BufRead;
 use crate::error::Result;
 use crate::limits::TEXT_BYTES_MAX;
 use crate::sdmx::data::read_cells::{Cells, Level, Refused};
+use crate::sdmx::data::read_delete::KeyElement;
 use crate::sdmx::rows::RowSink;
 use crate::sdmx::xml::{Source, Tag};
 
@@ -43,12 +44,8 @@ pub(super) fn specific<R: BufRead, S: RowSink + ?Sized>(
         match source.local() {
             "Obs" => observation(source, cells, sink)?,
             "Series" => series(source, cells, sink)?,
-            "Group" | "Atts" => {
-                let at = source.at();
-                take(source, Level::Row, cells)?;
-                components(source, Level::Row, cells)?;
-                cells.attributes(Level::Row, at, sink)?;
-            }
+            "Group" => group(source, cells, sink, KeyElement::Group)?,
+            "Atts" => group(source, cells, sink, KeyElement::Attributes)?,
             _ => source.leave()?,
         }
     }
@@ -70,11 +67,20 @@ fn series<R: BufRead, S: RowSink + ?Sized>(
             _ => source.leave()?,
         }
     }
-    if cells.rows() == rows {
-        cells.attributes(Level::Series, at, sink)?;
-    }
-    cells.begin(Level::Series);
-    Ok(())
+    cells.end_series(at, sink, cells.rows() > rows)
+}
+
+/// Reads a group or attributes of a key, up to its end.
+fn group<R: BufRead, S: RowSink + ?Sized>(
+    source: &mut Source<'_, R>,
+    cells: &mut Cells,
+    sink: &mut S,
+    element: KeyElement,
+) -> Result<()> {
+    let at = source.at();
+    take(source, Level::Row, cells)?;
+    components(source, Level::Row, cells)?;
+    cells.group(element, at, sink)
 }
 
 #[inline]

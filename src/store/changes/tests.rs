@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::catalog::{CommitKind, Draft, SegmentEntry, SegmentPlace, Superseded};
 use crate::index::Selection;
+use crate::model::Action;
 use crate::store::answer::fixture::{FLOW, HEADER, database, id};
 use crate::store::changes::change::{AttributeChange, CellState};
 use crate::store::{Changes, Database, Difference, KeyFilter, LoadOptions};
@@ -177,12 +178,14 @@ pub(in crate::store) fn history(seed: u64, commits: usize) -> (Database, Vec<Mod
             1 => {
                 let area = random.pick(&["CH", "DE", "AT"]);
                 let mut load = database.begin_load(LoadOptions::at(now)).expect("begun");
-                let cube = database.snapshot().expect("readable").cube(&id()).expect("there");
-                let wanted = KeyFilter::any_of(vec![vec![vec![], vec![area.to_owned()]]]);
-                load.delete_series(&id(), wanted.on(&cube)).expect("sound");
+                let flow = load.flow(&id()).expect("there");
+                let mut cells = [None; 12];
+                cells[1] = Some(area);
+                load.row(flow, Action::Delete, &cells).expect("sound");
                 load.commit().expect("committed");
                 model.cells.retain(|(key, _), _| key[1] != area);
                 model.titles.retain(|key, _| key[1] != area);
+                model.units.retain(|key, _| key[0] != area);
             }
             _ => {
                 let mut text = HEADER.to_owned();

@@ -1,11 +1,10 @@
-//! Ends a load: what it deletes, what it writes of each dataflow, and the commit.
+//! Ends a load: what it writes of each dataflow, and the commit.
 
 use std::mem;
 use std::sync::Arc;
 
-use crate::catalog::{Draft, Superseded};
+use crate::catalog::Draft;
 use crate::error::{Error, Result};
-use crate::index::Selection;
 use crate::model::ArtefactId;
 use crate::store::cube::Cube;
 use crate::store::load::Load;
@@ -13,6 +12,7 @@ use crate::store::load::buffer::Rows;
 use crate::store::load::intake::Intake;
 use crate::store::load::options::{LoadReport, Progress};
 use crate::store::load::prepared::Prepared;
+use crate::store::load::reach::Reached;
 use crate::store::load::write::{FlowWriter, Sources};
 
 impl Load {
@@ -38,7 +38,6 @@ impl Load {
         }
         let mut draft = Draft::default();
         let mut report = LoadReport { rows: self.rows, ..LoadReport::default() };
-        self.delete(&mut draft)?;
         for index in 0..self.intakes.len() {
             let before = draft.record.counts;
             self.write_flow(index, &mut draft, &mut report)?;
@@ -69,35 +68,6 @@ impl Load {
         let (base, job) = (Arc::clone(&self.snapshot), self.job.take());
         let flows = self.intakes.iter().map(|intake| intake.flow.id.clone()).collect();
         Ok(Prepared { workplace: self.workplace, base, draft, flows, report, job })
-    }
-
-    /// Supersedes the chunks of series to delete.
-    fn delete(&self, draft: &mut Draft) -> Result<()> {
-        for (flow, filter) in &self.deleted {
-            let cube = self.snapshot.cube(flow)?;
-            let selections = cube.select(filter)?;
-            for (part, series) in cube.parts().iter().zip(&selections.0) {
-                // Another filter may have chosen the same series.
-                let before = draft.superseded.iter().find(|known| known.segment == part.id());
-                let before = before.map_or_else(Selection::empty, |known| known.chunks.clone());
-                let mut chunks = Selection::empty();
-                for ordinal in series.iter() {
-                    for chunk in part.live_chunks(ordinal)? {
-                        if before.contains(chunk) {
-                            continue;
-                        }
-                        chunks.insert(chunk);
-                        let observations = part.span(chunk)?.observations;
-                        draft.record.counts.deleted += u64::from(observations);
-                    }
-                }
-                if !chunks.is_empty() {
-                    let (segment, partials) = (part.id(), Selection::empty());
-                    draft.supersede(Superseded { segment, chunks, partials });
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Writes down rows that turned out to be bad, if they are to be left out.
@@ -131,15 +101,21 @@ impl Load {
         } else {
             Arc::new(Cube::empty(Arc::clone(&intake.flow)))
         };
+        let reached = Reached::new(&mut intake, &cube)?;
         let ranks = intake.ranks(&order);
         let rows = intake.buffer.len();
         let create = Box::new(move || disk.create(&path));
-        let places = mem::take(&mut self.places);
-        let sources =
-            Sources { intake: &intake, cube: &cube, deleted: &draft.superseded, places: &places };
+        let (places, runs) = (mem::take(&mut self.places), mem::take(&mut self.runs));
+        let sources = Sources {
+            intake: &intake,
+            cube: &cube,
+            reached: &reached,
+            runs: &runs,
+            places: &places,
+        };
         let writer = FlowWriter::new(&sources, &order, &ranks, create)?;
         let outcome = writer.write(&ranks, |done| self.progress(Progress::Writing(done, rows)))?;
-        self.places = places;
+        (self.places, self.runs) = (places, runs);
         intake.buffer.rows = Rows::default();
         // Only the first problems are named, and each of those is counted as it is noted.
         self.problem_count += (outcome.refused.len() - outcome.problems.len()) as u64;
@@ -164,10 +140,9 @@ impl Load {
         let counts = &mut draft.record.counts;
         counts.inserted += outcome.counts.inserted;
         counts.changed += outcome.counts.changed;
+        counts.deleted += outcome.counts.deleted;
         counts.unchanged += outcome.counts.unchanged;
-        for more in outcome.superseded {
-            draft.supersede(more);
-        }
+        draft.superseded.extend(outcome.superseded);
         if let Some(summary) = outcome.segment {
             draft.add_segment(id, &intake.flow.id, summary);
         }

@@ -53,6 +53,14 @@ impl Texts {
         ranks
     }
 
+    /// For each number of other texts, the number of the same text among these.
+    pub(super) fn numbers_of(&self, others: &Self) -> Vec<Option<u32>> {
+        if self.by_number.is_empty() {
+            return vec![None; others.len()];
+        }
+        others.by_number.iter().map(|text| self.find(text)).collect()
+    }
+
     /// The texts in bytewise order.
     pub(super) fn sorted(&self) -> Vec<Box<str>> {
         let mut texts = self.by_number.clone();
@@ -94,6 +102,17 @@ impl Tuples {
             hasher.hash_one(&cells[*number as usize * width..][..width])
         });
         (number, true)
+    }
+
+    /// The number of a tuple, where it is known.
+    pub(super) fn find(&self, tuple: &[u32]) -> Option<u32> {
+        let hash = self.hasher.hash_one(tuple);
+        self.table.find(hash, |number| self.get(*number) == tuple).copied()
+    }
+
+    /// How many numbers a tuple has.
+    pub(super) fn width(&self) -> usize {
+        self.width
     }
 
     /// The tuple with this number.

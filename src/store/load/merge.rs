@@ -1,16 +1,21 @@
 //! Brings two versions of a chunk together: what came over what was there.
 //!
-//! Source: SDMX-CSV 2.1 field guide, action "Merge": what a row speaks of is set, what it does not
-//! speak of stays.
+//! Source: SDMX-CSV 2.1 field guide, "ACTION": what a row speaks of is set. What it does not speak
+//! of stays in a merge, and goes in a replacement, at the level of the observation.
 
 use std::cmp::Ordering;
 
 use crate::catalog::Counts;
-use crate::model::{PeriodForm, Value};
+use crate::model::{Action, PeriodForm, Value};
 use crate::segment::{ChunkRows, Stored};
 
-/// The chunk after a merge, and what it did to each observation that came.
-pub(super) fn merge(old: &ChunkRows, new: &ChunkRows, counts: &mut Counts) -> ChunkRows {
+/// The chunk after rows came that all ask for this action, and what they did to each observation.
+pub(super) fn merge(
+    old: &ChunkRows,
+    new: &ChunkRows,
+    action: Action,
+    counts: &mut Counts,
+) -> ChunkRows {
     let form = PeriodForm::from_number(old.form).unwrap_or(PeriodForm::Other);
     let mut merged = ChunkRows::new(form, old.measures.len(), old.attributes.len());
     let is_other = form == PeriodForm::Other;
@@ -33,7 +38,7 @@ pub(super) fn merge(old: &ChunkRows, new: &ChunkRows, counts: &mut Counts) -> Ch
         // More than one chunk of other periods holds is split by the caller: positions wrap there.
         merged.positions.push(u16::try_from(position).unwrap_or(u16::MAX));
         if order.is_eq() {
-            if push_both(&mut merged, (old, left), (new, right)) {
+            if push_both(&mut merged, (old, left), (new, right), action) {
                 counts.changed += 1;
             } else {
                 counts.unchanged += 1;
@@ -71,10 +76,16 @@ fn push_value(merged: &mut ChunkRows, measure: usize, from: &ChunkRows, at: usiz
 }
 
 /// Copies one observation that both have; returns whether it became another.
-fn push_both(merged: &mut ChunkRows, old: (&ChunkRows, usize), new: (&ChunkRows, usize)) -> bool {
+fn push_both(
+    merged: &mut ChunkRows,
+    old: (&ChunkRows, usize),
+    new: (&ChunkRows, usize),
+    action: Action,
+) -> bool {
     let mut changed = false;
+    let keeps = action == Action::Merge;
     for measure in 0..old.0.measures.len() {
-        if new.0.measures[measure][new.1] == Stored::NONE {
+        if keeps && new.0.measures[measure][new.1] == Stored::NONE {
             push_value(merged, measure, old.0, old.1);
         } else {
             changed |= value(old, measure) != value(new, measure);
@@ -84,8 +95,9 @@ fn push_both(merged: &mut ChunkRows, old: (&ChunkRows, usize), new: (&ChunkRows,
     for (attribute, column) in merged.attributes.iter_mut().enumerate() {
         let (before, after) =
             (old.0.attributes[attribute][old.1], new.0.attributes[attribute][new.1]);
-        changed |= after != 0 && after != before;
-        column.push(if after == 0 { before } else { after });
+        let after = if keeps && after == 0 { before } else { after };
+        changed |= after != before;
+        column.push(after);
     }
     changed
 }
@@ -115,7 +127,7 @@ mod tests {
         let new =
             rows(PeriodForm::Year, 1999, &[(0, "9", 1), (2, "2.0", 0), (3, "5", 1), (4, "", 3)]);
         let mut counts = Counts::default();
-        let merged = merge(&old, &new, &mut counts);
+        let merged = merge(&old, &new, Action::Merge, &mut counts);
         let expected = rows(
             PeriodForm::Year,
             1999,
@@ -130,7 +142,20 @@ mod tests {
     fn the_same_again_changes_nothing() {
         let old = rows(PeriodForm::Month, 24_000, &[(0, "1.50", 1), (5, "<2", 2)]);
         let mut counts = Counts::default();
-        assert_eq!(merge(&old, &old, &mut counts), old);
-        assert_eq!((counts.changed, counts.unchanged), (0, 2));
+        for action in [Action::Merge, Action::Replace] {
+            assert_eq!(merge(&old, &old, action, &mut counts), old);
+        }
+        assert_eq!((counts.changed, counts.unchanged), (0, 4));
+    }
+
+    #[test]
+    fn what_a_replacement_leaves_out_goes() {
+        let old = rows(PeriodForm::Year, 2000, &[(0, "1", 1), (1, "2", 1), (2, "3", 0)]);
+        let new = rows(PeriodForm::Year, 2000, &[(0, "1", 0), (1, "", 2), (2, "3", 0)]);
+        let mut counts = Counts::default();
+        let merged = merge(&old, &new, Action::Replace, &mut counts);
+        assert_eq!(merged, new);
+        let expected = Counts { inserted: 0, changed: 2, deleted: 0, unchanged: 1 };
+        assert_eq!(counts, expected);
     }
 }

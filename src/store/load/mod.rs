@@ -1,18 +1,28 @@
 //! Loads messages into the database, as one commit.
 //!
-//! Read in this order: `options`, `structures` and `compatible` (structure messages), `check` (what a cell may be),
-//! `resolve` (which
-//! dataflow a message means), `interner`, `conflicts`, `intake` and `sink` (rows become numbers), `order` and `buffer` (rows in order, on
-//! disk if they must), `merge`, `times`, `partials` and `write` (a segment from what came and what
-//! was there), `workplace`, `commit`, `prepared`, `job` (the logbook).
+//! Read in this order: `options`, `message`, `structures` and `compatible` (structure messages), `check` (what a cell may be),
+//! `resolve` (which dataflow a message means). Rows become numbers: `interner`, `runs`, `conflicts`,
+//! `intake` with `cells`, `attributes`, `delete` and `regions`, `sink`. They come in order, on disk
+//! if they must: `order`, `buffer`. A segment is made of what came and what was there: `write` with
+//! `reach`, `existing`, `collect`, `merge`, `times`, `replay`, `ordered` and `partials`. Then
+//! `workplace`, `commit`, `prepared`, `job` (the logbook).
+//!
+//! **Order:** a row speaks of what the rows before it left, of all flows of the load. Rows that ask
+//! for the same are a run, and an observation comes once in a run, so that most series need no
+//! order at all.
 //!
 //! **Invariant:** nothing of a load is visible before [`Load::commit`] returns, and all of it after.
 
+mod attributes;
 mod buffer;
+mod cells;
 mod check;
+mod collect;
 mod commit;
 mod compatible;
 mod conflicts;
+mod delete;
+mod existing;
 mod intake;
 mod interner;
 mod job;
@@ -20,10 +30,15 @@ mod merge;
 mod message;
 mod options;
 mod order;
+mod ordered;
 mod partials;
 mod places;
 mod prepared;
+mod reach;
+mod regions;
+mod replay;
 mod resolve;
+mod runs;
 mod sink;
 mod structures;
 mod times;
@@ -42,10 +57,10 @@ use crate::model::{Action, Artefact, ArtefactId, Cell, Flow, Row};
 use crate::sdmx::rows::RowSink;
 use crate::sdmx::{csv, data};
 use crate::store::database::Database;
-use crate::store::filter::SeriesFilter;
 use crate::store::load::intake::Intake;
 use crate::store::load::job::Job;
 use crate::store::load::places::{Places, RowTexts};
+use crate::store::load::runs::Runs;
 use crate::store::load::sink::Sink;
 use crate::store::load::structures::Structures;
 use crate::store::load::workplace::Workplace;
@@ -62,7 +77,7 @@ pub struct Load {
     snapshot: Arc<Snapshot>,
     structures: Structures,
     intakes: Vec<Intake>,
-    deleted: Vec<(ArtefactId, SeriesFilter)>,
+    runs: Runs,
     problems: Vec<Problem>,
     problem_count: u64,
     rows: u64,
@@ -109,7 +124,7 @@ impl Load {
             snapshot,
             structures,
             intakes: Vec::new(),
-            deleted: Vec::new(),
+            runs: Runs::default(),
             problems: Vec::new(),
             problem_count: 0,
             rows: 0,
@@ -194,8 +209,10 @@ impl Load {
         self.stop_at_problems(problems_before)
     }
 
-    /// Begins another run of rows: one may speak again of what rows before it spoke of.
-    pub fn next_run(&mut self) {}
+    /// Ends a run of rows: what comes next may speak of the same observations again.
+    pub fn next_run(&mut self) {
+        self.runs.end();
+    }
 
     fn read(&mut self, file: &str, read: impl FnOnce(&mut Sink<'_>) -> Result<()>) -> Result<()> {
         file.clone_into(&mut self.file);
@@ -231,17 +248,6 @@ impl Load {
         if let Some(tell) = &mut self.options.progress {
             tell(progress);
         }
-    }
-
-    /// Deletes whole series.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotFound`] if there is no such dataflow.
-    pub fn delete_series(&mut self, flow: &ArtefactId, filter: SeriesFilter) -> Result<()> {
-        self.snapshot.cube(flow)?;
-        self.deleted.push((flow.clone(), filter));
-        Ok(())
     }
 
     fn note_problem(&mut self, problem: Problem) {

@@ -5,7 +5,9 @@ use hashbrown::HashMap;
 use crate::error::Result;
 use crate::index::Selection;
 use crate::segment::{PartialGroup, PartialRow};
+use crate::store::load::existing::last_said;
 use crate::store::load::intake::{Intake, PartialIntake};
+use crate::store::load::regions::Target;
 use crate::store::part::Part;
 
 /// The rows to write, and the rows that they supersede.
@@ -16,12 +18,15 @@ pub(super) struct PartialMerge {
 
 /// A row that is there: its part, its number in the part, and its values by attribute.
 type Known = (usize, u32, HashMap<String, Box<str>>);
+/// The rows that are there, by their dimensions and codes.
+type AllKnown = HashMap<(Vec<u16>, Vec<Box<str>>), Known>;
 
 impl PartialMerge {
     pub(super) fn new(intake: &Intake, parts: &[Part]) -> Result<Self> {
         let mut merge = Self { groups: Vec::new(), superseded: HashMap::new() };
-        let mut known: HashMap<(Vec<u16>, Vec<Box<str>>), Known> = HashMap::new();
-        if intake.partials.iter().any(|partial| partial.keys.len() > 0) {
+        let mut known = AllKnown::new();
+        let is_touched = |p: &PartialIntake| p.keys.len() > 0 || !p.regions.is_empty();
+        if intake.partials.iter().any(is_touched) {
             for (index, part) in parts.iter().enumerate() {
                 for (group, numbers) in part.live_partials()? {
                     for (row, number) in group.rows.into_iter().zip(numbers) {
@@ -32,7 +37,7 @@ impl PartialMerge {
                 }
             }
         }
-        for partial in &intake.partials {
+        for partial in intake.partials.iter().filter(|partial| is_touched(partial)) {
             let group = merge.merge_group(intake, partial, &known);
             merge.groups.push(group);
         }
@@ -43,36 +48,65 @@ impl PartialMerge {
         &mut self,
         intake: &Intake,
         partial: &PartialIntake,
-        known: &HashMap<(Vec<u16>, Vec<Box<str>>), Known>,
+        known: &AllKnown,
     ) -> PartialGroup {
         let narrow = |dimension: &usize| u16::try_from(*dimension).unwrap_or(u16::MAX);
         let dimensions: Vec<u16> = partial.dimensions.iter().map(narrow).collect();
         let id = |position: &usize| intake.flow.components()[*position].id.clone();
         let attributes: Vec<String> = partial.attributes.iter().map(id).collect();
-        let width = attributes.len();
         let mut rows = Vec::new();
-        for number in 0..u32::try_from(partial.keys.len()).unwrap_or(u32::MAX) {
-            let codes = partial.keys.get(number).iter().zip(&partial.dimensions);
-            let key: Vec<Box<str>> =
-                codes.map(|(code, d)| intake.partial_codes[*d].get(*code).into()).collect();
+        for (key, number) in keys(intake, partial, &dimensions, known) {
             let old = known.get(&(dimensions.clone(), key.clone()));
-            let new = partial.values.get(number as usize * width..).unwrap_or_default();
-            let mut changed = old.is_none();
-            let mut values = Vec::with_capacity(width);
-            for ((id, position), number) in attributes.iter().zip(&partial.attributes).zip(new) {
-                let before = old.and_then(|(_, _, values)| values.get(id)).map(|v| &**v);
-                let after = number.checked_sub(1).map(|n| intake.values[*position].get(n));
-                changed |= after.is_some() && after != before;
-                values.push(Box::from(after.or(before).unwrap_or_default()));
+            let code = |at: usize| {
+                let place = partial.dimensions.iter().position(|dimension| *dimension == at)?;
+                intake.partial_codes[at].find(&key[place])
+            };
+            let deletions = partial.regions.of(code);
+            let mut changed = false;
+            let mut values: Vec<Box<str>> = Vec::with_capacity(attributes.len());
+            for (at, (id, position)) in attributes.iter().zip(&partial.attributes).enumerate() {
+                let before = old.and_then(|(_, _, values)| values.get(id)).map(|value| &**value);
+                let (value, row) = number.map_or((0, 0), |key| partial.values.get(key, at));
+                let new = value.checked_sub(1).map(|n| intake.values[*position].get(n));
+                let target = Target::Component(position - intake.flow.measures_from());
+                let deleted = partial.regions.last_row(&deletions, target);
+                let after = last_said(before, (new, row), deleted).unwrap_or_default();
+                changed |= after != before.unwrap_or_default();
+                values.push(after.into());
             }
-            if changed {
-                if let Some((part, row, _)) = old {
-                    self.superseded.entry(*part).or_insert_with(Selection::empty).insert(*row);
-                }
+            if !changed {
+                continue;
+            }
+            if let Some((part, row, _)) = old {
+                self.superseded.entry(*part).or_insert_with(Selection::empty).insert(*row);
+            }
+            if values.iter().any(|value| !value.is_empty()) {
                 rows.push(PartialRow { key, values });
             }
         }
         rows.sort();
         PartialGroup { dimensions, attributes, rows }
     }
+}
+
+/// The keys that may change, each with its number if rows came for it: those, and where anything
+/// is deleted, all that are there.
+fn keys(
+    intake: &Intake,
+    partial: &PartialIntake,
+    dimensions: &[u16],
+    known: &AllKnown,
+) -> Vec<(Vec<Box<str>>, Option<u32>)> {
+    let text =
+        |(code, dimension): (&u32, &usize)| intake.partial_codes[*dimension].get(*code).into();
+    let key = |number| partial.keys.get(number).iter().zip(&partial.dimensions).map(text).collect();
+    let count = u32::try_from(partial.keys.len()).unwrap_or(u32::MAX);
+    let mut all: HashMap<Vec<Box<str>>, Option<u32>> =
+        (0..count).map(|number| (key(number), Some(number))).collect();
+    if !partial.regions.is_empty() {
+        for (_, key) in known.keys().filter(|(on, _)| on == dimensions) {
+            all.entry_ref(key).or_insert(None);
+        }
+    }
+    all.into_iter().collect()
 }

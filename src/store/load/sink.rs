@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Problem, Result};
+use crate::limits::LOAD_REGIONS_MAX;
 use crate::model::{Action, Flow, Row};
 use crate::sdmx::rows::{FlowRef, RowSink};
 use crate::store::load::Load;
-use crate::store::load::intake::Fault;
+use crate::store::load::cells::Fault;
 use crate::store::load::options::Progress;
 use crate::store::load::resolve::resolve;
 
@@ -71,20 +72,24 @@ impl RowSink for Sink<'_> {
     }
 
     fn row(&mut self, flow: usize, row: &Row<'_>) -> Result<()> {
-        if row.action != Action::Merge {
-            let letter = if row.action == Action::Delete { "D" } else { "R" };
-            let (file, line) = (&self.load.file, row.line);
-            let what = format!("{file}, line {line}: ACTION {letter} (A, I and M merge; it)");
-            return Err(Error::Unsupported { what });
-        }
         let number = self.number(row.line, row.raw)?;
+        let runs = &mut self.load.runs;
+        runs.push(number, row.action);
         let intake = &mut self.load.intakes[self.flows[flow]];
-        if let Err(fault) = intake.take(row, number) {
+        if let Err(fault) = intake.take(row, number, runs.start()) {
             let problem = problem_of(&intake.flow, row, fault);
             self.load.note_problem(problem);
             self.load.refuse_raw(row.raw.as_bytes())?;
+        } else if row.action == Action::Delete && intake.regions.len() > LOAD_REGIONS_MAX {
+            let (actual, limit) = (intake.regions.len() as u64, LOAD_REGIONS_MAX as u64);
+            let what = "the rows of one load that delete more than one observation";
+            return Err(Error::Limit { what, actual, limit });
         }
         self.after_row()
+    }
+
+    fn next_run(&mut self) {
+        self.load.runs.end();
     }
 
     fn bad_record(&mut self, problem: Problem, raw: &[u8]) -> Result<()> {

@@ -18,7 +18,7 @@ impl Times {
     /// Learns the times of a chunk that is stored.
     pub(super) fn store(&mut self, rows: &ChunkRows) {
         for at in 0..rows.len() {
-            if let (text, Some(span)) = period_of(rows, at) {
+            if let (text, Some(span)) = period_at(rows, at) {
                 self.taken.insert(span, (text, None));
             }
         }
@@ -32,7 +32,7 @@ impl Times {
         number: u32,
         places: &Places,
     ) -> Option<String> {
-        let (text, Some(span)) = period_of(rows, at) else { return None };
+        let (text, Some(span)) = period_at(rows, at) else { return None };
         let (other, from) = self.taken.entry(span).or_insert_with(|| (text.clone(), Some(number)));
         if *other == text {
             return None;
@@ -43,14 +43,21 @@ impl Times {
 }
 
 /// The text of a period of a chunk, and its span where the calendar has it.
-fn period_of(rows: &ChunkRows, at: usize) -> (String, Option<Span>) {
+fn period_at(rows: &ChunkRows, at: usize) -> (String, Option<Span>) {
+    let text = rows.periods.get(at).map(|text| &**text);
+    period_of(rows.form, rows.first + i32::from(rows.positions[at]), text)
+}
+
+/// The text of a period, which is its own or that of a slot, and its span where the calendar has
+/// it.
+pub(super) fn period_of(form: u8, slot: i32, text: Option<&str>) -> (String, Option<Span>) {
     let start = ReportingYearStart::default();
-    if let Some(text) = rows.periods.get(at) {
+    if let Some(text) = text {
         let span = Period::parse(text).ok().and_then(|period| period.span(start));
-        return (text.to_string(), span);
+        return (text.to_owned(), span);
     }
-    let form = PeriodForm::from_number(rows.form).unwrap_or(PeriodForm::Timeless);
-    let slot = Slot { form, index: rows.first + i32::from(rows.positions[at]) };
+    let form = PeriodForm::from_number(form).unwrap_or(PeriodForm::Timeless);
+    let slot = Slot { form, index: slot };
     (slot.to_string(), slot.span(start))
 }
 

@@ -6,22 +6,17 @@ use crate::catalog::{Catalog, Release, ReleaseMessage, Writer};
 use crate::error::{Error, Result};
 use crate::model::ArtefactId;
 use crate::store::database::Database;
-use crate::store::load::{Load, LoadOptions, LoadReport, Message, Prepared};
+use crate::store::load::{Load, LoadOptions, Message, Prepared};
 use crate::store::release::conflicts::{Conflicts, conflicts};
 use crate::store::release::edit::{Editor, publish};
 use crate::store::snapshot::Snapshot;
 
-/// What a release would do, when a message was added to it.
-#[derive(Debug)]
+/// What a release would do if it were published now.
 pub struct Added {
-    /// The release with it.
+    /// The release.
     pub release: Arc<Release>,
-    /// What a load of all its messages would do.
-    pub report: LoadReport,
-    /// The state now.
-    pub before: Arc<Snapshot>,
-    /// The state if it were published now.
-    pub after: Arc<Snapshot>,
+    /// A load of all its messages on top of the present state: a draft, to be looked at.
+    pub prepared: Prepared,
     /// What of it was corrected since the first message was added.
     pub conflicts: Conflicts,
 }
@@ -47,13 +42,12 @@ impl Database {
                 return Err(error);
             }
         };
-        let Trial { prepared, before, after, conflicts } = tried;
-        release.flows = prepared.flows().to_vec();
-        release.base = release.base.or(Some(before.number()));
+        let Trial { prepared, conflicts } = tried;
+        release.flows = flows(&prepared);
+        release.base = release.base.or(Some(prepared.base().number()));
         release.refused = None;
         publish(&mut writer, &mut release, by)?;
-        let report = prepared.report().clone();
-        Ok(Added { release: Arc::new(release), report, before, after, conflicts })
+        Ok(Added { release: Arc::new(release), prepared, conflicts })
     }
 
     /// What a pending release would do now, and what of it was corrected meanwhile.
@@ -63,13 +57,13 @@ impl Database {
     /// Those of [`Database::add_to_release`].
     pub fn check_release(&self, name: &str) -> Result<Added> {
         let release = self.release(name)?;
-        let Trial { prepared, before, after, conflicts } = self.try_release(&release)?;
-        let report = prepared.report().clone();
-        Ok(Added { release, report, before, after, conflicts })
+        let Trial { prepared, conflicts } = self.try_release(&release)?;
+        Ok(Added { release, prepared, conflicts })
     }
 
     /// Accepts the corrections that were made since the release was begun: it will be published on
-    /// top of them. Returns what it would do, and the conflicts as they were.
+    /// top of them, and if its time is over, from now on. Returns what it would do, and the
+    /// conflicts as they were.
     ///
     /// # Errors
     ///
@@ -77,13 +71,16 @@ impl Database {
     pub fn rebase_release(&self, name: &str, by: &Editor) -> Result<Added> {
         let mut writer = self.catalog().begin(by.wait)?;
         let mut release = Release::clone(&*self.pending(&writer, name)?);
-        let Trial { prepared, before, after, conflicts } = self.try_release(&release)?;
-        release.base = Some(before.number());
-        release.flows = prepared.flows().to_vec();
+        let Trial { prepared, conflicts } = self.try_release(&release)?;
+        release.base = Some(prepared.base().number());
+        release.flows = flows(&prepared);
         release.refused = None;
+        if release.at.micros <= by.now {
+            // Whoever asks what was public at its time must get what was.
+            release.at = release.at.moved_to(by.now);
+        }
         publish(&mut writer, &mut release, by)?;
-        let report = prepared.report().clone();
-        Ok(Added { release: Arc::new(release), report, before, after, conflicts })
+        Ok(Added { release: Arc::new(release), prepared, conflicts })
     }
 
     /// The pending releases that would undo what was corrected, among those that touch one of these
@@ -115,7 +112,7 @@ impl Database {
         let prepared = draft.prepare()?;
         let after = prepared.snapshot()?;
         let conflicts = self.conflicts_of(release, &before, &after)?;
-        Ok(Trial { prepared, before, after, conflicts })
+        Ok(Trial { prepared, conflicts })
     }
 
     /// What a release, which makes `after` of `before`, would undo.
@@ -141,9 +138,12 @@ impl Database {
 /// A release on top of the present state.
 struct Trial {
     prepared: Prepared,
-    before: Arc<Snapshot>,
-    after: Arc<Snapshot>,
     conflicts: Conflicts,
+}
+
+/// The dataflows that rows came for, whether these change anything or not.
+fn flows(prepared: &Prepared) -> Vec<ArtefactId> {
+    prepared.report().flows.iter().map(|(flow, _)| flow.clone()).collect()
 }
 
 /// Writes messages beside those that a release has, and lists them in it.

@@ -13,6 +13,7 @@ use crate::store::database::Database;
 use crate::store::load::{Load, LoadOptions};
 use crate::store::release::calendar;
 use crate::store::release::check::read_messages;
+use crate::store::release::conflicts::Conflicts;
 use crate::store::release::edit::{Editor, publish, published};
 
 /// The pending releases, as they were found in these files.
@@ -49,6 +50,14 @@ pub enum Outcome {
         /// Why.
         reason: String,
     },
+}
+
+impl Outcome {
+    /// Refused, because it would undo corrections.
+    pub(super) fn of_conflicts(conflicts: &Conflicts) -> Self {
+        let reason = format!("{conflicts}; look at it, then rebase it (release rebase)");
+        Self::Refused { reason }
+    }
 }
 
 impl PendingReleases {
@@ -148,8 +157,7 @@ impl Database {
         let prepared = load.prepare()?;
         let conflicts = self.conflicts_of(release, prepared.base(), &prepared.snapshot()?)?;
         if !conflicts.is_empty() {
-            let reason = format!("{conflicts}; look at it, then rebase it (release rebase)");
-            return Ok(Outcome::Refused { reason });
+            return Ok(Outcome::of_conflicts(&conflicts));
         }
         Ok(Outcome::Published { commit: prepared.commit()?.commit })
     }
@@ -200,7 +208,7 @@ fn options(release: &Release, now: i64) -> LoadOptions {
         [only] => Some(only.checksum),
         _ => None,
     };
-    let source = Source { name: names.join(", "), bytes, checksum };
+    let source = Source { name: names.join(", "), bytes, checksum, sha256: Vec::new() };
     LoadOptions {
         author: release.author.clone(),
         message: release.title.clone(),

@@ -60,6 +60,11 @@ impl ReleaseTime {
         Ok(Self::of(zone.moment(text)?, zone))
     }
 
+    /// Another moment, in the same zone.
+    pub(super) fn moved_to(&self, micros: i64) -> Self {
+        Self::of(micros, Zone::parse(&self.zone).unwrap_or(Zone::UTC))
+    }
+
     /// A moment, in microseconds since 1970, by the clocks of a zone.
     pub fn of(micros: i64, zone: Zone) -> Self {
         Self { micros, zone: zone.name().to_owned(), local: zone.write(micros) }
@@ -182,9 +187,14 @@ impl Database {
         if let Some(done) = released.into_iter().find(|done| done.name == name) {
             return Ok(done);
         }
+        // One that would be refused keeps its time.
+        let tried = self.check_release(name)?;
+        if !tried.conflicts.is_empty() {
+            let outcome = Outcome::of_conflicts(&tried.conflicts);
+            return Ok(Released { name: name.to_owned(), outcome });
+        }
         self.change_release(name, by, |release| {
-            let zone = Zone::parse(&release.at.zone).unwrap_or(Zone::UTC);
-            release.at = ReleaseTime::of(by.now, zone);
+            release.at = release.at.moved_to(by.now);
             release.refused = None;
         })?;
         let released = self.release_due(by.now)?;
