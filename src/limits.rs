@@ -178,6 +178,8 @@ pub const PG_CURSOR_BYTES: u64 = 1 << 30;
 pub const PG_CUSTOM_SETTINGS_MAX: usize = 1_000;
 /// Savepoints of one transaction.
 pub const PG_SAVEPOINTS_MAX: usize = 10_000;
+/// Bytes of one line of a copy from the client: it is held whole until its end has come.
+pub const COPY_LINE_BYTES_MAX: usize = 16 << 20;
 /// Users of one database: each is a small fact that every checkpoint repeats.
 pub const USERS_MAX: usize = 10_000;
 /// Bytes of a user's name, as in PostgreSQL.

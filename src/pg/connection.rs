@@ -14,7 +14,7 @@ use pgwire::messages::response::{CommandComplete, EmptyQueryResponse, ReadyForQu
 use tokio::time::sleep;
 
 use crate::pg::charset::Charset;
-use crate::pg::copy::CopyEncoder;
+use crate::pg::copy::{CopyEncoder, CopyOptions};
 use crate::pg::describe::Described;
 use crate::pg::encode::RowEncoder;
 use crate::pg::errors::{Fault, Severity};
@@ -23,7 +23,6 @@ use crate::pg::flow::{Encoder, Flow, Notes, Piece};
 use crate::pg::frontend::Message;
 use crate::pg::portal::Sending;
 use crate::pg::session::Session;
-use crate::pg::sql::copy::Options;
 use crate::pg::sql::{command, text};
 use crate::pg::style;
 use crate::pg::types::Format;
@@ -96,9 +95,7 @@ impl Connection {
             Err(stop) => return Err(stop),
         }
         if is_simple {
-            self.is_skipping = false;
-            self.session.end_implicit();
-            self.ready().await?;
+            self.sync().await?;
         }
         Ok(true)
     }
@@ -111,10 +108,13 @@ impl Connection {
         self.wire.flush().await
     }
 
-    /// Ends a round of the extended protocol.
+    /// Ends what belongs together without a word of it: the statements of one message, or a round
+    /// of the extended protocol.
     pub(super) async fn sync(&mut self) -> Result<(), Stop> {
         self.is_skipping = false;
-        self.session.end_implicit();
+        if let Err(fault) = self.session.end_implicit().await {
+            self.wire.put(&fault.message())?;
+        }
         self.ready().await
     }
 
@@ -173,8 +173,9 @@ impl Connection {
         for part in &parts {
             command::parse(sql, part)?;
         }
-        let is_block = parts.len() > 1;
-        for part in parts {
+        let count = parts.len();
+        let is_block = count > 1;
+        for (number, part) in (1..).zip(parts) {
             if is_block {
                 self.session.begin_implicit();
             }
@@ -185,6 +186,11 @@ impl Connection {
             let (wire, session) = (&mut self.wire, &mut self.session);
             let outcome = session.execute(wire, &mut running, body, Vec::new()).await;
             let sent = match outcome {
+                // What is said to be done is done.
+                Ok(Outcome::Done(tag)) if number == count => match self.session.seal().await {
+                    Ok(()) => self.send_all(&mut running, Outcome::Done(tag)).await,
+                    Err(fault) => Err(fault.into()),
+                },
                 Ok(outcome) => self.send_all(&mut running, outcome).await,
                 Err(stop) => Err(stop),
             };
@@ -202,7 +208,8 @@ impl Connection {
         self.tell()?;
         let rows = match outcome {
             Outcome::Done(tag) => return self.complete(tag),
-            Outcome::Copy(rows, options) => return self.send_copy(running, rows, &options).await,
+            Outcome::Copy(rows, options) => return self.send_copy(running, rows, options).await,
+            Outcome::CopyFrom(intake) => return self.receive_copy(running, *intake).await,
             Outcome::Rows(rows) => rows,
         };
         let format = if rows.is_binary { Format::Binary } else { Format::Text };
@@ -227,7 +234,7 @@ impl Connection {
         let queries = &self.session.server.queries;
         let token = running.token.clone();
         let flow = Flow::start(queries, rows.batches, Encoder::Rows(encoder), token);
-        Ok(Sending { flow, word: rows.word, notes: rows.notes, text_columns })
+        Ok(Sending { flow, tag: rows.tag, notes: rows.notes, text_columns })
     }
 
     /// Sends so many rows at most. Says whether there may be more; the answer is completed if not.
@@ -258,11 +265,7 @@ impl Connection {
                 Piece::End => {
                     let notes = mem::take(&mut *lock(&sending.notes));
                     self.session.notices.extend(notes.into_iter().map(Fault::notice));
-                    let tag = match sending.word {
-                        "SELECT" | "FETCH" => format!("{} {sent}", sending.word),
-                        word => word.to_owned(),
-                    };
-                    self.complete(tag)?;
+                    self.complete(sending.tag.after(sent))?;
                     return Ok(false);
                 }
                 Piece::Failed(fault) => return Err(stopped(running, fault)),
@@ -275,10 +278,9 @@ impl Connection {
         &mut self,
         running: &mut Running,
         rows: Rows,
-        options: &Options,
+        options: CopyOptions,
     ) -> Result<(), Stop> {
         let settings = style::of(&self.session.settings());
-        let options = style::copy(options);
         let encoder = CopyEncoder::new(&rows.schema, options, settings).map_err(Fault::from)?;
         let code = encoder.format().code();
         let columns = rows.schema.fields().len();

@@ -1,4 +1,4 @@
-//! Rows as messages of `COPY … TO STDOUT`.
+//! Rows as messages of `COPY … TO STDOUT`; and, in `decoder`, `lines` and `tuples`, the other way.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
@@ -6,11 +6,15 @@ use bytes::{BufMut, BytesMut};
 
 use crate::error::{Error, Result};
 use crate::pg::encode::{Cells, RegNames, RowStyle, Target, set_length, write_sized};
-use crate::pg::types::{Format, WireError};
+use crate::pg::types::Format;
 
+mod decoder;
+mod lines;
 mod options;
+mod tuples;
 
-pub use options::{CopyArgument, CopyFormat, CopyOptions, ForceQuote};
+pub(in crate::pg) use decoder::{CopyColumn, CopyDecoder, CopyRow};
+pub use options::{CopyArgument, CopyColumns, CopyDirection, CopyFormat, CopyHeader, CopyOptions};
 
 /// What a binary copy begins with: a signature, no flags, no extension.
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -44,23 +48,13 @@ impl CopyEncoder {
             actual: count as u64,
             limit: u64::from(i16::MAX.unsigned_abs()),
         })?;
-        if let ForceQuote::Columns(names) = &options.force_quote {
-            let missing = names.iter().find(|name| schema.index_of(name).is_err());
-            if let Some(name) = missing {
-                let message = format!("FORCE_QUOTE column \"{name}\" not referenced by COPY");
-                return Err(WireError::new("42P10", message).into());
-            }
-        }
+        options.force_quote.check("FORCE_QUOTE", |name| schema.index_of(name).is_ok())?;
         let format = match options.format {
             CopyFormat::Text | CopyFormat::Csv => Format::Text,
             CopyFormat::Binary => Format::Binary,
         };
         let columns = schema.fields().iter().map(|field| {
-            let is_quoted = match &options.force_quote {
-                ForceQuote::None => false,
-                ForceQuote::All => true,
-                ForceQuote::Columns(names) => names.contains(field.name()),
-            };
+            let is_quoted = options.force_quote.has(field.name());
             Ok(Column {
                 name: field.name().clone(),
                 target: Target::new(field, format)?,
@@ -103,7 +97,7 @@ impl CopyEncoder {
                 Ok(())
             });
         }
-        if !self.options.header {
+        if self.options.header == CopyHeader::None {
             return Ok(());
         }
         message(out, |out| {
@@ -255,6 +249,8 @@ mod tests {
     use arrow::array::{ArrayRef, Int32Array, StringArray};
     use arrow::datatypes::{DataType, Field};
 
+    use crate::pg::types::WireError;
+
     use super::*;
 
     /// The rows of the vectors below, as PostgreSQL had them in a table.
@@ -281,7 +277,7 @@ mod tests {
             };
             ((*name).to_owned(), argument)
         });
-        CopyOptions::parse(&given.collect::<Vec<_>>())
+        CopyOptions::parse(&given.collect::<Vec<_>>(), CopyDirection::To)
     }
 
     /// What all messages hold, once each of them was found to be whole.
@@ -329,7 +325,8 @@ mod tests {
             ("HEADER".to_owned(), CopyArgument::None),
             ("FORCE_QUOTE".to_owned(), forced),
         ];
-        let held = copied(&batch(), CopyOptions::parse(&given).expect("options"));
+        let held =
+            copied(&batch(), CopyOptions::parse(&given, CopyDirection::To).expect("options"));
         assert_eq!(
             String::from_utf8_lossy(&held),
             "a,b,\"d \"\"x\"\n\"x\",1,\"tab\tnl\nbs\\cr\r,q\"\"\"\n\"\",,\n\"NULL\",3,\\N\n\
@@ -402,8 +399,10 @@ mod tests {
         let header = [("header", "maybe")];
         check(&header, "42601", "header requires a Boolean value or \"match\"");
         check(&[("header", "match")], "0A000", "cannot use \"match\" with HEADER in COPY TO");
+        let force = [("format", "csv"), ("force_null", "*")];
+        check(&force, "0A000", "COPY force null only available using COPY FROM");
         let force = CopyOptions {
-            force_quote: ForceQuote::Columns(vec!["z".to_owned()]),
+            force_quote: CopyColumns::Columns(vec!["z".to_owned()]),
             ..CopyOptions::of(CopyFormat::Csv)
         };
         let refused = CopyEncoder::new(&batch().schema(), force, RowStyle::default());

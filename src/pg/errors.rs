@@ -56,6 +56,8 @@ pub(super) struct Content {
     pub(super) hint: Option<String>,
     /// The place in the text of the query: its character, from 1.
     pub(super) position: Option<usize>,
+    /// Where in the data it went wrong.
+    pub(super) context: Option<String>,
     /// What is named by the message, to find its place in the text.
     pub(super) named: Option<String>,
 }
@@ -77,6 +79,7 @@ impl Fault {
             detail: None,
             hint: None,
             position: None,
+            context: None,
             named: None,
         }))
     }
@@ -115,6 +118,11 @@ impl Fault {
 
     pub(super) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.0.detail = Some(detail.into());
+        self
+    }
+
+    pub(super) fn context(mut self, context: impl Into<String>) -> Self {
+        self.0.context.get_or_insert_with(|| context.into());
         self
     }
 
@@ -159,6 +167,7 @@ impl Fault {
         ];
         fields.extend(self.detail.as_deref().map(|text| (b'D', plain(text))));
         fields.extend(self.hint.as_deref().map(|text| (b'H', plain(text))));
+        fields.extend(self.context.as_deref().map(|text| (b'W', plain(text))));
         fields.extend(self.position.map(|place| (b'P', place.to_string())));
         match self.severity {
             Severity::Error | Severity::Fatal => {
@@ -199,7 +208,8 @@ impl From<&Error> for Fault {
                 Self::new(code, error.to_string())
             }
             Error::Unsupported { what } => refused(what),
-            Error::Rows { .. } | Error::Conflict { .. } => Self::new("22000", error.to_string()),
+            Error::Rows { .. } => Self::new("22000", error.to_string()),
+            Error::Conflict { kind, id, reason } => conflict(kind, id, reason),
             Error::Corrupt { .. } => Self::new("XX001", error.to_string()),
             Error::Io { .. } => Self::new("58030", error.to_string()),
             Error::Bug { what } => bug(what),
@@ -251,6 +261,24 @@ fn not_found(kind: &str, id: &str) -> Fault {
     }
 }
 
+/// What is there already, or was changed by somebody else meanwhile.
+fn conflict(kind: &str, id: &str, reason: &str) -> Fault {
+    let detail = format!("{kind} {id}: {reason}");
+    match kind {
+        "key" => {
+            let fault = Fault::new("23505", "duplicate key value violates unique constraint");
+            fault.detail(detail).hint("INSERT ... ON CONFLICT or MERGE change what is there.")
+        }
+        "series" | "commit" => {
+            let text = "could not serialize access due to concurrent update";
+            Fault::new("40001", text).detail(detail).hint("Do the transaction again.")
+        }
+        "row" => Fault::new("21000", detail),
+        "lock" => Fault::new("55P03", detail),
+        _ => Fault::new("22000", detail),
+    }
+}
+
 /// What a statement asks for that is not done here.
 fn refused(what: &str) -> Fault {
     match what.split_once(" (reads only") {
@@ -268,7 +296,8 @@ fn refused(what: &str) -> Fault {
 /// The refusal of a statement that would change something.
 pub(super) fn read_only(statement: &str) -> Fault {
     let text = format!("cannot execute {statement} in a read-only transaction");
-    let hint = "This server answers queries; data are loaded with the command `sdmxdb load`.";
+    let hint = "Data are loaded with `sdmxdb load`, and written by users with the right to: see \
+                `sdmxdb user`.";
     Fault::new("25006", text).hint(hint)
 }
 

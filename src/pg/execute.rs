@@ -12,21 +12,22 @@ use datafusion::sql::sqlparser::ast;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::Mutex;
 
+use crate::pg::copy::CopyOptions;
 use crate::pg::cursor::{self, Scroll};
 use crate::pg::errors::{self, Fault};
 use crate::pg::flow::{Batches, Notes};
-use crate::pg::plan::Plan;
+use crate::pg::plan::{Plan, Started};
 use crate::pg::portal::{self, Body, Cursor, Portal, Statement};
 use crate::pg::session::Session;
 use crate::pg::settings::{Scope, Settings};
 use crate::pg::sql::command;
 use crate::pg::sql::command::{Command, Discard, Set};
-use crate::pg::sql::copy::{Copy, Options};
+use crate::pg::sql::copy::Copy;
 use crate::pg::sql::cursor::{Declare, Fetch};
 use crate::pg::sql::parameters;
 use crate::pg::sql::text::{self, Part};
-use crate::pg::sql::transaction::Transact;
 use crate::pg::wire::{Running, Stop, Wire};
+use crate::pg::write::{Intake, verb};
 use crate::query::cancel::CancelToken;
 use crate::query::error::from_datafusion;
 
@@ -35,7 +36,27 @@ pub(super) enum Outcome {
     /// It is done; the tag says what.
     Done(String),
     Rows(Rows),
-    Copy(Rows, Options),
+    Copy(Rows, CopyOptions),
+    /// Rows are taken from the client.
+    CopyFrom(Box<Intake>),
+}
+
+/// What the end of an answer is called.
+#[derive(Clone, Debug)]
+pub(super) enum Tag {
+    /// A word, with the number of rows that were sent.
+    Counted(&'static str),
+    Said(String),
+}
+
+impl Tag {
+    /// The tag after so many rows.
+    pub(super) fn after(&self, rows: usize) -> String {
+        match self {
+            Self::Counted(word) => format!("{word} {rows}"),
+            Self::Said(tag) => tag.clone(),
+        }
+    }
 }
 
 /// Rows that were started.
@@ -44,8 +65,7 @@ pub(super) struct Rows {
     pub(super) origins: Vec<Option<(String, String)>>,
     pub(super) batches: Batches,
     pub(super) notes: Notes,
-    /// What the tag begins with; the number of rows follows where PostgreSQL counts.
-    pub(super) word: &'static str,
+    pub(super) tag: Tag,
     /// Whether they are sent in binary unless something else is asked for.
     pub(super) is_binary: bool,
 }
@@ -86,6 +106,9 @@ impl Session {
         query: ast::Statement,
         declared: &[u32],
     ) -> Result<Arc<Plan>, Stop> {
+        if let Some(verb) = verb(&query) {
+            self.admit_writer(verb)?;
+        }
         let (planner, declared) = (self.planner(), declared.to_vec());
         let (sql, part) = (sql.to_owned(), part.clone());
         let plan = Box::pin(async move {
@@ -107,10 +130,16 @@ impl Session {
             self.check_failed()?;
         }
         match &body.command {
-            Command::Query(_) => self.query(wire, running, body, values).await.map(Outcome::Rows),
+            Command::Query(_) => self.query(wire, running, body, values).await,
             Command::Copy(Copy { options, .. }) => {
-                let rows = self.query(wire, running, body, values).await?;
-                Ok(Outcome::Copy(rows, options.clone()))
+                match self.query(wire, running, body, values).await? {
+                    Outcome::Rows(rows) => Ok(Outcome::Copy(rows, options.clone())),
+                    _ => Err(Fault::unsupported("COPY of a statement that writes").into()),
+                }
+            }
+            Command::CopyFrom(from) => Ok(Outcome::CopyFrom(Box::new(self.copy_in(from)?))),
+            Command::Transact(command) => {
+                Ok(Outcome::Done(self.transact(command).await?.to_owned()))
             }
             Command::Prepare { name, types, statement } => {
                 self.prepare_sql(wire, running, body, (name, types, statement)).await?;
@@ -132,7 +161,6 @@ impl Session {
     /// Does what changes the session alone, and returns the tag of the answer.
     fn change(&mut self, command: &Command) -> Result<&'static str, Fault> {
         match command {
-            Command::Transact(command) => self.transact(command),
             Command::Set(set) => self.apply_set(set).map(|()| "SET"),
             Command::Reset(None) => {
                 self.settings().reset_all();
@@ -159,9 +187,15 @@ impl Session {
                 Ok("CLOSE CURSOR ALL")
             }
             Command::Nothing(tag) => Ok(tag),
+            Command::Refused(what) if self.query.is_writer() => {
+                let hint = "Structures are loaded with `sdmxdb load`.";
+                Err(Fault::unsupported(what).hint(hint))
+            }
             Command::Refused(what) => Err(errors::read_only(what)),
             Command::Query(_)
             | Command::Copy(_)
+            | Command::CopyFrom(_)
+            | Command::Transact(_)
             | Command::Prepare { .. }
             | Command::Execute { .. }
             | Command::Declare(_)
@@ -195,13 +229,38 @@ impl Session {
         running: &mut Running,
         body: &Body,
         values: Vec<ScalarValue>,
-    ) -> Result<Rows, Stop> {
+    ) -> Result<Outcome, Stop> {
         let Some(plan) = &body.plan else {
             return Err(Fault::new("XX000", "internal error: a query without a plan").into());
         };
-        self.start_plan(wire, running, plan, values).await
+        self.run_plan(wire, running, plan, values).await
     }
 
+    /// Does what a plan says, which may write.
+    async fn run_plan(
+        &self,
+        wire: &mut Wire,
+        running: &mut Running,
+        plan: &Arc<Plan>,
+        values: Vec<ScalarValue>,
+    ) -> Result<Outcome, Stop> {
+        let Some(verb) = plan.verb else {
+            return Ok(Outcome::Rows(self.start_plan(wire, running, plan, values).await?));
+        };
+        self.admit_writer(verb)?;
+        self.join_transaction();
+        let (planner, token) = (self.planner(), running.token.clone());
+        let started = Arc::clone(plan);
+        let written = Box::pin(async move { planner.execute(&started, values, &token).await });
+        let Started { batches, notes, tag } = self.away_to_end(wire, running, written).await?;
+        if plan.schema.fields().is_empty() {
+            return Ok(Outcome::Done(tag.after(0)));
+        }
+        let (schema, origins) = (Arc::clone(&plan.schema), plan.origins());
+        Ok(Outcome::Rows(Rows { schema, origins, batches, notes, tag, is_binary: false }))
+    }
+
+    /// Starts a plan that only reads.
     async fn start_plan(
         &self,
         wire: &mut Wire,
@@ -209,12 +268,15 @@ impl Session {
         plan: &Arc<Plan>,
         values: Vec<ScalarValue>,
     ) -> Result<Rows, Stop> {
+        if plan.verb.is_some() {
+            return Err(Fault::unsupported("a statement that writes in this place").into());
+        }
         let (planner, token) = (self.planner(), running.token.clone());
         let started = Arc::clone(plan);
         let batches = Box::pin(async move { planner.execute(&started, values, &token).await });
-        let (batches, notes) = self.away(wire, running, batches).await?;
+        let Started { batches, notes, tag } = self.away(wire, running, batches).await?;
         let (schema, origins) = (Arc::clone(&plan.schema), plan.origins());
-        Ok(Rows { schema, origins, batches, notes, word: plan.word, is_binary: false })
+        Ok(Rows { schema, origins, batches, notes, tag, is_binary: false })
     }
 
     fn apply_set(&mut self, set: &Set) -> Result<(), Fault> {
@@ -228,7 +290,7 @@ impl Session {
             && let Some(level) = value
         {
             let modes = vec![("transaction_isolation", level.clone())];
-            return self.transact(&Transact::Modes(modes)).map(|_| ());
+            return self.set_modes(&modes);
         }
         let scope = if *is_local { Scope::Local } else { Scope::Session };
         self.set(name, value.as_deref(), scope)
@@ -253,7 +315,14 @@ impl Session {
         let batch = batch.map_err(|error| Fault::from(from_datafusion(&error.into())))?;
         let batches: Batches = Box::pin(stream::iter([Ok(batch)]));
         let (origins, notes) = (Vec::new(), Notes::default());
-        Ok(Rows { schema, origins, batches, notes, word: "SHOW", is_binary: false })
+        Ok(Rows {
+            schema,
+            origins,
+            batches,
+            notes,
+            tag: Tag::Said("SHOW".to_owned()),
+            is_binary: false,
+        })
     }
 
     fn discard(&mut self, what: Discard) -> Result<&'static str, Fault> {
@@ -296,9 +365,7 @@ impl Session {
         };
         let Some(body) = &statement.body else { return Ok(Outcome::Done(String::new())) };
         match (&body.command, &body.plan) {
-            (Command::Query(_), Some(plan)) => {
-                Ok(Outcome::Rows(self.start_plan(wire, running, plan, values).await?))
-            }
+            (Command::Query(_), Some(plan)) => self.run_plan(wire, running, plan, values).await,
             _ => Err(Fault::unsupported("EXECUTE of a statement that is no query").into()),
         }
     }
@@ -386,8 +453,8 @@ impl Session {
         let batches = async move { cursor::fetch(&scroll, direction).await };
         let mut batches = self.away(wire, running, batches).await?;
         if !is_move {
-            let (origins, notes, word) = (Vec::new(), Notes::default(), "FETCH");
-            let rows = Rows { schema, origins, batches, notes, word, is_binary };
+            let (origins, notes, tag) = (Vec::new(), Notes::default(), Tag::Counted("FETCH"));
+            let rows = Rows { schema, origins, batches, notes, tag, is_binary };
             return Ok(Outcome::Rows(rows));
         }
         let count = async move {

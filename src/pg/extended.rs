@@ -14,9 +14,10 @@ use crate::pg::connection::Connection;
 use crate::pg::cursor::fetch;
 use crate::pg::describe::Described;
 use crate::pg::errors::Fault;
-use crate::pg::execute::{Outcome, Rows};
+use crate::pg::execute::{Outcome, Rows, Tag};
 use crate::pg::flow::Notes;
 use crate::pg::frontend::{Bind, Message, Target};
+use crate::pg::plan::Plan;
 use crate::pg::portal::{Bound, Cursor, Portal, Progress, Sending, Statement, formats};
 use crate::pg::settings::Settings;
 use crate::pg::sql::command::Command;
@@ -129,7 +130,10 @@ impl Connection {
         let Some(body) = &statement.body else { return (false, None) };
         match &body.command {
             Command::Query(_) => {
-                let plan = body.plan.as_ref();
+                // A statement that writes has columns only if it returns some.
+                let is_told =
+                    |plan: &&Arc<Plan>| plan.verb.is_none() || !plan.schema.fields().is_empty();
+                let plan = body.plan.as_ref().filter(is_told);
                 let fields = plan.map(|plan| self.session.describe(&plan.schema, &plan.origins()));
                 (false, fields)
             }
@@ -185,21 +189,20 @@ impl Connection {
         bound: &mut Bound,
         rows_max: Option<usize>,
     ) -> Result<(), Stop> {
-        let mut sending = match mem::replace(&mut bound.progress, Progress::Done("SELECT")) {
-            Progress::New => match self.begin(running, bound).await? {
-                Some(sending) => sending,
-                None => return Ok(()),
-            },
-            Progress::Open(sending) => sending,
-            Progress::Done(word) => {
-                bound.progress = Progress::Done(word);
-                return self.complete(match word {
-                    "SELECT" | "FETCH" => format!("{word} 0"),
-                    word => word.to_owned(),
-                });
-            }
-        };
-        bound.progress = Progress::Done(sending.word);
+        let mut sending =
+            match mem::replace(&mut bound.progress, Progress::Done(Tag::Counted("SELECT"))) {
+                Progress::New => match self.begin(running, bound).await? {
+                    Some(sending) => sending,
+                    None => return Ok(()),
+                },
+                Progress::Open(sending) => sending,
+                Progress::Done(tag) => {
+                    let said = tag.after(0);
+                    bound.progress = Progress::Done(tag);
+                    return self.complete(said);
+                }
+            };
+        bound.progress = Progress::Done(sending.tag.clone());
         if self.send_rows(running, &mut sending, rows_max.unwrap_or(usize::MAX)).await? {
             bound.progress = Progress::Open(sending);
             let message = PgWireBackendMessage::PortalSuspended(PortalSuspended::new());
@@ -227,11 +230,15 @@ impl Connection {
         match session.execute(wire, running, body, values).await? {
             Outcome::Done(tag) => {
                 self.complete(tag)?;
-                bound.progress = Progress::Done("SELECT");
+                bound.progress = Progress::Done(Tag::Counted("SELECT"));
                 Ok(None)
             }
             Outcome::Copy(rows, options) => {
-                self.send_copy(running, rows, &options).await?;
+                self.send_copy(running, rows, options).await?;
+                Ok(None)
+            }
+            Outcome::CopyFrom(intake) => {
+                self.receive_copy(running, *intake).await?;
                 Ok(None)
             }
             Outcome::Rows(rows) => {
@@ -260,7 +267,8 @@ impl Connection {
         let batches = self.session.away(&mut self.wire, running, batches).await?;
         let schema = Arc::clone(&cursor.schema);
         let (origins, notes, is_binary) = (Vec::new(), Notes::default(), cursor.is_binary);
-        let rows = Rows { schema, origins, batches, notes, word: "SELECT", is_binary };
+        let tag = Tag::Counted("SELECT");
+        let rows = Rows { schema, origins, batches, notes, tag, is_binary };
         let mut sending = self.begin_rows(running, rows, &cursor_formats(cursor))?;
         self.send_rows(running, &mut sending, usize::MAX).await?;
         Ok(())

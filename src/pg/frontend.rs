@@ -81,6 +81,36 @@ pub(super) enum Message {
     Copy,
 }
 
+/// What a client sends while rows are copied from it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Copied {
+    Data(Bytes),
+    Done,
+    /// It gives up, and says why.
+    Failed(String),
+}
+
+impl Copied {
+    /// Reads the body of a message. Absent for one that is passed over.
+    pub(super) fn parse(
+        kind: u8,
+        mut body: Bytes,
+        charset: Charset,
+    ) -> Result<Option<Self>, Fault> {
+        match kind {
+            b'd' => Ok(Some(Self::Data(body))),
+            b'c' => Ok(Some(Self::Done)),
+            b'f' => Ok(Some(Self::Failed(text(&mut body, charset)?))),
+            // Clients send these behind the statement before they know that it copies.
+            b'H' | b'S' => Ok(None),
+            _ => {
+                let text = format!("unexpected message type 0x{kind:02X} during COPY from stdin");
+                Err(Fault::fatal("08P01", text))
+            }
+        }
+    }
+}
+
 /// Values for the parameters of a prepared statement.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Bind {

@@ -48,6 +48,7 @@ mod style;
 mod transaction;
 pub mod types;
 mod wire;
+mod write;
 
 pub use engine::engine;
 pub use options::PgOptions;

@@ -11,14 +11,21 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, TypeSignature};
 use datafusion::sql::sqlparser::ast;
 use futures::stream;
 
+use crate::model::Decimal;
 use crate::pg::catalog::{CatalogPlan, PgCatalog, SessionInfo};
+use crate::pg::encode::RowStyle;
 use crate::pg::errors::Fault;
+use crate::pg::execute::Tag;
 use crate::pg::flow::{Batches, Notes};
+use crate::pg::parameters::decode_in;
 use crate::pg::sql::{adapt, columns, literals, parameters};
+use crate::pg::types::Format;
+use crate::pg::write::verb;
 use crate::pg::{explain, functions, types};
 use crate::query::cancel::CancelToken;
 use crate::query::error::from_datafusion;
-use crate::query::{Answer, Prepared, Session, guard};
+use crate::query::guard::{self, Access};
+use crate::query::{Answer, Prepared, Session};
 
 /// What `$1` or another parameter takes.
 #[derive(Clone, Debug)]
@@ -26,6 +33,8 @@ pub(super) struct Parameter {
     pub(super) oid: u32,
     /// The column type that its values are brought to.
     data_type: DataType,
+    /// Whether its values do nothing but be written: then they stay as they were sent.
+    is_written: bool,
 }
 
 /// A query that may be answered many times.
@@ -33,12 +42,23 @@ pub(super) struct Plan {
     source: Source,
     pub(super) schema: SchemaRef,
     pub(super) parameters: Vec<Parameter>,
-    pub(super) word: &'static str,
+    word: &'static str,
+    /// What it does, if it writes.
+    pub(super) verb: Option<&'static str>,
+}
+
+/// An answer that was started.
+pub(super) struct Started {
+    pub(super) batches: Batches,
+    pub(super) notes: Notes,
+    pub(super) tag: Tag,
 }
 
 /// Who answers.
 enum Source {
     Engine(Prepared),
+    /// A statement that writes.
+    Write(Prepared),
     /// The same, as lines of text.
     Explain(Prepared),
     /// A statement about the catalogue alone.
@@ -62,6 +82,9 @@ impl Planner {
         mut statement: ast::Statement,
         declared: &[u32],
     ) -> Result<Plan, Fault> {
+        if let Some(verb) = verb(&statement) {
+            return self.plan_write(statement, declared, verb).await;
+        }
         if !functions::is_called(&statement) {
             let catalogue = self.session.catalogue()?;
             let plan = self.catalog.plan(&statement, declared, &self.told, &catalogue)?;
@@ -76,30 +99,65 @@ impl Planner {
             ast::Statement::Query(query) => columns::Names::of(query),
             _ => None,
         };
-        let mut types = parameters::said(&statement)?;
-        if declared.len() > types.len() {
-            types.resize(declared.len(), None);
-        }
-        for (slot, declared) in types.iter_mut().zip(declared) {
-            if let Some(declared) = given(*declared)? {
-                *slot = Some(declared);
-            }
-        }
+        let mut types = known(&statement, declared)?;
         adapt::adapt(&mut statement);
         columns::alias(&mut statement);
         literals::narrow(&mut statement);
         let prepared = self.typed(&statement, &mut types).await?;
-        let declared = declared.iter().copied().chain(repeat(0));
-        let parameters = types.into_iter().zip(declared);
-        let parameters = parameters.map(|(data_type, declared)| parameter(data_type, declared));
-        let parameters = parameters.collect::<Result<_, Fault>>()?;
+        let parameters = all_parameters(types, declared)?;
         let (source, schema, word) = if is_explain {
             (Source::Explain(prepared), explain::schema(), "EXPLAIN")
         } else {
             let schema = schema(&prepared, names.as_ref());
             (Source::Engine(prepared), schema, "SELECT")
         };
-        Ok(Plan { source, schema, parameters, word })
+        Ok(Plan { source, schema, parameters, word, verb: None })
+    }
+
+    /// Plans a statement that writes. Its parameters are not cast: a number that is written keeps
+    /// the digits that it was sent with.
+    async fn plan_write(
+        &self,
+        mut statement: ast::Statement,
+        declared: &[u32],
+        verb: &'static str,
+    ) -> Result<Plan, Fault> {
+        columns::unqualify(&mut statement);
+        adapt::adapt(&mut statement);
+        let mut types = known(&statement, declared)?;
+        let request = guard::admit_as(statement.clone(), Access::Write)?;
+        let prepared = match self.session.prepare(request).await {
+            Ok(prepared) => prepared,
+            Err(error) if types.is_empty() => return Err(error.into()),
+            // Where nothing can be planned without types.
+            Err(error) => {
+                let mut typed = statement.clone();
+                let text =
+                    |known: &Option<ast::DataType>| known.clone().or(Some(ast::DataType::Text));
+                parameters::cast(&mut typed, &types.iter().map(text).collect());
+                let request = guard::admit_as(typed, Access::Write)?;
+                self.session.prepare(request).await.map_err(|_| Fault::from(error))?
+            }
+        };
+        let told = prepared.parameters()?;
+        let found = infer(prepared.plan()).map_err(|error| Fault::from(from_datafusion(&error)))?;
+        for (place, slot) in types.iter_mut().enumerate().filter(|(_, slot)| slot.is_none()) {
+            let told = told.get(place).cloned().flatten();
+            let found = || Some(found.get(&format!("${}", place + 1))?.data_type.clone());
+            *slot = told.or_else(found).as_ref().and_then(parameters::of_arrow);
+        }
+        let written = prepared.written();
+        let uses = parameters::uses(&statement);
+        let mut parameters = all_parameters(types, declared)?;
+        for (place, parameter) in parameters.iter_mut().enumerate() {
+            parameter.is_written = written.contains(&place) && uses.get(place) == Some(&1);
+        }
+        let names = |field: &Arc<Field>| columns::shown(field.name()).to_owned();
+        let schema = prepared.schema();
+        let fields = schema.fields().iter().map(|f| Field::clone(f).with_name(names(f)));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let (source, verb) = (Source::Write(prepared), Some(verb));
+        Ok(Plan { source, schema, parameters, word: "SELECT", verb })
     }
 
     /// Plans with a type for each parameter, and notes the types that were found.
@@ -150,10 +208,16 @@ impl Planner {
         plan: &Plan,
         values: Vec<ScalarValue>,
         token: &CancelToken,
-    ) -> Result<(Batches, Notes), Fault> {
+    ) -> Result<Started, Fault> {
         let answer = |prepared| self.session.execute_with(prepared, values.clone(), token);
         let notes = Notes::default();
         let batches: Batches = match &plan.source {
+            Source::Write(prepared) => {
+                let answer = answer(prepared).await?;
+                let outcome = answer.write_outcome();
+                let tag = outcome.map_or_else(String::new, |outcome| outcome.command_tag());
+                return Ok(Started { batches: Box::pin(answer), notes, tag: Tag::Said(tag) });
+            }
             Source::Engine(prepared) => explained(answer(prepared).await?, Arc::clone(&notes)),
             Source::Explain(prepared) => explain::lines(answer(prepared).await?),
             Source::Catalog(plan) => {
@@ -161,7 +225,11 @@ impl Planner {
                 Box::pin(stream::iter([Ok(batch)]))
             }
         };
-        Ok((batches, notes))
+        let tag = match plan.word {
+            "SELECT" => Tag::Counted("SELECT"),
+            word => Tag::Said(word.to_owned()),
+        };
+        Ok(Started { batches, notes, tag })
     }
 }
 
@@ -181,6 +249,25 @@ fn explained(answer: Answer, notes: Notes) -> Batches {
     Box::pin(stream::unfold((answer, true, notes), next))
 }
 
+/// The types that the text and the client give to parameters.
+fn known(statement: &ast::Statement, declared: &[u32]) -> Result<parameters::Types, Fault> {
+    let mut types = parameters::said(statement)?;
+    if declared.len() > types.len() {
+        types.resize(declared.len(), None);
+    }
+    for (slot, declared) in types.iter_mut().zip(declared) {
+        if let Some(declared) = given(*declared)? {
+            *slot = Some(declared);
+        }
+    }
+    Ok(types)
+}
+
+fn all_parameters(types: parameters::Types, declared: &[u32]) -> Result<Vec<Parameter>, Fault> {
+    let declared = declared.iter().copied().chain(repeat(0));
+    types.into_iter().zip(declared).map(|(known, declared)| parameter(known, declared)).collect()
+}
+
 /// The type that a client gives; zero and `unknown` leave it to us.
 fn given(oid: u32) -> Result<Option<ast::DataType>, Fault> {
     match oid {
@@ -195,11 +282,11 @@ fn given(oid: u32) -> Result<Option<ast::DataType>, Fault> {
 fn of_catalog(plan: CatalogPlan) -> Plan {
     let parameters = plan.parameters().iter().map(|oid| {
         let data_type = types::arrow_type(*oid).unwrap_or(DataType::Utf8);
-        Parameter { oid: *oid, data_type }
+        Parameter { oid: *oid, data_type, is_written: false }
     });
     let parameters = parameters.collect();
     let schema = Arc::clone(plan.schema());
-    Plan { source: Source::Catalog(plan), schema, parameters, word: "SELECT" }
+    Plan { source: Source::Catalog(plan), schema, parameters, word: "SELECT", verb: None }
 }
 
 /// The type of a parameter. Where the client has declared one it is told the same again.
@@ -209,7 +296,7 @@ fn parameter(data_type: Option<ast::DataType>, declared: u32) -> Result<Paramete
     let oid = declared.or_else(|| parameters::to_oid(&data_type)).filter(|oid| *oid != 705);
     let arrow_type = oid.and_then(types::arrow_type);
     match (oid, arrow_type) {
-        (Some(oid), Some(data_type)) => Ok(Parameter { oid, data_type }),
+        (Some(oid), Some(data_type)) => Ok(Parameter { oid, data_type, is_written: false }),
         _ => Err(Fault::unsupported(format!("a parameter of type {data_type}"))),
     }
 }
@@ -241,15 +328,36 @@ impl Plan {
     pub(super) fn origins(&self) -> Vec<Option<(String, String)>> {
         match &self.source {
             Source::Engine(prepared) => origins(prepared.plan()),
-            Source::Explain(_) | Source::Catalog(_) => Vec::new(),
+            Source::Write(_) | Source::Explain(_) | Source::Catalog(_) => Vec::new(),
         }
     }
 }
 
 impl Parameter {
+    /// A value as it was sent.
+    pub(super) fn decode(
+        &self,
+        bytes: Option<&[u8]>,
+        format: Format,
+        style: &RowStyle,
+    ) -> Result<ScalarValue, Fault> {
+        let value = decode_in(bytes, format, self.oid, style)?;
+        match bytes {
+            // The digits of a number are a part of what is published.
+            Some(bytes) if self.is_written && format == Format::Text => {
+                let text = bytes.trim_ascii();
+                match (Decimal::parse(text), str::from_utf8(text)) {
+                    (Some(_), Ok(text)) => Ok(ScalarValue::from(text)),
+                    _ => Ok(value),
+                }
+            }
+            _ => self.value(value),
+        }
+    }
+
     /// A value of this type, brought from the one that was sent.
     pub(super) fn value(&self, value: ScalarValue) -> Result<ScalarValue, Fault> {
-        if value.data_type() == self.data_type {
+        if self.is_written || value.data_type() == self.data_type {
             return Ok(value);
         }
         value.cast_to(&self.data_type).map_err(|error| Fault::from(from_datafusion(&error)))

@@ -11,9 +11,9 @@ use crate::pg::cursor::Scroll;
 use crate::pg::describe::Described;
 use crate::pg::encode::RowStyle;
 use crate::pg::errors::Fault;
+use crate::pg::execute::Tag;
 use crate::pg::flow::{Flow, Notes};
 use crate::pg::frontend::Bind;
-use crate::pg::parameters;
 use crate::pg::plan::{Parameter, Plan};
 use crate::pg::sql::command::Command;
 use crate::pg::sql::text::{self, Part};
@@ -72,9 +72,7 @@ impl Statement {
         };
         let parameters = expected.iter().zip(&bind.parameters).enumerate();
         let value = |(place, (parameter, bytes)): (usize, (&Parameter, &Option<Bytes>))| {
-            let bytes = bytes.as_deref();
-            let value = parameters::decode_in(bytes, format(place), parameter.oid, style);
-            parameter.value(value.map_err(Fault::from)?)
+            parameter.decode(bytes.as_deref(), format(place), style)
         };
         parameters.map(value).collect()
     }
@@ -108,14 +106,14 @@ pub(super) enum Progress {
     New,
     /// Rows are left.
     Open(Sending),
-    /// With the word of its last answer.
-    Done(&'static str),
+    /// With the tag of its last answer.
+    Done(Tag),
 }
 
 /// An answer that is being sent, piece by piece.
 pub(super) struct Sending {
     pub(super) flow: Flow,
-    pub(super) word: &'static str,
+    pub(super) tag: Tag,
     pub(super) notes: Notes,
     /// Whether each row is of text, column by column: to be translated.
     pub(super) text_columns: Arc<[bool]>,

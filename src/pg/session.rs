@@ -197,6 +197,29 @@ impl Session {
         }
     }
 
+    /// The same for work that writes: what was begun has ended before this does, so that nothing of
+    /// it comes into a later transaction.
+    pub(super) async fn away_to_end<T: Send + 'static>(
+        &self,
+        wire: &mut Wire,
+        running: &mut Running,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Stop> {
+        let mut task = self.server.queries.spawn(work);
+        match wire.wait(running, &mut task).await {
+            Ok(Ok(done)) => Ok(done?),
+            Ok(Err(error)) => Err(Fault::new("XX000", format!("internal error: {error}")).into()),
+            Err(stop) => {
+                task.abort();
+                match (task.await, stop) {
+                    // It was told too late, and what is written is written.
+                    (Ok(Ok(done)), Stop::Fault(_)) => Ok(done),
+                    (_, stop) => Err(stop),
+                }
+            }
+        }
+    }
+
     /// Keeps a prepared statement; the one without a name is replaced.
     pub(super) fn prepare(&mut self, name: &str, statement: Arc<Statement>) -> Result<(), Fault> {
         if !name.is_empty() && self.statements.contains_key(name) {

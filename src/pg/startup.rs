@@ -19,6 +19,7 @@ use crate::pg::session::Session;
 use crate::pg::settings::{Scope, Settings};
 use crate::pg::wire::{Stop, Wire};
 use crate::query::catalogue::DATABASE;
+use crate::store::Right;
 
 /// Packets that ask for encryption before the one that begins the session: each kind once.
 const ENCRYPTION_REQUESTS_MAX: usize = 2;
@@ -99,12 +100,16 @@ async fn session(
     let user = user.ok_or_else(|| {
         Fault::fatal("28000", "no PostgreSQL user name specified in startup packet")
     })?;
-    log_in(wire, &server.engine.database().users()?, user, peer.ip()).await?;
+    let users = server.engine.database().users()?;
+    log_in(wire, &users, user, peer.ip()).await?;
     if find("replication").is_some_and(|value| !matches!(value, "off" | "false" | "no" | "0")) {
         return Err(Fault::fatal("0A000", "replication is not supported").into());
     }
     let (database, language) = database(find("database").unwrap_or(user))?;
     let mut settings = Settings::default();
+    if users.get(user)?.is_some_and(|user| user.may(Right::Write)) {
+        settings.set("default_transaction_read_only", Some("off"), Scope::Initial)?;
+    }
     if let Some(language) = language {
         settings.set("sdmx.language", Some(&language), Scope::Initial)?;
     }

@@ -1,7 +1,9 @@
 //! Transactions: which statements belong together, and what an error takes back.
 //!
-//! Nothing is ever written, so a transaction is about settings, cursors, which snapshot is seen,
-//! and the rule that nothing goes on after an error until the client says how.
+//! A transaction is about what was written, settings, cursors, which snapshot is seen, and the rule
+//! that nothing goes on after an error until the client says how. What was written is kept by the
+//! engine's session, which knows of a transaction only once it matters: the first time that one
+//! writes, or sets a savepoint.
 
 use pgwire::messages::response::TransactionStatus;
 
@@ -83,11 +85,18 @@ impl Session {
     }
 
     /// Ends what [`Session::begin_implicit`] has begun, and what a message without it has left.
-    pub(super) fn end_implicit(&mut self) {
-        if matches!(self.transaction.phase, Phase::Idle | Phase::Implicit) {
-            self.settings().commit();
-            self.end();
+    pub(super) async fn end_implicit(&mut self) -> Result<(), Fault> {
+        if !matches!(self.transaction.phase, Phase::Idle | Phase::Implicit) {
+            return Ok(());
         }
+        let committed = self.commit_writes().await;
+        if committed.is_err() {
+            self.roll_back();
+            return committed;
+        }
+        self.settings().commit();
+        self.end();
+        Ok(())
     }
 
     /// Notes an error.
@@ -107,7 +116,7 @@ impl Session {
     }
 
     /// Does what is asked of the transaction, and returns the tag of the answer.
-    pub(super) fn transact(&mut self, command: &Transact) -> Result<&'static str, Fault> {
+    pub(super) async fn transact(&mut self, command: &Transact) -> Result<&'static str, Fault> {
         match command {
             Transact::Rollback { .. } | Transact::RollbackTo(_) | Transact::Commit { .. } => {}
             _ => self.check_failed()?,
@@ -117,7 +126,7 @@ impl Session {
                 self.begin(modes)?;
                 Ok(tag)
             }
-            Transact::Commit { chain } => self.commit(*chain),
+            Transact::Commit { chain } => self.commit(*chain).await,
             Transact::Rollback { chain } => {
                 self.check_block(*chain, "ROLLBACK AND CHAIN")?;
                 let levels = self.modes_kept(*chain);
@@ -131,12 +140,15 @@ impl Session {
                     return Err(Fault::new("54000", "too many savepoints in one transaction"));
                 }
                 let settings = self.settings().clone();
+                self.join_transaction();
+                self.query.savepoint(name)?;
                 self.transaction.savepoints.push((name.clone(), settings));
                 Ok("SAVEPOINT")
             }
             Transact::Release(name) => {
                 self.needs_block("RELEASE SAVEPOINT")?;
                 let place = self.savepoint(name)?;
+                self.query.release(name)?;
                 self.transaction.savepoints.truncate(place);
                 Ok("RELEASE")
             }
@@ -145,6 +157,7 @@ impl Session {
                     self.needs_block("ROLLBACK TO SAVEPOINT")?;
                 }
                 let place = self.savepoint(name)?;
+                self.query.rollback_to(name)?;
                 self.transaction.savepoints.truncate(place + 1);
                 if let Some((_, settings)) = self.transaction.savepoints.last() {
                     *self.settings() = settings.clone();
@@ -157,14 +170,7 @@ impl Session {
                 Ok("ROLLBACK")
             }
             Transact::Modes(modes) => {
-                if !self.transaction.is_block() {
-                    self.notices.push(Fault::warning(
-                        "25P01",
-                        "SET TRANSACTION can only be used in transaction blocks",
-                    ));
-                    return Ok("SET");
-                }
-                self.apply(modes)?;
+                self.set_modes(modes)?;
                 Ok("SET")
             }
             Transact::SessionModes(modes) => {
@@ -174,6 +180,16 @@ impl Session {
                 Ok("SET")
             }
         }
+    }
+
+    /// Sets modes of the transaction at hand.
+    pub(super) fn set_modes(&mut self, modes: &Modes) -> Result<(), Fault> {
+        if self.transaction.is_block() {
+            return self.apply(modes);
+        }
+        let text = "SET TRANSACTION can only be used in transaction blocks";
+        self.notices.push(Fault::warning("25P01", text));
+        Ok(())
     }
 
     fn begin(&mut self, modes: &Modes) -> Result<(), Fault> {
@@ -210,13 +226,17 @@ impl Session {
         Ok(())
     }
 
-    fn commit(&mut self, chain: bool) -> Result<&'static str, Fault> {
+    async fn commit(&mut self, chain: bool) -> Result<&'static str, Fault> {
         self.check_block(chain, "COMMIT AND CHAIN")?;
         let levels = self.modes_kept(chain);
         let tag = if self.transaction.is_failed() {
             self.roll_back();
             "ROLLBACK"
         } else {
+            if let Err(fault) = self.commit_writes().await {
+                self.roll_back();
+                return Err(fault);
+            }
             self.settings().commit();
             self.end();
             "COMMIT"
@@ -253,6 +273,7 @@ impl Session {
     }
 
     fn roll_back(&mut self) {
+        self.query.rollback();
         if let Some(before) = self.transaction.before.take() {
             *self.settings() = before;
         }

@@ -18,7 +18,7 @@ use crate::limits::{
 };
 use crate::pg::charset::Charset;
 use crate::pg::errors::Fault;
-use crate::pg::frontend::{Message, Opening};
+use crate::pg::frontend::{Copied, Message, Opening};
 use crate::query::cancel::{CancelReason, CancelToken};
 
 /// Why a connection does not go on as it was.
@@ -125,6 +125,27 @@ impl Wire {
         }
     }
 
+    /// The next message of a client whose rows are copied, unless the statement has to stop.
+    pub(super) async fn copied(&mut self, running: &mut Running) -> Result<Copied, Stop> {
+        loop {
+            if let Some((kind, body)) = self.frame(PG_MESSAGE_BYTES_MAX)? {
+                match Copied::parse(kind, body, self.charset)? {
+                    Some(copied) => return Ok(copied),
+                    None => continue,
+                }
+            }
+            tokio::select! {
+                biased;
+                reason = running.stopped() => return Err(ended(reason)),
+                read = self.reader.read_buf(&mut self.input) => {
+                    if read? == 0 {
+                        return Err(Stop::Gone);
+                    }
+                }
+            }
+        }
+    }
+
     /// The answer to a question for a password: nobody sends much before it is known who it is.
     pub(super) async fn password(&mut self) -> Result<Bytes, Stop> {
         loop {
@@ -222,6 +243,14 @@ impl Wire {
     }
 }
 
+/// The end of a statement that was told to stop.
+fn ended(reason: CancelReason) -> Stop {
+    match reason {
+        CancelReason::ClientGone => Stop::Gone,
+        reason => Fault::cancelled(reason).into(),
+    }
+}
+
 async fn attend<T>(
     reader: &mut OwnedReadHalf,
     input: &mut BytesMut,
@@ -239,12 +268,7 @@ async fn attend<T>(
         };
         tokio::select! {
             biased;
-            reason = running.stopped() => {
-                return Err(match reason {
-                    CancelReason::ClientGone => Stop::Gone,
-                    reason => Fault::cancelled(reason).into(),
-                });
-            }
+            reason = running.stopped() => return Err(ended(reason)),
             done = &mut work => return Ok(done),
             read = reading => {
                 if read.unwrap_or(0) == 0 {

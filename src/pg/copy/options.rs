@@ -1,4 +1,4 @@
-//! What a statement `COPY … TO STDOUT` may say of its format.
+//! What a statement `COPY` may say of its format.
 
 use crate::pg::types::WireError;
 
@@ -14,6 +14,27 @@ pub enum CopyFormat {
     Binary,
 }
 
+/// Where rows are copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyDirection {
+    /// `TO`: to the client.
+    To,
+    /// `FROM`: from the client.
+    From,
+}
+
+/// Whether a line of names comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CopyHeader {
+    /// No.
+    #[default]
+    None,
+    /// Yes; what it says does not matter.
+    Line,
+    /// Yes, and it must say the names of the columns.
+    Match,
+}
+
 /// The options of a copy, which fit each other if they come from [`CopyOptions::parse`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CopyOptions {
@@ -24,18 +45,23 @@ pub struct CopyOptions {
     /// `NULL`: stands for a value that is not there.
     pub null: String,
     /// `HEADER`: whether the names of the columns come first.
-    pub header: bool,
+    pub header: CopyHeader,
     /// `QUOTE`, of CSV: stands around values.
     pub quote: u8,
     /// `ESCAPE`, of CSV: stands before a quote within a value.
     pub escape: u8,
-    /// `FORCE_QUOTE`, of CSV: columns whose values are quoted in any case.
-    pub force_quote: ForceQuote,
+    /// `FORCE_QUOTE`, of CSV to the client: columns whose values are quoted in any case.
+    pub force_quote: CopyColumns,
+    /// `FORCE_NOT_NULL`, of CSV from the client: columns in which nothing stands for a missing value.
+    pub force_not_null: CopyColumns,
+    /// `FORCE_NULL`, of CSV from the client: columns in which also a quoted text may stand for a
+    /// missing value.
+    pub force_null: CopyColumns,
 }
 
-/// Columns whose values are quoted in any case.
+/// Columns that an option is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum ForceQuote {
+pub enum CopyColumns {
     /// No column.
     #[default]
     None,
@@ -79,10 +105,12 @@ impl CopyOptions {
             format,
             delimiter,
             null: null.to_owned(),
-            header: false,
+            header: CopyHeader::None,
             quote: b'"',
             escape: b'"',
-            force_quote: ForceQuote::None,
+            force_quote: CopyColumns::None,
+            force_not_null: CopyColumns::None,
+            force_null: CopyColumns::None,
         }
     }
 
@@ -92,8 +120,11 @@ impl CopyOptions {
     ///
     /// As PostgreSQL refuses them: 42601 for an option that is unknown, given twice or not of its
     /// format, 22023 for a value, 0A000 for what is not supported.
-    pub fn parse(given: &[(String, CopyArgument)]) -> Result<Self, WireError> {
-        let found = Found::collect(given)?;
+    pub fn parse(
+        given: &[(String, CopyArgument)],
+        direction: CopyDirection,
+    ) -> Result<Self, WireError> {
+        let found = Found::collect(given, direction)?;
         let format = match &found.format {
             None => CopyFormat::Text,
             Some(name) => match name.as_str() {
@@ -114,7 +145,7 @@ impl CopyOptions {
                 return Err(WireError::new(SYNTAX, "cannot specify NULL in BINARY mode"));
             }
         }
-        found.into_options(format)
+        found.into_options(format, direction)
     }
 }
 
@@ -124,14 +155,19 @@ struct Found {
     format: Option<String>,
     delimiter: Option<String>,
     null: Option<String>,
-    header: Option<bool>,
+    header: Option<CopyHeader>,
     quote: Option<String>,
     escape: Option<String>,
-    force_quote: Option<ForceQuote>,
+    force_quote: Option<CopyColumns>,
+    force_not_null: Option<CopyColumns>,
+    force_null: Option<CopyColumns>,
 }
 
 impl Found {
-    fn collect(given: &[(String, CopyArgument)]) -> Result<Self, WireError> {
+    fn collect(
+        given: &[(String, CopyArgument)],
+        direction: CopyDirection,
+    ) -> Result<Self, WireError> {
         let mut found = Self::default();
         let mut seen: Vec<String> = Vec::new();
         for (name, argument) in given {
@@ -145,23 +181,12 @@ impl Found {
                 "null" => found.null = Some(text(&name, argument)?),
                 "quote" => found.quote = Some(text(&name, argument)?),
                 "escape" => found.escape = Some(text(&name, argument)?),
-                "header" => found.header = Some(header(argument)?),
+                "header" => found.header = Some(header(argument, direction)?),
                 "freeze" => {}
                 "encoding" => check_encoding(&text(&name, argument)?)?,
-                "force_quote" => {
-                    found.force_quote = Some(match argument {
-                        CopyArgument::All => ForceQuote::All,
-                        CopyArgument::Text(all) if all == "*" => ForceQuote::All,
-                        CopyArgument::Columns(names) => ForceQuote::Columns(names.clone()),
-                        CopyArgument::None | CopyArgument::Text(_) => {
-                            let message =
-                                "argument to option \"force_quote\" must be a list of column names";
-                            return Err(WireError::new(VALUE, message));
-                        }
-                    });
-                }
-                "force_not_null" => return Err(only_from("COPY force not null")),
-                "force_null" => return Err(only_from("COPY force null")),
+                "force_quote" => found.force_quote = Some(columns(&name, argument)?),
+                "force_not_null" => found.force_not_null = Some(columns(&name, argument)?),
+                "force_null" => found.force_null = Some(columns(&name, argument)?),
                 _ => {
                     let message = format!("option \"{name}\" not recognized");
                     return Err(WireError::new(SYNTAX, message));
@@ -173,7 +198,11 @@ impl Found {
     }
 
     /// Checks, in PostgreSQL's order, that the options fit each other.
-    fn into_options(self, format: CopyFormat) -> Result<CopyOptions, WireError> {
+    fn into_options(
+        self,
+        format: CopyFormat,
+        direction: CopyDirection,
+    ) -> Result<CopyOptions, WireError> {
         let default = CopyOptions::of(format);
         let is_csv = format == CopyFormat::Csv;
         let delimiter = single(self.delimiter.as_deref(), default.delimiter, "COPY delimiter")?;
@@ -181,7 +210,7 @@ impl Found {
             let message = "COPY delimiter cannot be newline or carriage return";
             return Err(WireError::new(VALUE, message));
         }
-        let null = self.null.unwrap_or(default.null);
+        let null = self.null.clone().unwrap_or(default.null);
         if null.contains(['\n', '\r']) {
             let message = "COPY null representation cannot use newline or carriage return";
             return Err(WireError::new(VALUE, message));
@@ -191,7 +220,9 @@ impl Found {
             let message = format!("COPY delimiter cannot be \"{}\"", char::from(delimiter));
             return Err(WireError::new(VALUE, message));
         }
-        if format == CopyFormat::Binary && self.header == Some(true) {
+        if format == CopyFormat::Binary
+            && self.header.is_some_and(|header| header != CopyHeader::None)
+        {
             return Err(WireError::new(FEATURE, "cannot specify HEADER in BINARY mode"));
         }
         if !is_csv && self.quote.is_some() {
@@ -206,9 +237,7 @@ impl Found {
         }
         // What stands before a quote is a quote, unless the statement says otherwise.
         let escape = single(self.escape.as_deref(), quote, "COPY escape")?;
-        if !is_csv && self.force_quote.is_some() {
-            return Err(csv_only("COPY force quote"));
-        }
+        self.check_forced(is_csv, direction)?;
         if null.bytes().any(|byte| byte == delimiter) {
             let message = "COPY delimiter must not appear in the NULL specification";
             return Err(WireError::new(FEATURE, message));
@@ -217,9 +246,39 @@ impl Found {
             let message = "CSV quote character must not appear in the NULL specification";
             return Err(WireError::new(FEATURE, message));
         }
-        let header = self.header.unwrap_or_default();
-        let force_quote = self.force_quote.unwrap_or_default();
-        Ok(CopyOptions { format, delimiter, null, header, quote, escape, force_quote })
+        Ok(CopyOptions {
+            format,
+            delimiter,
+            null,
+            header: self.header.unwrap_or_default(),
+            quote,
+            escape,
+            force_quote: self.force_quote.unwrap_or_default(),
+            force_not_null: self.force_not_null.unwrap_or_default(),
+            force_null: self.force_null.unwrap_or_default(),
+        })
+    }
+
+    /// Each of the options that force something is for CSV, and for one direction.
+    fn check_forced(&self, is_csv: bool, direction: CopyDirection) -> Result<(), WireError> {
+        let all = [
+            (&self.force_quote, "COPY force quote", CopyDirection::To),
+            (&self.force_not_null, "COPY force not null", CopyDirection::From),
+            (&self.force_null, "COPY force null", CopyDirection::From),
+        ];
+        for (_, what, of) in all.into_iter().filter(|(given, ..)| given.is_some()) {
+            if !is_csv {
+                return Err(csv_only(what));
+            }
+            if of != direction {
+                let using = if of == CopyDirection::To { "COPY TO" } else { "COPY FROM" };
+                return Err(WireError::new(
+                    FEATURE,
+                    format!("{what} only available using {using}"),
+                ));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -233,17 +292,32 @@ fn text(name: &str, argument: &CopyArgument) -> Result<String, WireError> {
     }
 }
 
-fn header(argument: &CopyArgument) -> Result<bool, WireError> {
+fn columns(name: &str, argument: &CopyArgument) -> Result<CopyColumns, WireError> {
+    match argument {
+        CopyArgument::All => Ok(CopyColumns::All),
+        CopyArgument::Text(all) if all == "*" => Ok(CopyColumns::All),
+        CopyArgument::Columns(names) => Ok(CopyColumns::Columns(names.clone())),
+        CopyArgument::None | CopyArgument::Text(_) => {
+            let message = format!("argument to option \"{name}\" must be a list of column names");
+            Err(WireError::new(VALUE, message))
+        }
+    }
+}
+
+fn header(argument: &CopyArgument, direction: CopyDirection) -> Result<CopyHeader, WireError> {
     let refused = || WireError::new(SYNTAX, "header requires a Boolean value or \"match\"");
     let word = match argument {
-        CopyArgument::None => return Ok(true),
+        CopyArgument::None => return Ok(CopyHeader::Line),
         CopyArgument::Text(word) => word.to_ascii_lowercase(),
         CopyArgument::All | CopyArgument::Columns(_) => return Err(refused()),
     };
-    match word.as_str() {
-        "true" | "on" | "1" => Ok(true),
-        "false" | "off" | "0" => Ok(false),
-        "match" => Err(WireError::new(FEATURE, "cannot use \"match\" with HEADER in COPY TO")),
+    match (word.as_str(), direction) {
+        ("true" | "on" | "1", _) => Ok(CopyHeader::Line),
+        ("false" | "off" | "0", _) => Ok(CopyHeader::None),
+        ("match", CopyDirection::From) => Ok(CopyHeader::Match),
+        ("match", CopyDirection::To) => {
+            Err(WireError::new(FEATURE, "cannot use \"match\" with HEADER in COPY TO"))
+        }
         _ => Err(refused()),
     }
 }
@@ -272,6 +346,29 @@ fn csv_only(what: &str) -> WireError {
     WireError::new(FEATURE, format!("{what} available only in CSV mode"))
 }
 
-fn only_from(what: &str) -> WireError {
-    WireError::new(FEATURE, format!("{what} only available using COPY FROM"))
+impl CopyColumns {
+    /// Whether a column is among them.
+    pub fn has(&self, name: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Columns(names) => names.iter().any(|known| known == name),
+        }
+    }
+
+    /// Refuses a name that is none of the columns of the copy.
+    ///
+    /// # Errors
+    ///
+    /// 42P10, with the name of the option.
+    pub fn check(&self, option: &str, known: impl Fn(&str) -> bool) -> Result<(), WireError> {
+        let Self::Columns(names) = self else { return Ok(()) };
+        match names.iter().find(|name| !known(name)) {
+            Some(name) => {
+                let message = format!("{option} column \"{name}\" not referenced by COPY");
+                Err(WireError::new("42P10", message))
+            }
+            None => Ok(()),
+        }
+    }
 }

@@ -4,7 +4,7 @@ use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::pg::errors::{self, Fault};
-use crate::pg::sql::copy::{self, Copy};
+use crate::pg::sql::copy::{self, Copy, CopyFrom, Either};
 use crate::pg::sql::cursor::{self, Declare, Fetch};
 use crate::pg::sql::text::{self, Part};
 use crate::pg::sql::transaction::{self, Transact};
@@ -37,9 +37,10 @@ pub(in crate::pg) enum Command {
     /// One cursor, or all.
     CloseCursor(Option<String>),
     Copy(Copy),
+    CopyFrom(CopyFrom),
     /// What this server has no use for, and clients expect to go well.
     Nothing(&'static str),
-    /// A statement that would change something.
+    /// A statement that would change more than rows.
     Refused(String),
 }
 
@@ -101,6 +102,9 @@ const CHANGES: [(&str, usize); 26] = [
     ("USE", 1),
 ];
 
+/// Those that write rows, and are left to the engine.
+const WRITES: [&str; 5] = ["INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE"];
+
 /// Whether a statement with these first words would change something.
 pub(in crate::pg) fn changes(statement: &str) -> bool {
     let first = statement.split(' ').next().unwrap_or_default();
@@ -114,7 +118,8 @@ pub(in crate::pg) fn parse(sql: &str, part: &Part) -> Result<Command, Fault> {
         return Ok(Command::Transact(command));
     }
     let first = words.word();
-    if let Some((_, count)) = CHANGES.iter().find(|(word, _)| *word == first) {
+    let refused = CHANGES.iter().find(|(word, _)| *word == first && !WRITES.contains(word));
+    if let Some((_, count)) = refused {
         let mut name = Vec::new();
         for _ in 0..*count {
             name.push(words.word());
@@ -146,7 +151,10 @@ pub(in crate::pg) fn parse(sql: &str, part: &Part) -> Result<Command, Fault> {
         "CLOSE" => {
             Command::CloseCursor(if words.accept("ALL") { None } else { Some(words.name()?) })
         }
-        "COPY" => Command::Copy(copy::parse(&mut words)?),
+        "COPY" => match copy::parse(&mut words)? {
+            Either::To(copy) => Command::Copy(copy),
+            Either::From(copy) => Command::CopyFrom(copy),
+        },
         "LISTEN" => {
             words.name()?;
             Command::Nothing("LISTEN")
@@ -309,7 +317,7 @@ fn prepare(words: &mut Words<'_>) -> Result<Command, Fault> {
     };
     words.expect("AS")?;
     let first = words.word();
-    if CHANGES.iter().any(|(word, _)| *word == first) {
+    if CHANGES.iter().any(|(word, _)| *word == first && !WRITES.contains(word)) {
         return Err(errors::read_only(&first));
     }
     if words.is_at_end() {
@@ -402,7 +410,12 @@ mod tests {
         check("COPY (SELECT 1) TO STDOUT (FORMAT csv, HEADER)", "Copy(Copy {");
         check("COPY t TO '/etc/passwd'", "42501");
         check("COPY t TO PROGRAM 'rm'", "42501");
-        check("COPY t FROM STDIN", "25006");
+        check("COPY s.t (a, \"B\") FROM STDIN CSV", "CopyFrom(CopyFrom { table: [\"s\", \"t\"]");
+        check("COPY t FROM '/etc/passwd'", "42501");
+        check("COPY (SELECT 1) FROM STDIN", "42601");
+        check("COPY t FROM STDIN (FORCE_QUOTE *, FORMAT csv)", "0A000");
+        check("COPY t TO STDOUT WITH BINARY DELIMITER ','", "42601");
+        check("INSERT INTO t VALUES (1)", "Query(");
         check("DISCARD ALL", "Discard(All)");
         check("UNLISTEN *", "Nothing(\"UNLISTEN\")");
         check("CLOSE ALL", "CloseCursor(None)");

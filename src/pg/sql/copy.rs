@@ -1,103 +1,112 @@
-//! The words of `COPY ... TO STDOUT`.
+//! The words of `COPY`.
 
 use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
-use crate::pg::errors::{self, Fault};
+use crate::pg::copy::{CopyArgument, CopyDirection, CopyOptions};
+use crate::pg::errors::Fault;
 use crate::pg::sql::text;
 use crate::pg::sql::words::Words;
 use crate::query::names;
-
-/// How rows are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::pg) enum Layout {
-    #[default]
-    Text,
-    Csv,
-    Binary,
-}
 
 /// `COPY query TO STDOUT`.
 #[derive(Clone, Debug)]
 pub(in crate::pg) struct Copy {
     pub(in crate::pg) query: Box<ast::Statement>,
-    pub(in crate::pg) options: Options,
+    pub(in crate::pg) options: CopyOptions,
 }
 
-/// The options as they were written.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::pg) struct Options {
-    pub(in crate::pg) layout: Layout,
-    pub(in crate::pg) header: bool,
-    pub(in crate::pg) delimiter: Option<u8>,
-    pub(in crate::pg) null: Option<String>,
-    pub(in crate::pg) quote: Option<u8>,
-    pub(in crate::pg) escape: Option<u8>,
-    pub(in crate::pg) force_quote: Force,
+/// `COPY table FROM STDIN`.
+#[derive(Clone, Debug)]
+pub(in crate::pg) struct CopyFrom {
+    /// The parts of its name.
+    pub(in crate::pg) table: Vec<String>,
+    /// The columns that the rows have; empty for all that can be written.
+    pub(in crate::pg) columns: Vec<String>,
+    pub(in crate::pg) options: CopyOptions,
 }
 
-/// Which columns are always written between quotes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in crate::pg) enum Force {
-    #[default]
-    None,
-    All,
-    Columns(Vec<String>),
+/// Where rows go.
+#[derive(Clone, Debug)]
+pub(in crate::pg) enum Either {
+    To(Copy),
+    From(CopyFrom),
 }
+
+/// What the rows are of.
+enum Source {
+    Query(Box<ast::Statement>),
+    Table { name: Vec<String>, columns: Vec<String> },
+}
+
+type Given = Vec<(String, CopyArgument)>;
 
 /// Reads what follows COPY.
-pub(in crate::pg) fn parse(words: &mut Words<'_>) -> Result<Copy, Fault> {
+pub(in crate::pg) fn parse(words: &mut Words<'_>) -> Result<Either, Fault> {
     let binary = words.accept("BINARY");
-    let query = source(words)?;
-    if words.accept("FROM") {
-        return Err(errors::read_only("COPY FROM"));
-    }
-    words.expect("TO")?;
-    if words.accept("PROGRAM") {
-        let text = "permission denied to COPY to or from an external program";
-        return Err(Fault::new("42501", text).hint("COPY ... TO STDOUT sends rows to the client."));
-    }
-    if words.quoted().is_some() {
-        let text = "permission denied to COPY to a file";
-        let hint =
-            "COPY ... TO STDOUT sends rows to the client; psql's \\copy writes a file there.";
-        return Err(Fault::new("42501", text).hint(hint));
-    }
-    words.expect("STDOUT")?;
-    let mut options = Options::default();
-    if binary {
-        options.layout = Layout::Binary;
-    }
-    words.accept("WITH");
-    if words.accept_token(&Token::LParen) {
-        loop {
-            option(words, &mut options)?;
-            if words.accept_token(&Token::RParen) {
-                break;
-            }
-            if !words.accept_token(&Token::Comma) {
-                return Err(words.wrong());
-            }
-        }
+    let source = source(words)?;
+    let direction = if words.accept("FROM") {
+        CopyDirection::From
     } else {
-        while !words.is_at_end() {
-            old_option(words, &mut options)?;
-        }
+        words.expect("TO")?;
+        CopyDirection::To
+    };
+    place(words, direction)?;
+    let mut given = Given::new();
+    if binary {
+        given.push(("format".to_owned(), CopyArgument::Text("binary".to_owned())));
+    }
+    options(words, &mut given)?;
+    if direction == CopyDirection::From && words.word() == "WHERE" {
+        return Err(Fault::unsupported("WHERE of COPY FROM"));
     }
     words.end()?;
-    check(&options)?;
-    Ok(Copy { query, options })
+    let options = CopyOptions::parse(&given, direction)?;
+    match (source, direction) {
+        (Source::Table { name, columns }, CopyDirection::From) => {
+            Ok(Either::From(CopyFrom { table: name, columns, options }))
+        }
+        (Source::Query(_), CopyDirection::From) => {
+            Err(Fault::new("42601", "syntax error at or near \"FROM\": a query gives rows"))
+        }
+        (Source::Query(query), CopyDirection::To) => Ok(Either::To(Copy { query, options })),
+        (Source::Table { name, columns }, CopyDirection::To) => {
+            let query = all_of(&name, &columns)?;
+            Ok(Either::To(Copy { query, options }))
+        }
+    }
+}
+
+/// Rows come from the client and go to it, and nowhere else.
+fn place(words: &mut Words<'_>, direction: CopyDirection) -> Result<(), Fault> {
+    let (client, hint) = match direction {
+        CopyDirection::To => ("STDOUT", "COPY ... TO STDOUT sends rows to the client"),
+        CopyDirection::From => ("STDIN", "COPY ... FROM STDIN takes rows from the client"),
+    };
+    if words.accept("PROGRAM") {
+        let text = "permission denied to COPY to or from an external program";
+        return Err(Fault::new("42501", text).hint(format!("{hint}.")));
+    }
+    if words.quoted().is_some() {
+        let (word, does) = match direction {
+            CopyDirection::To => ("to", "writes a file"),
+            CopyDirection::From => ("from", "reads a file"),
+        };
+        let text = format!("permission denied to COPY {word} a file");
+        return Err(Fault::new("42501", text).hint(format!("{hint}; psql's \\copy {does} there.")));
+    }
+    words.expect(client)
 }
 
 /// A query between brackets, or a table with some of its columns.
-fn source(words: &mut Words<'_>) -> Result<Box<ast::Statement>, Fault> {
+fn source(words: &mut Words<'_>) -> Result<Source, Fault> {
     if words.peek() == Some(&Token::LParen) {
         let inner = words.bracketed()?;
         let statement = text::statement(words.sql(), inner)?;
         return match statement {
-            ast::Statement::Query(_) => Ok(Box::new(statement)),
+            ast::Statement::Query(_) => Ok(Source::Query(Box::new(statement))),
             _ => Err(Fault::unsupported("COPY of a statement other than a query")),
         };
     }
@@ -105,176 +114,118 @@ fn source(words: &mut Words<'_>) -> Result<Box<ast::Statement>, Fault> {
     while words.accept_token(&Token::Period) {
         name.push(words.name()?);
     }
-    let mut columns = Vec::new();
-    if words.accept_token(&Token::LParen) {
-        loop {
-            columns.push(words.name()?);
-            if words.accept_token(&Token::RParen) {
-                break;
-            }
-            if !words.accept_token(&Token::Comma) {
-                return Err(words.wrong());
-            }
+    let columns = if words.accept_token(&Token::LParen) { names(words)? } else { Vec::new() };
+    Ok(Source::Table { name, columns })
+}
+
+/// Names up to the bracket that ends them.
+fn names(words: &mut Words<'_>) -> Result<Vec<String>, Fault> {
+    let mut names = Vec::new();
+    loop {
+        names.push(words.name()?);
+        if words.accept_token(&Token::RParen) {
+            return Ok(names);
+        }
+        if !words.accept_token(&Token::Comma) {
+            return Err(words.wrong());
         }
     }
+}
+
+/// The query for columns of a table.
+fn all_of(table: &[String], columns: &[String]) -> Result<Box<ast::Statement>, Fault> {
     let quoted = |names: &[String], between: &str| {
         let names: Vec<_> = names.iter().map(|name| names::quoted(name)).collect();
         names.join(between)
     };
-    let list = if columns.is_empty() { "*".to_owned() } else { quoted(&columns, ", ") };
-    let sql = format!("SELECT {list} FROM {}", quoted(&name, "."));
+    let list = if columns.is_empty() { "*".to_owned() } else { quoted(columns, ", ") };
+    let sql = format!("SELECT {list} FROM {}", quoted(table, "."));
     let statement = Parser::new(&PostgreSqlDialect {}).try_with_sql(&sql);
     let statement = statement.and_then(|mut parser| parser.parse_statement());
     statement.map(Box::new).map_err(|error| Fault::new("42601", error.to_string()))
 }
 
-fn option(words: &mut Words<'_>, options: &mut Options) -> Result<(), Fault> {
-    let name = words.word();
-    words.skip();
-    match name.as_str() {
-        "FORMAT" => {
-            let format = match words.quoted() {
-                Some(format) => format.to_lowercase(),
-                None => words.name()?,
-            };
-            options.layout = match format.as_str() {
-                "text" => Layout::Text,
-                "csv" => Layout::Csv,
-                "binary" => Layout::Binary,
-                _ => {
-                    let text = format!("COPY format \"{format}\" not recognized");
-                    return Err(Fault::new("22023", text));
-                }
-            };
+fn options(words: &mut Words<'_>, given: &mut Given) -> Result<(), Fault> {
+    words.accept("WITH");
+    if !words.accept_token(&Token::LParen) {
+        while !words.is_at_end() && words.word() != "WHERE" {
+            old_option(words, given)?;
         }
-        "HEADER" => options.header = flag(words)?,
-        "DELIMITER" => options.delimiter = Some(byte(words, "delimiter")?),
-        "NULL" => options.null = Some(words.quoted().ok_or_else(|| words.wrong())?),
-        "QUOTE" => options.quote = Some(byte(words, "quote")?),
-        "ESCAPE" => options.escape = Some(byte(words, "escape")?),
-        "FORCE_QUOTE" => options.force_quote = force(words)?,
-        "ENCODING" => {
-            let encoding = words.quoted().ok_or_else(|| words.wrong())?;
-            if !encoding.replace('-', "").eq_ignore_ascii_case("utf8") {
-                return Err(Fault::unsupported(format!("COPY in the encoding {encoding}")));
-            }
+        return Ok(());
+    }
+    loop {
+        let name = words.name()?;
+        given.push((name, argument(words)?));
+        if words.accept_token(&Token::RParen) {
+            return Ok(());
         }
-        "FREEZE" | "FORCE_NOT_NULL" | "FORCE_NULL" => {
-            let text = format!("COPY {} is for COPY FROM", name.to_lowercase());
-            return Err(Fault::new("0A000", text));
-        }
-        _ => {
-            let text = format!("option \"{}\" not recognized", name.to_lowercase());
-            return Err(Fault::new("42601", text));
+        if !words.accept_token(&Token::Comma) {
+            return Err(words.wrong());
         }
     }
-    Ok(())
+}
+
+/// What stands behind the name of an option.
+fn argument(words: &mut Words<'_>) -> Result<CopyArgument, Fault> {
+    match words.peek() {
+        None | Some(Token::Comma | Token::RParen) => return Ok(CopyArgument::None),
+        Some(Token::Mul) => {
+            words.skip();
+            return Ok(CopyArgument::All);
+        }
+        Some(Token::LParen) => {
+            words.skip();
+            return names(words).map(CopyArgument::Columns);
+        }
+        Some(_) => {}
+    }
+    if let Some(text) = words.quoted() {
+        return Ok(CopyArgument::Text(text));
+    }
+    match words.number() {
+        Some(number) => Ok(CopyArgument::Text(number.to_string())),
+        None => words.name().map(CopyArgument::Text),
+    }
 }
 
 /// The options of PostgreSQL before 9.0, which psql and psycopg2 still write.
-fn old_option(words: &mut Words<'_>, options: &mut Options) -> Result<(), Fault> {
-    let name = words.word();
+fn old_option(words: &mut Words<'_>, given: &mut Given) -> Result<(), Fault> {
+    let name = words.word().to_lowercase();
+    let wrong = words.wrong();
     words.skip();
-    match name.as_str() {
-        "BINARY" => options.layout = Layout::Binary,
-        "CSV" => options.layout = Layout::Csv,
-        "HEADER" => options.header = true,
-        "DELIMITER" | "DELIMITERS" => {
-            words.accept("AS");
-            options.delimiter = Some(byte(words, "delimiter")?);
+    let text = |words: &mut Words<'_>| {
+        words.accept("AS");
+        let text = words.quoted().ok_or_else(|| words.wrong())?;
+        Ok::<_, Fault>(CopyArgument::Text(text))
+    };
+    let option = match name.as_str() {
+        "binary" | "csv" => ("format", CopyArgument::Text(name)),
+        "header" => ("header", CopyArgument::None),
+        "freeze" => ("freeze", CopyArgument::None),
+        "delimiter" | "delimiters" => {
+            words.accept("USING");
+            ("delimiter", text(words)?)
         }
-        "NULL" => {
-            words.accept("AS");
-            options.null = Some(words.quoted().ok_or_else(|| words.wrong())?);
-        }
-        "QUOTE" => {
-            words.accept("AS");
-            options.quote = Some(byte(words, "quote")?);
-        }
-        "ESCAPE" => {
-            words.accept("AS");
-            options.escape = Some(byte(words, "escape")?);
-        }
-        "FORCE" => {
-            words.expect("QUOTE")?;
-            options.force_quote = force(words)?;
-        }
-        _ => {
-            let text = format!("syntax error at or near \"{}\"", name.to_lowercase());
-            return Err(Fault::new("42601", text));
-        }
-    }
+        "null" => ("null", text(words)?),
+        "quote" => ("quote", text(words)?),
+        "escape" => ("escape", text(words)?),
+        "encoding" => ("encoding", text(words)?),
+        "force" if words.accept("QUOTE") => ("force_quote", old_columns(words)?),
+        "force" if words.accept_all(&["NOT", "NULL"]) => ("force_not_null", old_columns(words)?),
+        "force" if words.accept("NULL") => ("force_null", old_columns(words)?),
+        _ => return Err(wrong),
+    };
+    given.push((option.0.to_owned(), option.1));
     Ok(())
 }
 
-fn flag(words: &mut Words<'_>) -> Result<bool, Fault> {
-    match words.peek() {
-        None | Some(Token::Comma | Token::RParen) => return Ok(true),
-        _ => {}
-    }
-    if let Some(number) = words.number() {
-        return Ok(number != 0);
-    }
-    let word = match words.quoted() {
-        Some(word) => word.to_lowercase(),
-        None => words.name()?,
-    };
-    match word.as_str() {
-        "true" | "on" => Ok(true),
-        "false" | "off" => Ok(false),
-        _ => Err(Fault::new("42601", "header requires a Boolean value")),
-    }
-}
-
-fn byte(words: &mut Words<'_>, what: &str) -> Result<u8, Fault> {
-    let text = words.quoted().ok_or_else(|| words.wrong())?;
-    match text.as_bytes() {
-        [byte] if byte.is_ascii() => Ok(*byte),
-        _ => Err(Fault::new("0A000", format!("COPY {what} must be a single one-byte character"))),
-    }
-}
-
-fn force(words: &mut Words<'_>) -> Result<Force, Fault> {
+fn old_columns(words: &mut Words<'_>) -> Result<CopyArgument, Fault> {
     if words.accept_token(&Token::Mul) {
-        return Ok(Force::All);
+        return Ok(CopyArgument::All);
     }
-    let bracketed = words.accept_token(&Token::LParen);
     let mut columns = vec![words.name()?];
     while words.accept_token(&Token::Comma) {
         columns.push(words.name()?);
     }
-    if bracketed && !words.accept_token(&Token::RParen) {
-        return Err(words.wrong());
-    }
-    Ok(Force::Columns(columns))
-}
-
-fn check(options: &Options) -> Result<(), Fault> {
-    let refuse = |text: &str| Err(Fault::new("42601", text));
-    if options.layout == Layout::Binary {
-        if options.delimiter.is_some() {
-            return refuse("cannot specify DELIMITER in BINARY mode");
-        }
-        if options.null.is_some() {
-            return refuse("cannot specify NULL in BINARY mode");
-        }
-        if options.header {
-            return refuse("cannot specify HEADER in BINARY mode");
-        }
-    }
-    if options.layout != Layout::Csv {
-        if options.quote.is_some() {
-            return refuse("COPY quote available only in CSV mode");
-        }
-        if options.escape.is_some() {
-            return refuse("COPY escape available only in CSV mode");
-        }
-        if options.force_quote != Force::None {
-            return refuse("COPY force quote available only in CSV mode");
-        }
-    }
-    if matches!(options.delimiter, Some(b'\n' | b'\r' | b'\\')) {
-        return Err(Fault::new("22023", "COPY delimiter cannot be newline or carriage return"));
-    }
-    Ok(())
+    Ok(CopyArgument::Columns(columns))
 }

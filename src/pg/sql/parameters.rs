@@ -29,6 +29,26 @@ pub(in crate::pg) fn cast(statement: &mut ast::Statement, types: &Types) {
     let _all: ControlFlow<()> = VisitMut::visit(statement, &mut Cast { types });
 }
 
+/// How often each parameter is used.
+pub(in crate::pg) fn uses(statement: &ast::Statement) -> Vec<usize> {
+    let mut uses = Vec::new();
+    let _all: ControlFlow<()> = ast::visit_expressions(statement, |expr| {
+        let place = match expr {
+            // What is between brackets is seen by itself.
+            Expr::Nested(_) => None,
+            expr => number(expr).and_then(|number| number.checked_sub(1)),
+        };
+        if let Some(place) = place.filter(|place| *place < PG_BIND_PARAMETERS_MAX) {
+            uses.resize(uses.len().max(place + 1), 0);
+            if let Some(count) = uses.get_mut(place) {
+                *count += 1;
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    uses
+}
+
 struct Said {
     types: Types,
 }

@@ -100,6 +100,11 @@ impl Prepared {
         &self.plan
     }
 
+    /// The parameters, counted from 0, whose values are written as they are.
+    pub fn written(&self) -> Vec<usize> {
+        self.write.as_ref().map(PreparedWrite::written).unwrap_or_default()
+    }
+
     /// The types of `$1`, `$2` and so on; absent where the statement leaves one open.
     ///
     /// # Errors

@@ -38,6 +38,11 @@ impl PreparedWrite {
         &self.schema
     }
 
+    /// The parameters, counted from 0, that are written to a column.
+    pub(super) fn written(&self) -> Vec<usize> {
+        self.plan.parameters().iter().map(|(place, _)| *place).collect()
+    }
+
     /// Fills in the types of parameters that follow from where they are written to.
     pub(super) fn complete(&self, types: &mut Vec<Option<DataType>>) {
         for (number, data_type) in self.plan.parameters() {
