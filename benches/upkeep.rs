@@ -35,8 +35,8 @@ use crate::cube::rows::{CsvVersion, write_csv};
 use crate::cube::structure::write_structure;
 
 const NOW: i64 = 1_767_225_600_000_000;
-/// Commits around the tenth, and the last ones, that are compared.
-const WINDOW: usize = 10;
+/// Commits from the fifth on, and last ones, of which the medians are compared.
+const WINDOW: usize = 100;
 
 fn main() {
     let mut numbers = env::args().skip(1).filter(|argument| !argument.starts_with("--"));
@@ -130,7 +130,7 @@ fn report_commits(times: &[Duration]) {
     }
     let early = median(&times[5..5 + WINDOW]);
     let late = median(&times[times.len() - WINDOW..]);
-    println!("commit: tenth {early:.2} ms, last {late:.2} ms: {:.2}", late / early);
+    println!("commit: early {early:.2} ms, last {late:.2} ms: {:.2}", late / early);
     for tenth in times.chunks(times.len() / 10) {
         println!(
             "  mean of {} commits: {:.2} ms, median {:.2}",

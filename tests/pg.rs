@@ -5,6 +5,8 @@
 
 #[path = "pg/world.rs"]
 mod world;
+#[path = "pg/write.rs"]
+mod write;
 
 use std::fs;
 use std::io::{Read, Write};

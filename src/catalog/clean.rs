@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::catalog::checkpoint;
 use crate::catalog::manifest::{SegmentId, SegmentPlace};
-use crate::catalog::open::{Catalog, checkpoint_path, commits_folder, manifest_path};
+use crate::catalog::open::{Catalog, checkpoint_path, commits_folder, manifest_path, sort_files};
 use crate::catalog::state::State;
 use crate::disk::is_missing;
 use crate::error::{Error, Result};
@@ -14,14 +14,15 @@ impl Catalog {
     /// The caller holds the lock, so nobody is writing them.
     pub(super) fn clean(&self, state: &State) -> Result<()> {
         // Segments of commits that we do not see must not be taken for leftovers.
-        let last = self.last_manifest()?;
+        let commits = commits_folder(&self.path);
+        let names = self.disk.list(&commits)?;
+        let last = sort_files(&names).manifests.last().copied().unwrap_or(0);
         if last > state.number() {
             let path = manifest_path(&self.path, last);
             let reason = format!("it does not follow commit {}", state.number());
             return Err(Error::corrupt(path, 0, reason));
         }
-        let commits = commits_folder(&self.path);
-        for name in self.disk.list(&commits)? {
+        for name in names {
             if is_temporary(&name) {
                 self.remove_if_there(&commits.join(name))?;
             }
@@ -81,13 +82,14 @@ impl Catalog {
             };
             // What a later redaction wrote anew is blank where this state had it.
             let is_there = newest.home(id).is_none_or(|newest| Some(newest) == home);
-            if let SegmentPlace::Inline { offset, length } = *place
+            let is_inline = matches!(place, SegmentPlace::Inline { .. });
+            // What is damaged here and in every copy cannot be copied: a checkpoint that says what
+            // is live is worth having all the same.
+            if is_inline
                 && is_there
                 && commit > since
+                && let Some(bytes) = self.inline_bytes(segment)?
             {
-                let file = self.disk.open(&manifest_path(&self.path, commit))?;
-                let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-                file.read_at(offset, &mut bytes)?;
                 copies.push((id, bytes));
             }
         }

@@ -58,7 +58,7 @@ impl Catalog {
         Ok(Writer { catalog: Arc::clone(self), state, next_segment, unclaimed, _lock: lock })
     }
 
-    fn wait_for_lock(&self, wait: Duration) -> Result<Box<dyn Lock>> {
+    pub(super) fn wait_for_lock(&self, wait: Duration) -> Result<Box<dyn Lock>> {
         let path = self.path.join("lock");
         let mut waited = Duration::ZERO;
         loop {
@@ -90,6 +90,15 @@ impl Catalog {
             poison.get_or_insert_with(|| error.to_string());
         }
         synced
+    }
+
+    /// Takes note of an error of what was to be committed: a failed sync of a segment stops the
+    /// writer as one of a manifest does.
+    pub(crate) fn note_failure(&self, error: &Error) {
+        if matches!(error, Error::Io { action: "sync", .. }) {
+            let mut poison = self.poison.lock().unwrap_or_else(PoisonError::into_inner);
+            poison.get_or_insert_with(|| error.to_string());
+        }
     }
 
     /// Makes `bytes` the file `path`, durably and only if there is none.

@@ -8,6 +8,7 @@ use crc32c::{crc32c, crc32c_append};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::disk::DiskFile;
 use crate::error::{Error, Result};
 use crate::limits::{MANIFEST_BYTES_MAX, MANIFEST_PARTS_MAX};
 
@@ -158,6 +159,40 @@ pub(super) fn blank(bytes: &[u8], offsets: &[u64]) -> Option<Vec<u8>> {
     let whole = crc32c(out.get(..end)?);
     out.get_mut(end..)?.copy_from_slice(&whole.to_le_bytes());
     (out != bytes).then_some(out)
+}
+
+/// The part of a file that begins at `offset`, if it is as it was written.
+///
+/// Only the table and the part are read: the rest of the file may be damaged.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`]; [`Error::Io`].
+pub(super) fn read_part(file: &dyn DiskFile, offset: u64, length: u64) -> Result<Vec<u8>> {
+    let bad = |at: u64, reason: &str| Error::corrupt(file.path(), at, reason);
+    let mut head = vec![0; HEAD_BYTES];
+    file.read_at(0, &mut head)?;
+    let count = u32_at(&head, 12).unwrap_or_default() as usize;
+    if count > MANIFEST_PARTS_MAX {
+        return Err(bad(12, "head: too many parts"));
+    }
+    head.resize(HEAD_BYTES + count * ROW_BYTES + CHECKSUM_BYTES, 0);
+    file.read_at(0, &mut head)?;
+    let table_end = head.len() - CHECKSUM_BYTES;
+    if u32_at(&head, table_end) != Some(crc32c(&head[..table_end])) {
+        return Err(bad(0, "head: its checksum does not match"));
+    }
+    let mut rows = head[HEAD_BYTES..table_end].chunks_exact(ROW_BYTES);
+    let is_row = |row: &&[u8]| u64_at(row, 8) == Some(offset) && u64_at(row, 16) == Some(length);
+    let row = rows.find(is_row).ok_or_else(|| bad(offset, "table: there is no such part"))?;
+    let wanted = usize::try_from(length).ok().filter(|_| length <= file.len());
+    let mut part = vec![0; wanted.ok_or_else(|| bad(offset, "table: a part is too long"))?];
+    file.read_at(offset, &mut part)?;
+    if u32_at(row, 4) == Some(crc32c(&part)) {
+        Ok(part)
+    } else {
+        Err(bad(offset, "part (inline segment): checksum"))
+    }
 }
 
 /// A container whose every byte was checked.

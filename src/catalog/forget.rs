@@ -10,19 +10,22 @@
 //! next number.
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use crc32c::crc32c;
 
 use crate::catalog::commit::Writer;
 use crate::catalog::manifest::{SegmentId, SegmentPlace};
 use crate::catalog::open::{Catalog, manifest_path};
 use crate::catalog::open::{checkpoint_path, commits_folder, is_valid_checkpoint, list_files};
 use crate::catalog::state::State;
-use crate::disk::Disk;
+use crate::disk::{Disk, is_missing};
 use crate::error::{Error, Result};
 
-/// Bytes of the mark: a number of 20 digits.
-const MARK_BYTES: u64 = 20;
+/// Bytes of the mark: a number of 20 digits, a space, and the checksum of the digits.
+const MARK_BYTES: u64 = 29;
 
 /// What forgetting removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -109,7 +112,7 @@ impl Writer {
             // A second one, because the first can no longer be replaced by manifests.
             catalog.write_checkpoint(self.state(), 0)?;
         }
-        catalog.replace(&mark_path(path), format!("{first:020}").as_bytes())?;
+        catalog.replace(&mark_path(path), &mark(first))?;
         let needless = catalog.needless(&base, self.state())?;
         let mut removed = Forgotten::default();
         let mut remove = |file: &PathBuf| {
@@ -130,12 +133,51 @@ pub(super) fn first_kept(disk: &dyn Disk, path: &Path) -> Result<u64> {
     if !disk.exists(&mark)? {
         return Ok(0);
     }
-    let bytes = disk.read(&mark, MARK_BYTES)?;
-    let number = str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
-    number.ok_or_else(|| Error::corrupt(mark, 0, "it should be a number; remove it"))
+    let found = match disk.read(&mark, MARK_BYTES) {
+        Ok(bytes) => parse_mark(&bytes),
+        Err(Error::Limit { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    if let Some(number) = found {
+        return Ok(number);
+    }
+    // What it said can be seen: from the first checkpoint on that has all manifests behind it.
+    let files = list_files(disk, path)?;
+    let has_all = |from: u64| {
+        let last = files.manifests.last().copied().unwrap_or(0);
+        (from + 1..=last).all(|number| files.manifests.contains(&number))
+    };
+    let mut candidates = iter::once(0).chain(files.checkpoints.iter().copied());
+    Ok(candidates.find(|number| has_all(*number)).unwrap_or(0))
 }
 
-fn mark_path(path: &Path) -> PathBuf {
+/// Whether the mark of forgetting, if there is one, is as it was written.
+pub(super) fn check_mark(disk: &dyn Disk, path: &Path) -> Result<()> {
+    let mark = mark_path(path);
+    match disk.read(&mark, MARK_BYTES) {
+        Err(error) if is_missing(&error) => Ok(()),
+        Ok(bytes) if parse_mark(&bytes).is_some() => Ok(()),
+        Ok(_) | Err(Error::Limit { .. }) => {
+            Err(Error::corrupt(mark, 0, "mark: it is not the number that was written"))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The mark for a number, with its checksum.
+pub(super) fn mark(number: u64) -> Vec<u8> {
+    let digits = format!("{number:020}");
+    let checksum = crc32c(digits.as_bytes());
+    format!("{digits} {checksum:08x}").into_bytes()
+}
+
+fn parse_mark(bytes: &[u8]) -> Option<u64> {
+    let (digits, _) = str::from_utf8(bytes).ok()?.split_once(' ')?;
+    let number = digits.parse().ok()?;
+    (mark(number) == bytes).then_some(number)
+}
+
+pub(super) fn mark_path(path: &Path) -> PathBuf {
     commits_folder(path).join("forgotten")
 }
 
@@ -184,7 +226,7 @@ mod tests {
             assert_eq!(removed.commits == 0, first == 1, "{removed:?}");
             assert_eq!(removed.segments > 0, first > 20, "{removed:?}");
             check(&disk, &states, first);
-            assert_eq!(catalog.check().expect("checked").len(), 0);
+            assert_eq!(catalog.check(|_| {}).expect("checked").problems.len(), 0);
             if first > 1 {
                 assert!(matches!(catalog.state_at(first - 1), Err(Error::NotFound { .. })));
                 assert!(begin(&catalog).expect("begun").forget(first - 1).is_err());

@@ -5,10 +5,12 @@
 
 use std::path::PathBuf;
 
+use crate::catalog::container::read_part;
 use crate::catalog::manifest::{SegmentEntry, SegmentPlace};
 use crate::catalog::open::{Catalog, checkpoint_path, list_files, manifest_path, read_checkpoint};
 use crate::catalog::state::LiveSegment;
-use crate::error::Result;
+use crate::disk::is_missing;
+use crate::error::{Error, Result};
 
 /// Where the bytes of a segment are: in the file `path`, from `offset`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,5 +73,36 @@ impl Catalog {
             }
         }
         Ok(None)
+    }
+
+    /// Makes sure that a segment in a manifest or checkpoint is as it was written. One in a file of
+    /// its own has checksums for each of its sections, which are verified when they are read.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`]; [`crate::Error::Io`].
+    pub fn verify_inline(&self, place: &Located) -> Result<()> {
+        if place.checksum.is_none() {
+            read_part(&*self.disk.open(&place.path)?, place.offset, place.length)?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of an inline segment, from its manifest or from a copy; absent if both are
+    /// damaged, and for a segment with a file of its own.
+    pub(super) fn inline_bytes(&self, segment: &LiveSegment) -> Result<Option<Vec<u8>>> {
+        let place = self.locate(segment);
+        if place.checksum.is_some() {
+            return Ok(None);
+        }
+        let read =
+            |place: &Located| read_part(&*self.disk.open(&place.path)?, place.offset, place.length);
+        match read(&place) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if matches!(error, Error::Corrupt { .. }) || is_missing(&error) => {
+                self.locate_copy(segment)?.map(|copy| read(&copy)).transpose()
+            }
+            Err(error) => Err(error),
+        }
     }
 }

@@ -32,6 +32,7 @@
 //!
 //! **Invariant:** the clock is not read here: times are arguments.
 
+mod check;
 mod checkpoint;
 mod clean;
 mod commit;
@@ -43,11 +44,13 @@ mod locate;
 mod manifest;
 mod open;
 mod releases;
+mod repair;
 mod scrub;
 mod selections;
 mod state;
 mod working;
 
+pub use check::Checked;
 pub use commit::Writer;
 pub use forget::Forgotten;
 pub use locate::Located;
@@ -56,5 +59,6 @@ pub use manifest::{Relocated, SegmentEntry, SegmentId, SegmentPlace, Superseded}
 pub use open::{Catalog, Health};
 pub use releases::is_release_name;
 pub use releases::{FoundRelease, Release, ReleaseMessage, ReleaseState, ReleaseTime};
+pub use repair::{Mended, Repair};
 pub use state::{Home, KnownFlow, LiveSegment, Segments, State};
 pub use working::{Job, Outcome, Working};

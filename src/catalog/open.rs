@@ -60,9 +60,9 @@ pub(super) struct Files {
 }
 
 /// A state that was read, and how far it is from the whole truth.
-struct Replayed {
-    state: State,
-    health: Health,
+pub(super) struct Replayed {
+    pub(super) state: State,
+    pub(super) health: Health,
     checkpoint: u64,
 }
 
@@ -218,41 +218,6 @@ impl Catalog {
         first_kept(&*self.disk, &self.path)
     }
 
-    /// Reads every manifest and checkpoint again, and returns all that is wrong with them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`] if the folder cannot be listed.
-    pub fn check(&self) -> Result<Vec<Error>> {
-        let files = list_files(&*self.disk, &self.path)?;
-        let mut wrong = Vec::new();
-        let mut last: Option<(u64, u32)> = None;
-        for number in files.manifests {
-            let read = read_manifest(&*self.disk, &self.path, number);
-            let commit = match read {
-                Ok(commit) => commit,
-                Err(error) => {
-                    wrong.push(error);
-                    continue;
-                }
-            };
-            let expected = match last {
-                Some((before, checksum)) if before + 1 == number => Some(checksum),
-                _ if number == 1 => Some(0),
-                _ => None,
-            };
-            if expected.is_some_and(|checksum| checksum != commit.predecessor) {
-                let path = manifest_path(&self.path, number);
-                wrong.push(Error::corrupt(path, 0, "it follows another predecessor"));
-            }
-            last = Some((number, commit.checksum));
-        }
-        for number in files.checkpoints {
-            wrong.extend(read_checkpoint(&*self.disk, &self.path, number).err());
-        }
-        Ok(wrong)
-    }
-
     fn current(&self) -> MutexGuard<'_, Current> {
         // A state is put in place whole, so a panic of another holder leaves nothing half done.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
@@ -273,12 +238,6 @@ impl Catalog {
     pub(super) fn saw_checkpoint(&self, number: u64) {
         let mut current = self.current();
         current.checkpoint = current.checkpoint.max(number);
-    }
-
-    /// The greatest number among the manifests.
-    pub(super) fn last_manifest(&self) -> Result<u64> {
-        let files = list_files(&*self.disk, &self.path)?;
-        Ok(files.manifests.last().copied().unwrap_or(0))
     }
 }
 
@@ -304,8 +263,12 @@ pub(super) fn checkpoint_path(path: &Path, number: u64) -> PathBuf {
 }
 
 pub(super) fn list_files(disk: &dyn Disk, path: &Path) -> Result<Files> {
+    Ok(sort_files(&disk.list(&commits_folder(path))?))
+}
+
+pub(super) fn sort_files(names: &[String]) -> Files {
     let mut files = Files::default();
-    for name in disk.list(&commits_folder(path))? {
+    for name in names {
         let Some((number, kind)) = name.split_once('.') else { continue };
         let Some(number) = number.parse().ok().filter(|_| number.len() == 20) else { continue };
         match kind {
@@ -314,7 +277,7 @@ pub(super) fn list_files(disk: &dyn Disk, path: &Path) -> Result<Files> {
             _ => false,
         };
     }
-    Ok(files)
+    files
 }
 
 /// Reads the manifest with this number.
@@ -343,7 +306,7 @@ pub(super) fn read_checkpoint(disk: &dyn Disk, path: &Path, number: u64) -> Resu
 }
 
 /// Reads the state after the commit `last`, or after the last there is.
-fn replay(disk: &dyn Disk, path: &Path, last: u64) -> Result<Replayed> {
+pub(super) fn replay(disk: &dyn Disk, path: &Path, last: u64) -> Result<Replayed> {
     let files = list_files(disk, path)?;
     let mut state = State::default();
     for number in files.checkpoints.range(..=last).rev() {
@@ -437,7 +400,7 @@ mod tests {
         let (disk, states) = database(5);
         disk.flip(&manifest(4), 60, 1).expect("damaged");
         check(&disk, &states[3], Some("00000000000000000004.commit is damaged"));
-        assert_eq!(open(&disk).check().expect("checked").len(), 1);
+        assert_eq!(open(&disk).check(|_| {}).expect("checked").problems.len(), 1);
         disk.flip(&manifest(4), 60, 1).expect("mended");
         check(&disk, &states[5], None);
         disk.truncate(&manifest(5), 0).expect("damaged");
@@ -496,7 +459,7 @@ mod tests {
         disk.flip(&manifest(1), 80, 1).expect("damaged");
         disk.flip(&checkpoint, 100, 0x10).expect("damaged");
         check(&disk, &states[0], Some("1.commit is damaged"));
-        assert_eq!(open(&disk).check().expect("checked").len(), 2);
+        assert_eq!(open(&disk).check(|_| {}).expect("checked").problems.len(), 2);
     }
 
     #[test]

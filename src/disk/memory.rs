@@ -130,6 +130,32 @@ impl Inner {
         if self.image.folders.contains(parent) { Ok(()) } else { Err(missing(action, path)) }
     }
 
+    /// Gives all that is in a folder names in another, which is new. It is recorded name by name,
+    /// so that a crash may find less of it than a real disk would keep.
+    fn rename_folder(&mut self, from: &Path, to: &Path) -> Result<()> {
+        if self.is_taken(to) {
+            return Err(Error::io("rename", from, io::ErrorKind::AlreadyExists.into()));
+        }
+        let moved = |path: &Path| path.strip_prefix(from).ok().map(|rest| to.join(rest));
+        let folders: Vec<PathBuf> = self.image.folders.iter().cloned().collect();
+        for (folder, path) in folders.iter().filter_map(|path| Some((path, moved(path)?))) {
+            self.image.folders.remove(folder);
+            // Joining nothing leaves a slash behind.
+            let path: PathBuf = path.components().collect();
+            self.image.folders.insert(path.clone());
+            self.record(|| Operation::CreateFolder { path });
+        }
+        let names: Vec<PathBuf> = self.image.names.keys().cloned().collect();
+        for (name, path) in names.into_iter().filter_map(|name| Some((name.clone(), moved(&name)?)))
+        {
+            if let Some(file) = self.image.names.remove(&name) {
+                self.image.names.insert(path.clone(), file);
+            }
+            self.record(|| Operation::Rename { from: name, to: path });
+        }
+        Ok(())
+    }
+
     fn is_taken(&self, path: &Path) -> bool {
         self.image.names.contains_key(path) || self.image.folders.contains(path)
     }
@@ -266,6 +292,9 @@ impl Disk for MemoryDisk {
         let mut inner = hold(&self.inner);
         inner.step("rename", from)?;
         inner.need_folder("rename", to)?;
+        if inner.image.folders.contains(from) {
+            return inner.rename_folder(from, to);
+        }
         let file = inner.file("rename", from)?;
         inner.image.names.remove(from);
         inner.image.names.insert(to.to_owned(), file);

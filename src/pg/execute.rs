@@ -109,6 +109,7 @@ impl Session {
         if let Some(verb) = verb(&query) {
             self.admit_writer(verb)?;
         }
+        self.see_release()?;
         let (planner, declared) = (self.planner(), declared.to_vec());
         let (sql, part) = (sql.to_owned(), part.clone());
         let plan = Box::pin(async move {
@@ -248,6 +249,7 @@ impl Session {
             return Ok(Outcome::Rows(self.start_plan(wire, running, plan, values).await?));
         };
         self.admit_writer(verb)?;
+        self.see_release()?;
         self.join_transaction();
         let (planner, token) = (self.planner(), running.token.clone());
         let started = Arc::clone(plan);
@@ -271,6 +273,7 @@ impl Session {
         if plan.verb.is_some() {
             return Err(Fault::unsupported("a statement that writes in this place").into());
         }
+        self.see_release()?;
         let (planner, token) = (self.planner(), running.token.clone());
         let started = Arc::clone(plan);
         let batches = Box::pin(async move { planner.execute(&started, values, &token).await });

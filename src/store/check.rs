@@ -1,8 +1,10 @@
 //! Reads everything there is, and compares it with what is said about it.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, Health, LiveSegment};
+use crate::catalog::{Catalog, Checked, Health, LiveSegment};
+use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::index::DimensionIndex;
 use crate::model::Value;
@@ -24,25 +26,38 @@ pub struct CheckReport {
 }
 
 impl Database {
-    /// Verifies every checksum, every index against the keys, every stored total against the
-    /// values, and the manifests. `progress` is told how many of how many bytes are done.
+    /// Verifies every checksum of every file of every state that can be read, each manifest against
+    /// the one before, each checkpoint against the manifests, what is said of each segment against
+    /// the segment, every index against the keys, and every stored total against the values.
+    /// `progress` is told how many of how many bytes are done.
     ///
     /// # Errors
     ///
-    /// Only if the catalogue itself cannot be read: damage is reported, and the check goes on.
+    /// Only if a folder cannot be listed: damage is reported, and the check goes on.
     pub fn check(&self, mut progress: impl FnMut(u64, u64)) -> Result<CheckReport> {
-        let state = self.catalog().refresh()?;
-        let mut report =
-            CheckReport { problems: self.catalog().check()?, ..CheckReport::default() };
+        let catalog = self.catalog();
+        catalog.refresh()?;
+        let total = folder_bytes(&**catalog.disk(), &catalog.path().join("commits"))?
+            + folder_bytes(&**catalog.disk(), &catalog.segments_folder())?;
+        let mut done = 0;
+        let mut advance = |bytes: u64| {
+            done = total.min(done + bytes);
+            progress(done, total);
+        };
+        let Checked { problems, segments } = catalog.check(&mut advance)?;
+        let mut report = CheckReport { problems, ..CheckReport::default() };
         if let Health::ReadOnly { reason } = self.health()
             && report.problems.is_empty()
         {
             report.problems.push(Error::corrupt(self.path(), 0, reason));
         }
-        report.problems.extend(self.catalog().check_releases()?);
-        let total = state.all_segments().map(|live| live.entry.bytes).sum();
-        for live in state.all_segments() {
-            match check_segment(self.catalog(), live) {
+        report.problems.extend(catalog.check_releases()?);
+        if let Err(problem) = catalog.state().artefacts().check_references() {
+            report.problems.push(problem);
+        }
+        for live in segments.values() {
+            let place = catalog.locate(live);
+            match check_segment(catalog, live) {
                 Ok(segment) => {
                     report.observations += segment.footer().observations;
                     report.problems.extend(check_totals(&segment).err());
@@ -50,11 +65,21 @@ impl Database {
                 Err(problem) => report.problems.push(problem),
             }
             report.segments += 1;
-            report.bytes += live.entry.bytes;
-            progress(report.bytes, total);
+            report.bytes += place.length;
+            // Those in manifests were counted with them.
+            if place.checksum.is_some() {
+                advance(place.length);
+            }
         }
         Ok(report)
     }
+}
+
+/// The bytes of the files of a folder.
+fn folder_bytes(disk: &dyn Disk, folder: &Path) -> Result<u64> {
+    // One that is removed meanwhile has none.
+    let lengths = disk.list(folder)?.into_iter().map(|name| disk.len(&folder.join(name)));
+    Ok(lengths.filter_map(Result::ok).sum())
 }
 
 /// Opens a segment of its own, so that every byte is read anew, and checks its tables.

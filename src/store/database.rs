@@ -60,7 +60,7 @@ impl Database {
         }
     }
 
-    fn of(catalog: Arc<Catalog>) -> Self {
+    pub(super) fn of(catalog: Arc<Catalog>) -> Self {
         let pool = Arc::new(Pool::default());
         let state = catalog.state();
         let snapshot = Snapshot::new(Arc::clone(&catalog), Arc::clone(&pool), state);

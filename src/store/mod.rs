@@ -19,7 +19,9 @@
 //! reader does can see half of a commit.
 
 mod answer;
+mod archive;
 mod as_of;
+mod backup;
 mod changes;
 mod check;
 mod compact;
@@ -35,6 +37,7 @@ mod part;
 mod pool;
 mod redact;
 mod release;
+mod restore;
 mod revert;
 mod secret;
 mod snapshot;
@@ -49,8 +52,9 @@ pub use crate::catalog::{
 };
 pub use crate::catalog::{FoundRelease, Release, ReleaseMessage, ReleaseState, ReleaseTime};
 pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
-pub use answer::{DataAnswer, ScopeParts, Written, availability};
+pub use answer::{DataAnswer, DataMessage, ScopeParts, Written, availability};
 pub use as_of::AsOf;
+pub use backup::BackupReport;
 pub use changes::{AttributeChange, CellChange, CellState, Changes, Difference, KeyFilter};
 pub use changes::{Revision, SeriesChange, changes_since};
 pub use check::CheckReport;
@@ -66,6 +70,7 @@ pub use part::Part;
 pub use redact::{Redacted, Redaction};
 pub use release::{Added, CalendarLine, CalendarState, Conflicts, Editor, NewRelease};
 pub use release::{Outcome, ReleaseConflict, Released};
+pub use restore::RestoreReport;
 pub use revert::Revert;
 pub use secret::Secret;
 pub use snapshot::{FlowState, Snapshot};

@@ -1,5 +1,6 @@
 //! Segments that are open, shared by all snapshots.
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::{HashMap, HashSet};
@@ -50,9 +51,12 @@ impl Pool {
         }
         let segment = match open_located(catalog, live) {
             // A redaction of another program may have put it elsewhere a moment ago.
-            Err(error) if is_missing(&error) => {
+            Err(error) if is_damaged(&error) => {
                 catalog.refresh()?;
-                redaction = redaction_now();
+                let before = mem::replace(&mut redaction, redaction_now());
+                if before == redaction {
+                    return Err(error);
+                }
                 open_located(catalog, live)?
             }
             opened => opened?,
@@ -81,16 +85,22 @@ impl Pool {
 /// Opens a segment where it is now, or else where a copy of it is.
 pub(crate) fn open_located(catalog: &Catalog, live: &LiveSegment) -> Result<Segment> {
     match open_at(catalog, &catalog.locate(live)) {
-        Err(Error::Corrupt { path, offset, reason }) => match catalog.locate_copy(live)? {
+        Err(error) if is_damaged(&error) => match catalog.locate_copy(live)? {
             Some(copy) => open_at(catalog, &copy),
-            None => Err(Error::Corrupt { path, offset, reason }),
+            None => Err(error),
         },
         opened => opened,
     }
 }
 
+/// Whether the bytes are not what was written, or not there: zeros stand for what was redacted.
+fn is_damaged(error: &Error) -> bool {
+    matches!(error, Error::Corrupt { .. }) || is_missing(error)
+}
+
 /// Opens the segment at a place, and makes sure that it is the one that the manifest means.
 pub(crate) fn open_at(catalog: &Catalog, place: &Located) -> Result<Segment> {
+    catalog.verify_inline(place)?;
     let segment = Segment::open(catalog.disk().open(&place.path)?, place.offset, place.length)?;
     if place.checksum.is_some_and(|checksum| checksum != segment.checksum()) {
         return Err(segment.damage("another segment than the one that was committed".to_owned()));

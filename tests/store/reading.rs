@@ -11,34 +11,52 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use sdmxdb::error::Result;
 use sdmxdb::model::PeriodForm;
 use sdmxdb::store::{Cube, PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter, Total};
 
-/// The rows of a scan in its order, a line each: key, period, measures, attributes of the
-/// observation, attributes of the key.
+/// All rows, sorted by their text, or why they cannot be read.
+pub fn try_all(cube: &Arc<Cube>) -> Result<Vec<String>> {
+    let mut lines = try_lines(cube, &SeriesFilter::All, PeriodFilter::All, ScanOrder::Stored)?;
+    lines.sort_unstable();
+    Ok(lines)
+}
+
+/// The rows of a scan, as [`try_lines`] gives them.
 pub fn lines(
     cube: &Arc<Cube>,
     series: &SeriesFilter,
     periods: PeriodFilter,
     order: ScanOrder,
 ) -> Vec<String> {
+    try_lines(cube, series, periods, order).expect("read")
+}
+
+/// The rows of a scan in its order, a line each: key, period, measures, attributes of the
+/// observation, attributes of the key.
+pub fn try_lines(
+    cube: &Arc<Cube>,
+    series: &SeriesFilter,
+    periods: PeriodFilter,
+    order: ScanOrder,
+) -> Result<Vec<String>> {
     let flow = cube.flow();
     let request = ScanRequest {
-        series: cube.select(series).expect("selected"),
+        series: cube.select(series)?,
         periods,
         measures: (0..flow.measures().len()).collect(),
         attributes: (0..flow.attributes().len()).collect(),
         order,
     };
-    let mut cursor = cube.cursor(request).expect("begun");
+    let mut cursor = cube.cursor(request)?;
     let mut lines = Vec::new();
-    while let Some(chunk) = cursor.next().expect("read") {
+    while let Some(chunk) = cursor.next()? {
         let part = &cube.parts()[chunk.part];
         let segment = part.segment();
-        let head = key_of(cube, chunk.part, chunk.series).join(".");
+        let head = try_key_of(cube, chunk.part, chunk.series)?.join(".");
         let mut tail = String::new();
         for (attribute, component) in flow.attributes().iter().enumerate() {
-            let value = cube.key_attribute(attribute, chunk.part, chunk.series).expect("read");
+            let value = cube.key_attribute(attribute, chunk.part, chunk.series)?;
             if let Some(value) = value {
                 write!(tail, " {}={value}", component.id).expect("into a string");
             }
@@ -57,7 +75,7 @@ pub fn lines(
             for attribute in flow.attributes() {
                 let Some(at) = known.iter().position(|id| *id == attribute.id) else { continue };
                 let number = chunk.data.attributes[at].value(position);
-                let value = segment.observation_value(at, number).expect("read");
+                let value = segment.observation_value(at, number)?;
                 if let Some(value) = value {
                     line.extend_from_slice(format!(" {}={value}", attribute.id).as_bytes());
                 }
@@ -66,7 +84,7 @@ pub fn lines(
             lines.push(String::from_utf8(line).expect("text"));
         }
     }
-    lines
+    Ok(lines)
 }
 
 /// All rows, sorted by their text.
@@ -78,10 +96,14 @@ pub fn all(cube: &Arc<Cube>) -> Vec<String> {
 
 /// The codes of a series of a part.
 pub fn key_of(cube: &Cube, part: usize, series: u32) -> Vec<String> {
+    try_key_of(cube, part, series).expect("read")
+}
+
+fn try_key_of(cube: &Cube, part: usize, series: u32) -> Result<Vec<String>> {
     let codes = 0..cube.flow().dimensions().len();
     let code = |dimension| {
-        let number = cube.parts()[part].code(dimension, series).expect("read");
-        cube.codes(dimension).get(number).to_owned()
+        let number = cube.parts()[part].code(dimension, series)?;
+        Ok(cube.codes(dimension).get(number).to_owned())
     };
     codes.map(code).collect()
 }

@@ -129,7 +129,8 @@ impl Database {
         remove_if_there(catalog, &path)?;
         let disk = Arc::clone(catalog.disk());
         let file = path.clone();
-        let merged = merge(&cube, &step.order, Box::new(move || disk.create(&file)), pace)?;
+        let merged = merge(&cube, &step.order, Box::new(move || disk.create(&file)), pace);
+        let merged = merged.inspect_err(|error| catalog.note_failure(error))?;
         let mut writer = catalog.begin(options.wait)?;
         let moved = |id: &SegmentId| writer.state().home(*id) != snapshot.state().home(*id);
         if step.segments.iter().any(moved) {
@@ -189,7 +190,8 @@ fn step_after_load(
     let id = writer.new_segment();
     let path = writer.new_segment_path(id);
     let create = Box::new(move || catalog.disk().create(&path));
-    let merged = merge(&cube, &step.order, create, &mut |_| Ok(()))?;
+    let merged = merge(&cube, &step.order, create, &mut |_| Ok(()));
+    let merged = merged.inspect_err(|error| writer.catalog().note_failure(error))?;
     let mut draft = draft(writer.state(), &step, id, merged);
     draft.record.loaded = now;
     draft.record.effective = now;

@@ -40,7 +40,8 @@ impl Load {
         let mut report = LoadReport { rows: self.rows, ..LoadReport::default() };
         for index in 0..self.intakes.len() {
             let before = draft.record.counts;
-            self.write_flow(index, &mut draft, &mut report)?;
+            let written = self.write_flow(index, &mut draft, &mut report);
+            written.inspect_err(|error| self.workplace.note_failure(error))?;
             let flow = self.intakes[index].flow.id.clone();
             report.flows.push((flow, draft.record.counts.since(before)));
         }

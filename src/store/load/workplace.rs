@@ -77,6 +77,14 @@ impl Workplace {
         }
     }
 
+    /// Takes note of an error of writing: after a failed sync nothing is committed.
+    pub(super) fn note_failure(&self, error: &Error) {
+        match self {
+            Self::Locked(writer) => writer.catalog().note_failure(error),
+            Self::Draft(_) => {}
+        }
+    }
+
     /// The writer.
     ///
     /// # Errors

@@ -97,7 +97,7 @@ fn open_with(kind: &str, bytes: &[u8]) {
     let path = format!("db/commits/{number:020}.{kind}");
     let disk = Arc::new(place(Path::new(&path), bytes));
     if let Ok(catalog) = Catalog::open(disk, "db") {
-        drop(catalog.check());
+        drop(catalog.check(|_| {}));
         for live in catalog.state().all_segments() {
             catalog.locate(live);
             drop(catalog.locate_copy(live));
