@@ -239,7 +239,7 @@ fn sql_writes_and_says_what_it_did() {
     let ask = |sql: &str, format: &str| {
         let answer = run(folder.path(), &["sql", "db", "-c", sql, "--format", format]);
         assert_eq!(answer.code, 0, "{sql}: {}", answer.err);
-        (answer.text(), answer.err)
+        (answer.text().to_owned(), answer.err)
     };
     let count = "SELECT count(*) AS n FROM t.small";
     let before = ask(count, "csv").0;
