@@ -3,7 +3,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use crate::catalog::Draft;
+use crate::catalog::{Draft, FlowEntry};
 use crate::error::{Error, Result};
 use crate::model::ArtefactId;
 use crate::store::cube::Cube;
@@ -53,6 +53,13 @@ impl Load {
         let new = self.structures.entries.iter().filter(|entry| !known.contains(&entry.id));
         report.named = new.map(|entry| (entry.id.clone(), entry.names.clone())).collect();
         mem::take(&mut self.structures).finish(&mut draft);
+        // A flow got its order when its rows were to be written: without a segment it has none yet.
+        let is_new = |entry: &FlowEntry| {
+            let known = self.workplace.state().flow(&entry.id);
+            known.is_none_or(|known| known.entry.names != entry.names)
+        };
+        let has_segment = |id: &ArtefactId| draft.segments.iter().any(|made| made.flow == *id);
+        draft.flows.retain(|entry| is_new(entry) || has_segment(&entry.id));
         report.artefacts = draft.artefacts.len() as u64;
         report.counts = draft.record.counts;
         report.bytes = draft.segments.iter().map(|segment| segment.bytes).sum();
