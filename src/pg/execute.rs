@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::pg::copy::CopyOptions;
 use crate::pg::cursor::{self, Scroll};
-use crate::pg::errors::{self, Fault};
+use crate::pg::errors::Fault;
 use crate::pg::flow::{Batches, Notes};
 use crate::pg::plan::{Plan, Started};
 use crate::pg::portal::{self, Body, Cursor, Portal, Statement};
@@ -188,11 +188,11 @@ impl Session {
                 Ok("CLOSE CURSOR ALL")
             }
             Command::Nothing(tag) => Ok(tag),
-            Command::Refused(what) if self.query.is_writer() => {
+            Command::Refused(what) => {
+                self.admit_writer(what)?;
                 let hint = "Structures are loaded with `sdmxdb load`.";
                 Err(Fault::unsupported(what).hint(hint))
             }
-            Command::Refused(what) => Err(errors::read_only(what)),
             Command::Query(_)
             | Command::Copy(_)
             | Command::CopyFrom(_)

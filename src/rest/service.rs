@@ -222,11 +222,12 @@ fn describe(headers: &mut HeaderMap, head: &Head) {
     };
     insert(header::CONTENT_TYPE, head.content_type.clone());
     insert(header::ETAG, format!("\"{}\"", head.tag));
-    insert(header::CACHE_CONTROL, "no-cache".to_owned());
+    let cache = match head.is_private {
+        true => "private, no-store".to_owned(),
+        false => format!("max-age={}", head.fresh_seconds),
+    };
+    insert(header::CACHE_CONTROL, cache);
     insert(header::VARY, "Accept, Accept-Encoding, Accept-Language, X-Release".to_owned());
-    if head.is_private {
-        insert(header::CACHE_CONTROL, "private, no-store".to_owned());
-    }
     if let Some(modified) = head.modified {
         insert(header::LAST_MODIFIED, dates::http(modified));
     }

@@ -265,6 +265,18 @@ impl Cube {
         })
     }
 
+    /// Where the live series with these codes is: the parts, and its number in each.
+    pub(super) fn find(&self, key: &[String]) -> Result<Vec<(usize, u32)>> {
+        let numbers = key.iter().zip(&self.codes).map(|(code, table)| table.number(code));
+        let Some(numbers) = numbers.collect::<Option<Vec<u32>>>() else { return Ok(Vec::new()) };
+        let mut places = Vec::new();
+        for (index, part) in self.parts.iter().enumerate() {
+            let found = part.find(&numbers)?.filter(|series| part.live_series().contains(*series));
+            places.extend(found.map(|series| (index, series)));
+        }
+        Ok(places)
+    }
+
     /// How many distinct series are selected. A series whose chunks lie in several parts is one.
     ///
     /// # Errors

@@ -172,7 +172,12 @@ impl Snapshot {
             Err(Error::NotFound { .. }) => Arc::default(),
             state => state?,
         };
-        Ok(Arc::new(Self::new(Arc::clone(&self.catalog), Arc::clone(&self.pool), state)))
+        Ok(self.with_state(state))
+    }
+
+    /// Another state of the same database.
+    pub(super) fn with_state(&self, state: Arc<State>) -> Arc<Self> {
+        Arc::new(Self::new(Arc::clone(&self.catalog), Arc::clone(&self.pool), state))
     }
 
     /// The catalogue that it is a state of.
