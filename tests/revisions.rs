@@ -157,6 +157,13 @@ fn a_dry_run_says_what_would_change_and_changes_nothing() {
             "T:SMALL(1.0): 34 unchanged",
         ]
     );
+    // Not even a large one leaves a file behind.
+    let sample = ["structures.xml", "exr.csv.zst"].map(|name| file(&format!("sql/sample/{name}")));
+    let files = || fs::read_dir(at.join("db/segments")).expect("a folder").count();
+    let before = files();
+    let dry = run(at, &["load", "db", &sample[0], &sample[1], "--dry-run"]).ok();
+    assert!(dry.text().contains("ECB:EXR(1.0): 221,702 inserted"), "{}", dry.text());
+    assert_eq!(files(), before);
     // In a folder that is not there, none is made.
     let new = run(at, &["load", "other", &small[0], &small[1], "--dry-run"]).ok();
     assert!(new.text().contains("T:SMALL(1.0): 34 inserted, 0 changed"), "{}", new.text());

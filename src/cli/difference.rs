@@ -89,11 +89,15 @@ impl FlowDifference {
 ///
 /// # Errors
 ///
-/// Those of reading and of writing.
-pub(super) fn show(prepared: &Prepared, out: &mut impl Write) -> Result<()> {
+/// [`Error::Io`].
+pub(super) fn show(
+    flows: &[FlowDifference],
+    prepared: &Prepared,
+    out: &mut impl Write,
+) -> Result<()> {
     writeln!(out, "dry run: nothing is committed")
         .map_err(|e| Error::io("write", "standard output", e))?;
-    write(&of(prepared)?, prepared, out)
+    write(flows, prepared, out)
 }
 
 /// Prints what a load would change, once it is known.

@@ -43,18 +43,10 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
     };
     let prepared = read(database.begin_load(options)?, messages)?;
     bar.finish_and_clear();
-    if arguments.dry_run || arguments.gates.any() {
-        let flows = difference::of(&prepared)?;
-        if arguments.dry_run {
-            let mut out = io::stdout().lock();
-            writeln!(out, "dry run: nothing is committed")
-                .map_err(|e| Error::io("write", "standard output", e))?;
-            difference::write(&flows, &prepared, &mut out)?;
-        }
-        difference::check(&flows, &arguments.gates)?;
-    }
-    if arguments.dry_run {
-        return Ok(ExitCode::SUCCESS);
+    let considered = consider(&prepared, arguments);
+    if arguments.dry_run || considered.is_err() {
+        prepared.discard();
+        return considered.map(|()| ExitCode::SUCCESS);
     }
     let report = prepared.commit()?;
     print(&report, arguments, started)?;
@@ -62,6 +54,18 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
     // What became due meanwhile waited for the lock.
     database.release_due(now())?.iter().for_each(release::tell);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what would change, if that is asked for, and refuses what the gates do not let through.
+fn consider(prepared: &Prepared, arguments: &arguments::Load) -> Result<()> {
+    if !arguments.dry_run && !arguments.gates.any() {
+        return Ok(());
+    }
+    let flows = difference::of(prepared)?;
+    if arguments.dry_run {
+        difference::show(&flows, prepared, &mut io::stdout().lock())?;
+    }
+    difference::check(&flows, &arguments.gates)
 }
 
 /// Tells who loads of pending releases that would undo what was just loaded.

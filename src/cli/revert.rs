@@ -22,7 +22,10 @@ pub(super) fn run(arguments: &arguments::Revert) -> Result<ExitCode> {
     let prepared = reverting.prepare()?;
     let mut out = io::stdout().lock();
     if arguments.dry_run {
-        return difference::show(&prepared, &mut out).map(|()| ExitCode::SUCCESS);
+        let flows = difference::of(&prepared)?;
+        let shown = difference::show(&flows, &prepared, &mut out);
+        prepared.discard();
+        return shown.map(|()| ExitCode::SUCCESS);
     }
     let report = prepared.commit()?;
     let refused = |e| Error::io("write", "standard output", e);

@@ -101,6 +101,18 @@ impl Prepared {
         after_load(writer, self.base.pool(), flows, now);
         Ok(self.report)
     }
+
+    /// Gives the load up, and removes what it has written. One that is only dropped leaves that to
+    /// the next writer.
+    pub fn discard(self) {
+        let disk = self.workplace.disk();
+        for entry in &self.draft.segments {
+            if let SegmentPlace::File { name, .. } = &entry.place {
+                // What stays is removed by the next writer.
+                drop(disk.remove(&self.workplace.segment_path(name)));
+            }
+        }
+    }
 }
 
 fn finish(job: Option<Job>, outcome: Outcome) {
