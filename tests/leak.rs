@@ -153,7 +153,12 @@ fn answer(connection: &Connection, sql: &str) -> String {
     let mut out = Vec::new();
     let ran = connection.run(sql, |mut rows| {
         let schema = Arc::clone(rows.schema());
-        writeln!(SaidIn(&mut out), "{schema:?}").expect("into memory");
+        for field in schema.fields() {
+            let facts: BTreeMap<_, _> = field.metadata().iter().collect();
+            let (name, kind) = (field.name(), field.data_type());
+            writeln!(SaidIn(&mut out), "{name} {kind} {} {facts:?}", field.is_nullable())
+                .expect("into memory");
+        }
         let count = render(Format::Csv, &schema, &mut rows, &mut out)?;
         let hints = if count == 0 { rows.answer().why_empty()? } else { Vec::new() };
         writeln!(SaidIn(&mut out), "{hints:?}").expect("into memory");
@@ -343,7 +348,7 @@ fn nothing_of_a_pending_release_shows() {
     // The same questions tell that there is something once it is public.
     let by = Editor::at(NOW, "somebody");
     let outcome = secret.release_now("secret", &by).expect("published").outcome;
-    assert_eq!(outcome, Outcome::Published { commit: Some(4) });
+    assert!(matches!(outcome, Outcome::Published { commit: Some(_) }), "{outcome:?}");
     drop(secret);
     let public = ask_all(other.path());
     let told = differences(&without, &public).len();
