@@ -14,6 +14,7 @@ use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use sdmxdb::store::Database;
 use tempfile::TempDir;
 
 use crate::program::{command, file, run, run_with};
@@ -256,6 +257,40 @@ fn sql_writes_and_says_what_it_did() {
 }
 
 #[test]
+fn users_are_added_changed_and_dropped() {
+    let folder = with_small();
+    let at = folder.path();
+    let user = |arguments: &[&str], input: &str| {
+        run_with(at, &[&["user", "db"], arguments].concat(), input.as_bytes())
+    };
+    assert!(user(&["list"], "").ok().text().starts_with("no users"));
+    user(&["add", "anna", "write", "--password-stdin"], "correct horse\n").ok();
+    user(&["add", "bob", "--password-stdin"], "battery").ok();
+    user(&["grant", "bob", "preview", "write"], "").ok();
+    user(&["revoke", "bob", "write"], "").ok();
+    user(&["password", "bob", "--password-stdin"], "staple\r\n").ok();
+    let again = user(&["grant", "bob", "preview"], "").ok();
+    assert_eq!(again.text(), "user bob was so already\n");
+    assert_eq!(user(&["list"], "").ok().text(), "anna: read, write\nbob: read, preview\n");
+    for (arguments, code, reason) in [
+        (&["add", "anna", "--password-stdin"][..], 3, "exists already"),
+        (&["add", "carl"], 2, "--password-stdin"),
+        (&["grant", "carl", "write"], 3, "not found"),
+        (&["grant", "anna", "read"], 2, "there is no such right"),
+    ] {
+        let refused = user(arguments, "");
+        assert_eq!(refused.code, code, "{arguments:?}: {}", refused.err);
+        assert!(refused.err.contains(reason), "{arguments:?}: {}", refused.err);
+    }
+    user(&["drop", "anna"], "").ok();
+    user(&["drop", "bob"], "").ok();
+    assert!(user(&["list"], "").ok().text().starts_with("no users"));
+    let database = Database::open(at.join("db")).expect("opened");
+    let snapshot = database.snapshot().expect("a snapshot");
+    assert!(snapshot.commits().all(|commit| !commit.message.contains("horse")));
+}
+
+#[test]
 fn check_finds_a_flipped_bit_and_says_where() {
     let folder = with_small();
     let at = folder.path();
@@ -322,6 +357,7 @@ fn statements_come_from_argument_file_or_standard_input() {
     let folder = with_small();
     let at = folder.path();
     let sql = "SET sdmx.language = 'fr'; SELECT label('T:CL_AREA', 'CH') AS name";
+    fs::write(at.join("secret.txt"), "correct horse\n").expect("written");
     fs::write(at.join("report.sql"), sql).expect("written");
     let by_argument = run(at, &["sql", "db", "-c", sql, "--format", "csv"]).ok();
     let by_file = run(at, &["sql", "db", "-f", "report.sql", "--format", "csv"]).ok();
@@ -372,9 +408,10 @@ fn the_examples_of_help_run() {
     gzip.finish().expect("written");
     fs::write(at.join("data.csv"), &plain).expect("written");
     fs::copy(file("sql/sample/structures.xml"), at.join("structure.xml")).expect("copied");
+    fs::write(at.join("secret.txt"), "correct horse\n").expect("written");
     fs::write(at.join("report.sql"), "SELECT count(*) FROM ecb.exr").expect("written");
     // The order in which the examples build on each other.
-    for name in ["", "load", "demo", "sql", "info", "check", "export", "serve"] {
+    for name in ["", "load", "demo", "sql", "info", "check", "export", "serve", "user"] {
         let arguments: Vec<&str> =
             [name, "--help"].into_iter().filter(|it| !it.is_empty()).collect();
         let help = run(at, &arguments).ok();

@@ -426,11 +426,10 @@ pub(super) struct Serve {
 While there are no users, servers let anybody on their own machine read, and nobody write. Once there
 are, clients of PostgreSQL log in with their name and password (SCRAM-SHA-256). Every user may read;
 the rights are write (change data), preview (see releases before their time), and admin (all of it,
-and stop the statements of others).
+and stop the statements of others). A password is asked for, unless it comes from standard input.
 Examples:
-  sdmxdb user stats add anna write
+  sdmxdb user stats add anna write --password-stdin < secret.txt
   sdmxdb user stats grant anna preview
-  sdmxdb user stats password anna --password-stdin < secret.txt
   sdmxdb user stats list")]
 pub(super) struct User {
     /// The folder of the database

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use pgwire::messages::PgWireBackendMessage;
 use pgwire::messages::response::{ErrorResponse, NoticeResponse};
 
-use crate::error::Error;
+use crate::error::{Error, Problem};
 use crate::pg::sql::command;
 use crate::pg::types::WireError;
 use crate::query::cancel::CancelReason;
@@ -208,7 +208,7 @@ impl From<&Error> for Fault {
                 Self::new(code, error.to_string())
             }
             Error::Unsupported { what } => refused(what),
-            Error::Rows { .. } => Self::new("22000", error.to_string()),
+            Error::Rows { problems, count, .. } => rows(problems, *count),
             Error::Conflict { kind, id, reason } => conflict(kind, id, reason),
             Error::Corrupt { .. } => Self::new("XX001", error.to_string()),
             Error::Io { .. } => Self::new("58030", error.to_string()),
@@ -259,6 +259,18 @@ fn not_found(kind: &str, id: &str) -> Fault {
         Some(nearest) => fault.hint(format!("Perhaps you meant to reference \"{nearest}\".")),
         None => fault,
     }
+}
+
+/// Rows that do not fit the structure: the first, and the others with it.
+fn rows(problems: &[Problem], count: u64) -> Fault {
+    let mut shown = problems.iter().map(ToString::to_string);
+    let first = shown.next().unwrap_or_default();
+    let fault = Fault::new("23514", format!("a row does not fit the structure: {first}"));
+    let mut others: Vec<String> = shown.collect();
+    if count > problems.len() as u64 {
+        others.push(format!("and {} more", count - problems.len() as u64));
+    }
+    if others.is_empty() { fault } else { fault.detail(others.join("\n")) }
 }
 
 /// What is there already, or was changed by somebody else meanwhile.

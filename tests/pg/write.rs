@@ -10,7 +10,8 @@ use postgres::error::SqlState;
 use postgres::types::Type;
 use postgres::{Client, NoTls};
 use ring::{digest, hmac, pbkdf2};
-use sdmxdb::store::{Right, UserChange};
+use sdmxdb::model::Zone;
+use sdmxdb::store::{Editor, Message, NewRelease, ReleaseTime, Right, UserChange};
 
 use crate::world::{Raw, World, field, kinds, rows, tags};
 
@@ -325,6 +326,43 @@ fn rounds_of_the_extended_protocol_are_one_commit() {
     assert_eq!(field(raw.until(b'E').last().expect("an error"), b'C').as_deref(), Some("23505"));
     raw.until(b'Z');
     assert_eq!(world.commits(), before + 1, "with the last of them the first is taken back");
+}
+
+#[test]
+fn releases_are_seen_by_those_who_may() {
+    let world = World::with_users();
+    let by = Editor::at(2, "test");
+    let new = NewRelease {
+        name: "march".to_owned(),
+        title: String::new(),
+        notes: String::new(),
+        at: ReleaseTime::parse("2040-01-01 09:00", Zone::UTC).expect("a time"),
+        is_announced: false,
+    };
+    world.database.create_release(new, &by).expect("made");
+    let data = "DATAFLOW,FREQ,CURRENCY,CURRENCY_DENOM,EXR_TYPE,EXR_SUFFIX,TIME_PERIOD,OBS_VALUE\n\
+                ECB:EXR(1.0),D,CHF,EUR,SP00,A,2024-01-02,7.7777\n";
+    let message = Message::open(Box::new(data.as_bytes()), "march.csv").expect("a message");
+    world.database.add_to_release("march", vec![message], &by).expect("added");
+    let mut anna = world.log_in("anna");
+    for release in ["march", "none"] {
+        refused(&mut anna, &format!("SET sdmx.release = '{release}'"), "42501");
+        anna.batch_execute(&format!("SELECT set_config('sdmx.release', '{release}', false)"))
+            .expect("set");
+        refused(&mut anna, "SELECT * FROM ecb.exr", "42501");
+        anna.batch_execute("RESET sdmx.release").expect("reset");
+    }
+    assert_eq!(rates(&world, "CHF"), "");
+    let mut root = world.log_in("root");
+    refused(&mut root, "SET sdmx.release = 'none'", "42704");
+    root.batch_execute("SET sdmx.release = 'march'").expect("set");
+    let sql = "SELECT obs_value_text FROM ecb.exr WHERE currency = 'CHF'";
+    let seen = root.query(sql, &[]).expect("rows");
+    assert_eq!(seen.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>(), ["7.7777"]);
+    assert_eq!(rates(&world, "CHF"), "", "nobody else sees it meanwhile");
+    refused(&mut root, &insert("CHF", "2024-01-03", "1"), "22023");
+    root.batch_execute("RESET sdmx.release").expect("reset");
+    assert!(root.query(sql, &[]).expect("no rows").is_empty());
 }
 
 #[track_caller]
