@@ -23,7 +23,7 @@
 //! (what a commit changes), `history` and `state` (what all commits make), `checkpoint` (a state as
 //! a file), `open` ([`Catalog`]), `locate` (where a segment is), `commit` ([`Writer`]: the one
 //! commit path), `clean` (what is done around it), `forget`, `scrub` (taking values out of what was
-//! committed), `releases` (what is yet to come), `working` (sled).
+//! committed), `releases` and `release_messages` (what is yet to come), `working` (sled).
 //!
 //! **Invariant:** an acknowledged commit is there after any crash; any other is there entirely or
 //! not at all.
@@ -43,6 +43,7 @@ mod history;
 mod locate;
 mod manifest;
 mod open;
+mod release_messages;
 mod releases;
 mod repair;
 mod scrub;
@@ -57,8 +58,9 @@ pub use locate::Located;
 pub use manifest::{Commit, CommitKind, CommitRecord, Counts, Draft, FlowEntry, Source, SqlNames};
 pub use manifest::{Relocated, SegmentEntry, SegmentId, SegmentPlace, Superseded};
 pub use open::{Catalog, Health};
+pub use release_messages::ReleaseMessage;
 pub use releases::is_release_name;
-pub use releases::{FoundRelease, Release, ReleaseMessage, ReleaseState, ReleaseTime};
+pub use releases::{FoundRelease, Release, ReleaseState, ReleaseTime};
 pub use repair::{Mended, Repair};
 pub use state::{Home, KnownFlow, LiveSegment, Segments, State};
 pub use working::{Job, Outcome, Working};

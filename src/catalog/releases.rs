@@ -19,25 +19,20 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crc32c::crc32c_append;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::commit::Writer;
 use crate::catalog::container::{self, Container, Content, PartKind};
 use crate::catalog::open::Catalog;
-use crate::disk::{DiskFile, DiskWriter, Linked, is_missing};
+use crate::catalog::release_messages::ReleaseMessage;
+use crate::disk::{Linked, is_missing};
 use crate::error::{Error, Result};
 use crate::limits::{RELEASE_BYTES_MAX, RELEASE_MESSAGES_MAX, RELEASE_NAME_BYTES_MAX};
 use crate::model::ArtefactId;
 
-/// Compression of messages: they are read once or twice, and text.
-const ZSTD_LEVEL: i32 = 3;
-/// Bytes that are read at once to verify a message.
-const VERIFIED_BYTES: usize = 256 << 10;
 /// How often a reader begins anew because a writer was at work.
 const RELISTINGS_MAX: u32 = 100;
 
@@ -122,27 +117,6 @@ impl fmt::Display for ReleaseState {
     }
 }
 
-/// A message of a release.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReleaseMessage {
-    /// Its number within the release, from 1.
-    pub number: u64,
-    /// The name of the file it came from.
-    pub name: String,
-    /// Whether it defines structures.
-    pub is_structure: bool,
-    /// The dataflow that its data belong to, where it names only a structure that several have.
-    pub dataflow: Option<ArtefactId>,
-    /// Bytes of the message.
-    pub bytes: u64,
-    /// Their CRC-32C.
-    pub checksum: u32,
-    /// Bytes of the file it is in.
-    pub stored_bytes: u64,
-    /// Their CRC-32C.
-    pub stored_checksum: u32,
-}
-
 /// A release as it was found.
 #[derive(Debug)]
 pub enum FoundRelease {
@@ -197,16 +171,12 @@ fn parse_file_name(file: &str) -> Option<(&str, u64, FileKind)> {
     (is_own && is_release_name(name)).then_some((name, number, kind))
 }
 
-fn folder(database: &Path) -> PathBuf {
+pub(super) fn folder(database: &Path) -> PathBuf {
     database.join("releases")
 }
 
 fn revision_name(release: &Release) -> String {
     format!("{}.{:010}.{}", release.name, release.revision, release.state.ending())
-}
-
-fn message_path(database: &Path, release: &str, number: u64) -> PathBuf {
-    folder(database).join(format!("{release}.{number:010}.message"))
 }
 
 impl Release {
@@ -309,43 +279,6 @@ impl Catalog {
         }
     }
 
-    /// Opens a message of a release. All of it is verified before this returns.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if it is not what was written; [`Error::Io`].
-    pub fn open_release_message(
-        &self,
-        release: &str,
-        message: &ReleaseMessage,
-    ) -> Result<Box<dyn Read + Send>> {
-        let path = message_path(&self.path, release, message.number);
-        let file = self.disk.open(&path)?;
-        if file.len() != message.stored_bytes {
-            let reason =
-                format!("{} bytes where {} were written", file.len(), message.stored_bytes);
-            return Err(Error::corrupt(path, 0, reason));
-        }
-        let mut input = FileReader { file, offset: 0 };
-        let mut checksum = 0;
-        let mut buffer = vec![0; VERIFIED_BYTES];
-        loop {
-            let count = input.fill(&mut buffer)?;
-            if count == 0 {
-                break;
-            }
-            checksum = crc32c_append(checksum, buffer.get(..count).unwrap_or_default());
-        }
-        if checksum != message.stored_checksum {
-            return Err(Error::corrupt(path, 0, "its checksum does not match"));
-        }
-        input.offset = 0;
-        let decoder = zstd::Decoder::new(input);
-        let decoder = decoder.map_err(|error| Error::io("decompress", &path, error))?;
-        // Its length is known, so that a wrong frame cannot become an endless one.
-        Ok(Box::new(decoder.take(message.bytes)))
-    }
-
     /// Reads every file of releases, and returns all that is wrong with them.
     ///
     /// # Errors
@@ -369,46 +302,6 @@ impl Catalog {
 }
 
 impl Writer {
-    /// Writes the bytes of a message durably, under its number; a revision must name it next.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`], also if `input` fails.
-    pub fn write_release_message(
-        &mut self,
-        release: &str,
-        mut message: ReleaseMessage,
-        input: &mut dyn Read,
-    ) -> Result<ReleaseMessage> {
-        let catalog = Arc::clone(self.catalog());
-        catalog.make_releases_folder()?;
-        let path = message_path(catalog.path(), release, message.number);
-        // Left by a writer that died: no revision names it, because its number was not given.
-        catalog.remove_if_there(&path)?;
-        let out = FileWriter { out: catalog.disk.create(&path)?, checksum: 0 };
-        let failed = |error: io::Error| Error::io("write", &path, error);
-        let mut encoder = zstd::Encoder::new(out, ZSTD_LEVEL).map_err(failed)?;
-        (message.bytes, message.checksum) = (0, 0);
-        let mut buffer = vec![0; VERIFIED_BYTES];
-        loop {
-            let count = match input.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::io("read", message.name, error)),
-            };
-            let bytes = buffer.get(..count).unwrap_or_default();
-            encoder.write_all(bytes).map_err(failed)?;
-            message.bytes += count as u64;
-            message.checksum = crc32c_append(message.checksum, bytes);
-        }
-        let mut done = encoder.finish().map_err(failed)?;
-        message.stored_bytes = done.out.position();
-        message.stored_checksum = done.checksum;
-        catalog.poisoning(done.out.sync())?;
-        Ok(message)
-    }
-
     /// Publishes the next revision of a release, and removes what is needed no more. Durable and
     /// visible once this returns; after an error, either revision may be the newest.
     ///
@@ -435,15 +328,6 @@ impl Writer {
         }
         catalog.clean_releases(release)
     }
-
-    /// Removes messages that were written and that no revision names.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`].
-    pub fn discard_release_messages(&mut self, release: &Release) -> Result<()> {
-        self.catalog().clean_releases(release)
-    }
 }
 
 fn check(release: &Release) -> Result<()> {
@@ -462,7 +346,7 @@ fn check(release: &Release) -> Result<()> {
 }
 
 impl Catalog {
-    fn make_releases_folder(&self) -> Result<()> {
+    pub(super) fn make_releases_folder(&self) -> Result<()> {
         let folder = folder(&self.path);
         if !self.disk.exists(&folder)? {
             self.disk.create_folder(&folder)?;
@@ -473,7 +357,7 @@ impl Catalog {
 
     /// Removes what no newest revision needs, `changed` being that of its release, and
     /// what writers that died have left. The caller holds the lock.
-    fn clean_releases(&self, changed: &Release) -> Result<()> {
+    pub(super) fn clean_releases(&self, changed: &Release) -> Result<()> {
         let folder = folder(&self.path);
         let files = self.release_files()?;
         let newest = newest(&files);
@@ -501,50 +385,9 @@ impl Catalog {
     }
 }
 
-/// A file read from front to back.
-struct FileReader {
-    file: Arc<dyn DiskFile>,
-    offset: u64,
-}
-
-impl FileReader {
-    /// Reads as much as fits, or is left.
-    fn fill(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let left = usize::try_from(self.file.len().saturating_sub(self.offset));
-        let count = left.unwrap_or(usize::MAX).min(buffer.len());
-        let buffer = buffer.get_mut(..count).unwrap_or_default();
-        self.file.read_at(self.offset, buffer)?;
-        self.offset += count as u64;
-        Ok(count)
-    }
-}
-
-impl Read for FileReader {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.fill(buffer).map_err(io::Error::other)
-    }
-}
-
-/// A file written from front to back, and the checksum of what was written.
-struct FileWriter {
-    out: Box<dyn DiskWriter>,
-    checksum: u32,
-}
-
-impl Write for FileWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes).map_err(io::Error::other)?;
-        self.checksum = crc32c_append(self.checksum, bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
     use std::time::Duration;
 
     use super::*;
