@@ -45,8 +45,9 @@ pub const MANIFEST_BYTES_MAX: u64 = 4 << 30;
 pub const MANIFEST_PARTS_MAX: usize = 1 << 20;
 /// How long a person's command waits for another writer: a small load takes less.
 pub const LOCK_WAIT: Duration = Duration::from_secs(10);
-/// Loads that the logbook of the working catalogue remembers.
-pub const JOBS_KEPT_MAX: usize = 10_000;
+/// Loads that the logbook of the working catalogue remembers, failed ones among them: each load
+/// opens it. Commits are remembered by the manifests.
+pub const JOBS_KEPT_MAX: u64 = 1_000;
 /// Damaged working catalogues kept beside the good one, to be looked at.
 pub const BROKEN_CATALOGUES_MAX: u32 = 100;
 /// Bytes that a backup reads and writes at once.

@@ -227,10 +227,32 @@ fn exit_codes_say_who_must_act() {
     check(&["export", "db", "T:SMALLER"], 3, "there are: T:SMALL(1.0)");
     check(&["sql", "db", "-c", "SELECT aera FROM t.small"], 3, "did you mean area?");
     check(&["sql", "db", "-c", "SELECT * FROM t.smal"], 3, "did you mean small?");
-    check(&["sql", "db", "-c", "DELETE FROM t.small"], 4, "reads only");
+    check(&["sql", "db", "-c", "DROP TABLE t.small"], 4, "reads only");
     check(&["load", "db", "missing.csv"], 5, "missing.csv");
     check(&["export", "db", "T:SMALL", "-o", "no/such/folder.csv"], 5, "folder.csv");
     assert!(!at.join("nowhere").exists(), "reading makes nothing");
+}
+
+#[test]
+fn sql_writes_and_says_what_it_did() {
+    let folder = with_small();
+    let ask = |sql: &str, format: &str| {
+        let answer = run(folder.path(), &["sql", "db", "-c", sql, "--format", format]);
+        assert_eq!(answer.code, 0, "{sql}: {}", answer.err);
+        (answer.text().to_owned(), answer.err)
+    };
+    let count = "SELECT count(*) AS n FROM t.small";
+    let before = ask(count, "csv").0;
+    assert_eq!(
+        ask("BEGIN; TRUNCATE t.small; ROLLBACK", "table").0,
+        "BEGIN\nTRUNCATE TABLE\nROLLBACK\n"
+    );
+    assert_eq!(ask("BEGIN; TRUNCATE t.small", "table").0, "BEGIN\nTRUNCATE TABLE\n");
+    assert_eq!(ask(count, "csv").0, before, "what is not committed is given up");
+    assert_eq!(ask("DELETE FROM t.small WHERE area = 'none'", "table").0, "DELETE 0\n");
+    let (out, err) = ask(&format!("DELETE FROM t.small; {count}"), "csv");
+    assert_eq!(out, "n\n0\n");
+    assert!(err.starts_with("DELETE "), "{err}");
 }
 
 #[test]

@@ -90,6 +90,16 @@ if grep -q DEAD <<<"$total" || [ "$total" = 'TOTAL 0:' ] || [ "${errors:-0}" -gt
     failed=1
 fi
 
+here=$(dirname "$0")
+"$program" load "$work/writing" "$here/../sql/sample/structures.xml" >"$work/writing.load"
+printf 'secret\n' | "$program" user "$work/writing" add anna write --password-stdin >"$work/log"
+serve writing "$here/../sql/sample/structures.xml"
+to=("${pg%:*}" "${pg##*:}" sdmxdb anna secret)
+share 'writing by Python' 100 "$python" "$here/clients/writing.py" "${to[@]}"
+if command -v java >/dev/null && [ -e "$jar" ]; then
+    share 'writing by pgjdbc' 100 java -cp "$jar" "$here/clients/Writing.java" "${to[@]}"
+fi
+
 clients="$shared/clients/sdmx"
 serve sdmx "$shared/data/ecb-exr/ECB_EXR1-structure-2.1.xml" "$shared/data/ecb-exr/EXR-D-small.csv"
 v1="http://$http/sdmx/v1" v2="http://$http/sdmx/v2"

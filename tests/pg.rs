@@ -5,6 +5,8 @@
 
 #[path = "pg/world.rs"]
 mod world;
+#[path = "pg/write.rs"]
+mod write;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -659,7 +661,7 @@ fn an_earlier_state_is_a_setting_or_a_clause() {
         "ecb.exr",
         "ecb.exr FOR SYSTEM_TIME AS OF 1",
         "ecb.exr FOR SYSTEM_TIME AS OF TIMESTAMP '2024-02-01 12:00:00' AS e",
-        "ecb.exr FOR SYSTEM_TIME AS OF (now() + interval '1 day')",
+        "ecb.exr FOR SYSTEM_TIME AS OF (DATE '2024-02-01' + interval '1 day')",
         "ecb.exr(as_of => '1') AS s",
         "history('ECB:EXR')",
         "changes_since('ecb.exr', '2000-01-01')",
@@ -670,6 +672,10 @@ fn an_earlier_state_is_a_setting_or_a_clause() {
     }
     raw.query("SELECT count(*) FROM ecb.exr FOR SYSTEM_TIME AS OF '1990-01-01'");
     assert_eq!(kinds(&raw.until(b'Z')), "EZ", "there was no commit yet");
+    raw.query("SELECT count(*) FROM ecb.exr FOR SYSTEM_TIME AS OF (now())");
+    let refused = raw.until(b'Z');
+    let text = field(&refused[0], b'M').unwrap_or_default();
+    assert!(text.contains("argument 2 is no constant, which it must be"), "{text}");
     // A setting like any other: it ends with the transaction, or with RESET.
     raw.query(&format!("BEGIN; SET LOCAL sdmx.as_of = '1990-01-01'; {count}"));
     assert!(kinds(&raw.until(b'Z')).ends_with("EZ"));

@@ -37,6 +37,7 @@ struct Header {
 struct FlowHeader {
     entry: FlowEntry,
     updated: i64,
+    redacted: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,10 +68,10 @@ pub(super) fn encode(state: &State, copies: &[(SegmentId, Vec<u8>)]) -> Result<V
         partials_bytes: add(&live.partials),
     });
     let segments = segments.collect();
-    let flows = state
-        .flows
-        .values()
-        .map(|known| FlowHeader { entry: FlowEntry::clone(&known.entry), updated: known.updated });
+    let flows = state.flows.values().map(|known| {
+        let (updated, redacted) = (known.updated, known.redacted);
+        FlowHeader { entry: FlowEntry::clone(&known.entry), updated, redacted }
+    });
     let header = Header {
         number: state.number,
         manifest: state.checksum,
@@ -106,7 +107,8 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
     let artefacts: Option<Artefacts> = container.unpack(PartKind::Artefacts)?;
     let flows = header.flows.into_iter().map(|flow| {
         let id = flow.entry.id.clone();
-        (id, KnownFlow { entry: Arc::new(flow.entry), updated: flow.updated })
+        let FlowHeader { entry, updated, redacted } = flow;
+        (id, KnownFlow { entry: Arc::new(entry), updated, redacted })
     });
     let mut state = State {
         number: header.number,

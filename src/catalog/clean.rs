@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::catalog::checkpoint;
 use crate::catalog::manifest::{SegmentId, SegmentPlace};
-use crate::catalog::open::{Catalog, checkpoint_path, commits_folder, manifest_path};
+use crate::catalog::open::{Catalog, checkpoint_path, commits_folder, manifest_path, sort_files};
 use crate::catalog::state::State;
 use crate::disk::is_missing;
 use crate::error::{Error, Result};
@@ -14,14 +14,15 @@ impl Catalog {
     /// The caller holds the lock, so nobody is writing them.
     pub(super) fn clean(&self, state: &State) -> Result<()> {
         // Segments of commits that we do not see must not be taken for leftovers.
-        let last = self.last_manifest()?;
+        let commits = commits_folder(&self.path);
+        let names = self.disk.list(&commits)?;
+        let last = sort_files(&names).manifests.last().copied().unwrap_or(0);
         if last > state.number() {
             let path = manifest_path(&self.path, last);
             let reason = format!("it does not follow commit {}", state.number());
             return Err(Error::corrupt(path, 0, reason));
         }
-        let commits = commits_folder(&self.path);
-        for name in self.disk.list(&commits)? {
+        for name in names {
             if is_temporary(&name) {
                 self.remove_if_there(&commits.join(name))?;
             }

@@ -22,11 +22,12 @@ impl Draft {
         });
     }
 
-    /// Puts a segment in the place of the one with this number; `name` is that of its file. All
+    /// Puts a segment in the place of an old one; `name` is that of its file. All
     /// segments must have been added before.
-    pub fn relocate(&mut self, segment: SegmentId, name: String, summary: Summary) {
+    pub fn relocate(&mut self, old: &SegmentEntry, name: String, summary: Summary) {
         let (place, _) = self.place(name, summary.checksum, summary.written);
-        self.relocated.push(Relocated { segment, place });
+        let (segment, flow) = (old.id, old.flow.clone());
+        self.relocated.push(Relocated { segment, flow, place });
     }
 
     fn place(&mut self, name: String, checksum: u32, written: Written) -> (SegmentPlace, u64) {

@@ -131,6 +131,8 @@ pub struct Superseded {
 pub struct Relocated {
     /// The segment.
     pub segment: SegmentId,
+    /// The dataflow whose data it holds.
+    pub flow: ArtefactId,
     /// Where it is now.
     pub place: SegmentPlace,
 }
@@ -499,8 +501,8 @@ pub(super) mod tests {
             flows: vec![flow("F")],
             segments: vec![segment(7, "F", inline()), segment(8, "F", file(8))],
             relocated: vec![
-                Relocated { segment: SegmentId(2), place: inline() },
-                Relocated { segment: SegmentId(3), place: redacted_file(3, 1) },
+                Relocated { segment: SegmentId(2), flow: flow("F").id, place: inline() },
+                Relocated { segment: SegmentId(3), flow: flow("F").id, place: redacted_file(3, 1) },
             ],
             inline: vec![b"some bytes".to_vec(), b"others".to_vec()],
             superseded: vec![Superseded {

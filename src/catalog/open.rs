@@ -239,12 +239,6 @@ impl Catalog {
         let mut current = self.current();
         current.checkpoint = current.checkpoint.max(number);
     }
-
-    /// The greatest number among the manifests.
-    pub(super) fn last_manifest(&self) -> Result<u64> {
-        let files = list_files(&*self.disk, &self.path)?;
-        Ok(files.manifests.last().copied().unwrap_or(0))
-    }
 }
 
 impl fmt::Display for Health {
@@ -269,8 +263,12 @@ pub(super) fn checkpoint_path(path: &Path, number: u64) -> PathBuf {
 }
 
 pub(super) fn list_files(disk: &dyn Disk, path: &Path) -> Result<Files> {
+    Ok(sort_files(&disk.list(&commits_folder(path))?))
+}
+
+pub(super) fn sort_files(names: &[String]) -> Files {
     let mut files = Files::default();
-    for name in disk.list(&commits_folder(path))? {
+    for name in names {
         let Some((number, kind)) = name.split_once('.') else { continue };
         let Some(number) = number.parse().ok().filter(|_| number.len() == 20) else { continue };
         match kind {
@@ -279,7 +277,7 @@ pub(super) fn list_files(disk: &dyn Disk, path: &Path) -> Result<Files> {
             _ => false,
         };
     }
-    Ok(files)
+    files
 }
 
 /// Reads the manifest with this number.

@@ -40,6 +40,8 @@ pub struct KnownFlow {
     pub entry: Arc<FlowEntry>,
     /// The effective time of the last visible change of it or its data, in microseconds.
     pub updated: i64,
+    /// The effective time of the last redaction of its data, in microseconds.
+    pub redacted: Option<i64>,
 }
 
 /// A segment of which something is live.
@@ -186,9 +188,11 @@ impl State {
         for flow in &commit.flows {
             let entry = Arc::new(flow.clone());
             let flows = Arc::make_mut(&mut self.flows);
-            let before = flows.get(&flow.id).map(|known| known.updated);
-            let updated = before.filter(|_| !is_visible).unwrap_or(record.effective);
-            flows.insert(flow.id.clone(), KnownFlow { entry, updated });
+            let before = flows.get(&flow.id);
+            let redacted = before.and_then(|known| known.redacted);
+            let updated = before.map(|known| known.updated).filter(|_| !is_visible);
+            let updated = updated.unwrap_or(record.effective);
+            flows.insert(flow.id.clone(), KnownFlow { entry, updated, redacted });
         }
         for segment in &commit.segments {
             self.next_segment = segment.id.0 + 1;
@@ -204,6 +208,9 @@ impl State {
             for relocated in &commit.relocated {
                 let (commit, place) = (record.number, relocated.place.clone());
                 homes.insert(relocated.segment, Home { commit, place });
+                if let Some(known) = Arc::make_mut(&mut self.flows).get_mut(&relocated.flow) {
+                    known.redacted = Some(record.effective);
+                }
             }
         }
         if !commit.artefacts.is_empty() {

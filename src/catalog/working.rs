@@ -201,8 +201,12 @@ impl Working {
             let file = file.to_owned();
             let outcome = Outcome::Running;
             self.put_job(&Job { id, file, started: now, finished: None, rows: 0, outcome })?;
-            while self.jobs.len() > JOBS_KEPT_MAX {
-                self.jobs.pop_min().map_err(|e| self.failed("write", e))?;
+            // Numbers are without gaps, so nobody has to count.
+            let oldest = id.saturating_sub(JOBS_KEPT_MAX);
+            while let Some((key, _)) = self.jobs.first().map_err(|e| self.failed("read", e))?
+                && job_number(&key).is_none_or(|number| number <= oldest)
+            {
+                self.jobs.remove(key).map_err(|e| self.failed("write", e))?;
             }
             self.flush()?;
             Ok(id)
@@ -278,8 +282,15 @@ impl Working {
     }
 
     fn end_interrupted_jobs(&self) -> Result<()> {
-        for job in self.jobs()?.into_iter().filter(|job| job.outcome == Outcome::Running) {
-            self.put_job(&Job { outcome: Outcome::Interrupted, ..job })?;
+        // Every one that opens ends those before it, so only the last can still run.
+        for pair in self.jobs.iter().rev() {
+            let (_, job) = pair.map_err(|e| self.failed("read", e))?;
+            match serde_json::from_slice::<Job>(&job) {
+                Ok(job) if job.outcome == Outcome::Running => {
+                    self.put_job(&Job { outcome: Outcome::Interrupted, ..job })?;
+                }
+                _ => break,
+            }
         }
         Ok(())
     }

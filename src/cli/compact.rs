@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{arguments, export, now, progress, user, words};
 use crate::error::{Error, Result};
 use crate::model::ArtefactId;
-use crate::store::{CompactOptions, CompactReport, Database};
+use crate::store::{CompactOptions, CompactReport, Database, Snapshot};
 
 pub(super) fn run(arguments: &arguments::Compact) -> Result<ExitCode> {
     let database = Database::open(&arguments.database)?;
@@ -36,13 +36,14 @@ pub(super) fn run(arguments: &arguments::Compact) -> Result<ExitCode> {
     let report = database.compact(&options, &mut tell)?;
     bar.finish_and_clear();
     let mut out = io::stdout().lock();
-    write_report(&report, before, segments()?, &mut out)
+    write_report(&report, &snapshot, before, segments()?, &mut out)
         .map_err(|e| Error::io("write", "standard output", e))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn write_report(
     report: &CompactReport,
+    snapshot: &Snapshot,
     before: usize,
     after: usize,
     out: &mut impl Write,
@@ -54,9 +55,12 @@ fn write_report(
     let (read, written) = (words::bytes(report.bytes_read), words::bytes(report.bytes_written));
     let (before, after) = (words::plural(before as u64, "segment"), words::count(after as u64));
     writeln!(out, "{before} became {after}; {read} read, {written} written")?;
-    for (flow, order) in &report.orders {
-        let order: Vec<String> = order.iter().map(|position| (position + 1).to_string()).collect();
-        writeln!(out, "{flow}: dimensions are now sorted as {}", order.join(", "))?;
+    for (id, order) in &report.orders {
+        let flow = snapshot.flows().iter().find(|state| state.flow.id == *id);
+        let ids = flow.map_or(&[][..], |state| state.flow.dimensions()).iter().map(|d| &*d.id);
+        let ids: Vec<&str> = ids.collect();
+        let order = order.iter().filter_map(|position| ids.get(usize::from(*position)).copied());
+        writeln!(out, "{id}: keys are sorted by {}", order.collect::<Vec<_>>().join(", "))?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use ring::digest;
 
-use crate::cli::{arguments, difference, messages, now, progress, user, words};
+use crate::cli::{arguments, difference, messages, now, progress, release, user, words};
 use crate::disk::MemoryDisk;
 use crate::error::{Error, Result};
 use crate::model::ArtefactId;
@@ -59,6 +59,8 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
     let report = prepared.commit()?;
     print(&report, arguments, started)?;
     warn_of_releases(&database, &report)?;
+    // What became due meanwhile waited for the lock.
+    database.release_due(now())?.iter().for_each(release::tell);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -116,6 +116,17 @@ pub struct DataQuery {
     pub offset: u64,
     /// At most so many observations (or series).
     pub limit: Option<u64>,
+    /// Whether every change is told, and not only the last state.
+    pub has_history: bool,
+    /// The moment as of which data are answered, in microseconds since 1970; absent for now.
+    pub as_of: Option<i64>,
+}
+
+impl DataQuery {
+    /// The moment after which data must have changed, in microseconds since 1970.
+    pub fn updated_after(&self) -> Option<i64> {
+        self.selection.updated_after
+    }
 }
 
 /// What availability lists.

@@ -20,6 +20,8 @@ pub struct StructureQuery {
     pub items: Vec<String>,
     /// What comes along; none of them for nothing.
     pub references: Vec<References>,
+    /// The moment as of which structures are answered, in microseconds since 1970; absent for now.
+    pub as_of: Option<i64>,
     /// How much is said of each artefact.
     pub detail: Detail,
 }
@@ -34,6 +36,7 @@ impl Default for StructureQuery {
             versions: vec![VersionPattern::LATEST],
             items: Vec::new(),
             references: Vec::new(),
+            as_of: None,
             detail: Detail::Full,
         }
     }

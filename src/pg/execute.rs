@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 
 use crate::pg::copy::CopyOptions;
 use crate::pg::cursor::{self, Scroll};
-use crate::pg::errors::{self, Fault};
+use crate::pg::errors::Fault;
 use crate::pg::flow::{Batches, Notes};
 use crate::pg::plan::{Plan, Started};
 use crate::pg::portal::{self, Body, Cursor, Portal, Statement};
@@ -109,6 +109,7 @@ impl Session {
         if let Some(verb) = verb(&query) {
             self.admit_writer(verb)?;
         }
+        self.see_release()?;
         let (planner, declared) = (self.planner(), declared.to_vec());
         let (sql, part) = (sql.to_owned(), part.clone());
         let plan = Box::pin(async move {
@@ -187,11 +188,11 @@ impl Session {
                 Ok("CLOSE CURSOR ALL")
             }
             Command::Nothing(tag) => Ok(tag),
-            Command::Refused(what) if self.query.is_writer() => {
+            Command::Refused(what) => {
+                self.admit_writer(what)?;
                 let hint = "Structures are loaded with `sdmxdb load`.";
                 Err(Fault::unsupported(what).hint(hint))
             }
-            Command::Refused(what) => Err(errors::read_only(what)),
             Command::Query(_)
             | Command::Copy(_)
             | Command::CopyFrom(_)
@@ -248,6 +249,7 @@ impl Session {
             return Ok(Outcome::Rows(self.start_plan(wire, running, plan, values).await?));
         };
         self.admit_writer(verb)?;
+        self.see_release()?;
         self.join_transaction();
         let (planner, token) = (self.planner(), running.token.clone());
         let started = Arc::clone(plan);
@@ -271,6 +273,7 @@ impl Session {
         if plan.verb.is_some() {
             return Err(Fault::unsupported("a statement that writes in this place").into());
         }
+        self.see_release()?;
         let (planner, token) = (self.planner(), running.token.clone());
         let started = Arc::clone(plan);
         let batches = Box::pin(async move { planner.execute(&started, values, &token).await });

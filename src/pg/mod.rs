@@ -8,10 +8,12 @@
 //!
 //! Read in this order: `options`, `engine` (what this front adds), `server` (accepting and ending),
 //! `registry` (who may be cancelled), `wire` and `frontend` (bytes and messages), `charset`,
-//! `startup`, `login` (who it is), `session` (what a connection keeps), `settings`, `transaction`, `sql` (what a text
-//! asks for), `plan` (a query and its parameters), `portal`, `execute` (doing it), `cursor`, `describe`
-//! and `flow` (rows on their way), `connection` and `extended` (the two protocols), `errors`; then `encode`,
-//! `copy`, `parameters` and `types` (values as bytes), `catalog` (what clients ask about tables).
+//! `startup`, `login` (who it is), `session` (what a connection keeps), `settings`, `transaction`,
+//! `sql` (what a text asks for), `plan` and `infer` (a query and its parameters), `portal`,
+//! `execute` (doing it), `write` (who may, and rows from the client), `cursor`, `describe` and
+//! `flow` (rows on their way), `connection` and `extended` (the two protocols), `errors`; then
+//! `encode`, `copy`, `parameters` and `types` (values as bytes), `catalog` (what clients ask about
+//! tables).
 //!
 //! **Invariant:** no number that a client sends decides how much memory is taken.
 //!
@@ -32,6 +34,7 @@ mod extended;
 mod flow;
 mod frontend;
 mod functions;
+mod infer;
 mod login;
 mod options;
 pub mod parameters;

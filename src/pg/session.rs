@@ -93,6 +93,13 @@ impl Session {
                 self.query.set(checked, value)?;
             }
         }
+        if name.eq_ignore_ascii_case("sdmx.release")
+            && let Some(release) = value.filter(|release| !release.is_empty())
+        {
+            self.check_preview()?;
+            // Where there is none, whoever sets it is told at once.
+            self.server.engine.database().preview(release)?;
+        }
         if name.eq_ignore_ascii_case("session_authorization") {
             return Err(Fault::new("42501", "permission denied to set session authorization"));
         }

@@ -93,6 +93,27 @@ impl Session {
         Ok(())
     }
 
+    /// Lets the next statement see the release that the session has set, if its user has the right
+    /// to at this moment.
+    pub(super) fn see_release(&self) -> Result<(), Fault> {
+        let release = self.settings().get("sdmx.release")?;
+        if !release.is_empty() {
+            self.check_preview()?;
+        }
+        self.query.preview(Some(release).filter(|release| !release.is_empty()));
+        Ok(())
+    }
+
+    /// Says the same whether there is such a release or not.
+    pub(super) fn check_preview(&self) -> Result<(), Fault> {
+        let users = self.server.engine.database().users()?;
+        if users.get(&self.user)?.is_some_and(|user| user.may(Right::Preview)) {
+            return Ok(());
+        }
+        let text = format!("permission denied to see releases for user \"{}\"", self.user);
+        Err(Fault::new("42501", text))
+    }
+
     /// Makes what the next statement writes a part of the transaction at hand, if there is one.
     pub(super) fn join_transaction(&self) {
         if self.transaction.is_block() {
@@ -122,6 +143,7 @@ impl Session {
     /// Begins to take rows from the client.
     pub(super) fn copy_in(&self, from: &CopyFrom) -> Result<Intake, Fault> {
         self.admit_writer("COPY FROM")?;
+        self.see_release()?;
         self.join_transaction();
         let quoted = |name: &String| Ident::with_quote('"', name);
         let name = ObjectName::from(from.table.iter().map(quoted).collect::<Vec<_>>());

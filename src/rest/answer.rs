@@ -16,14 +16,15 @@ use crate::rest::failure::Failure;
 use crate::rest::formats::{Chosen, Format, Kind, choose};
 use crate::rest::languages;
 use crate::rest::outlet::{Outcome, Outlet};
+use crate::rest::preview::Preview;
 use crate::rest::server::{Described, Server};
-use crate::rest::validators::{Conditions, Head, modified, tag};
+use crate::rest::validators::{Conditions, Head, fresh_seconds, modified, tag};
 use crate::rest::{availability, data, structures};
 use crate::sdmx::MessageHeader;
 use crate::sdmx::output::{Coding, Compressor};
 use crate::sdmx::request::{Edition, Parameters, Preferences, Request, path_parts};
 use crate::sdmx::structure::StructureFormat;
-use crate::store::Snapshot;
+use crate::store::{AsOf, CommitKind, CommitRecord, Snapshot};
 
 /// What is asked for, and in which form.
 #[derive(Debug)]
@@ -39,6 +40,7 @@ pub(super) struct Asked {
     language: Option<String>,
     accept_language: Option<String>,
     conditions: Conditions,
+    preview: Option<Preview>,
 }
 
 impl Asked {
@@ -76,6 +78,7 @@ impl Asked {
             language: preferences.language,
             accept_language: header(ACCEPT_LANGUAGE),
             conditions: Conditions::of(&http.headers),
+            preview: Preview::of(&http.headers),
         })
     }
 
@@ -112,6 +115,8 @@ pub(super) struct Context<'a> {
     pub(super) asked: &'a Asked,
     /// The state that is answered.
     pub(super) snapshot: Arc<Snapshot>,
+    /// The number of the last redaction: answers of before, of whatever state, must not be kept.
+    redaction: u64,
     /// What is to know of its artefacts.
     pub(super) described: Described,
     /// The language of names.
@@ -129,12 +134,17 @@ pub(super) fn answer(
     outlet: &mut Outlet,
 ) -> Result<Outcome, Failure> {
     let failed = |error: Error| Failure::of(&error, asked.edition);
-    let snapshot = server.database.snapshot().map_err(failed)?;
+    let newest = match &asked.preview {
+        Some(preview) => preview.snapshot(&server.database, asked.edition)?,
+        None => server.database.snapshot().map_err(failed)?,
+    };
+    let redaction = last_redaction(&newest);
+    let snapshot = as_of(server, newest, &asked.request).map_err(failed)?;
     let described = server.describe(snapshot.artefacts());
     let accept = asked.accept_language.as_deref();
     let language = languages::choose(asked.language.as_deref(), accept, &described.languages);
     let language = language.map_err(|detail| Failure::new(StatusCode::NOT_ACCEPTABLE, detail))?;
-    let context = Context { server, asked, snapshot, described, language };
+    let context = Context { server, asked, snapshot, redaction, described, language };
     match &asked.request {
         Request::Data(request) => data::answer(&context, request, outlet),
         Request::Availability(request) => availability::answer(&context, request, outlet),
@@ -155,12 +165,15 @@ impl Context<'_> {
         let asked = self.asked;
         let request = format!("{:?}", asked.request);
         let form = (&asked.chosen.content_type, asked.coding as u8, &self.language);
-        let shown = (asked.has_language(), asked.chosen.file);
+        let shown = (asked.has_language(), asked.chosen.file, self.redaction);
         let sender = &self.server.options.sender;
         let tag = tag((state, asked.edition, request, form, shown, sender, self.described.tag));
+        let now = (self.server.options.now)();
         let mut head = Head::new(asked.chosen.content_type.clone(), tag);
+        head.fresh_seconds = fresh_seconds(now);
         head.coding = asked.coding;
-        head.modified = changed.and_then(|changed| modified(changed, (self.server.options.now)()));
+        head.is_private = asked.preview.is_some();
+        head.modified = changed.and_then(|changed| modified(changed, now));
         let prepared = dates::rfc3339(dates::seconds(changed.unwrap_or(0)));
         let header = MessageHeader { id: head.tag.clone(), prepared, sender: sender.clone() };
         (head, header)
@@ -175,7 +188,8 @@ impl Context<'_> {
 
     /// Whether the client has the answer with this head already; then that is all it is told.
     pub(super) fn is_known(&self, head: &Head) -> bool {
-        head.is_known(&self.asked.conditions)
+        // What is yet to come may change without another tag.
+        !head.is_private && head.is_known(&self.asked.conditions)
     }
 
     /// Sends the head and, unless only that is wanted, the body that `write` writes.
@@ -201,9 +215,29 @@ impl Context<'_> {
     }
 }
 
-/// When any of the data or artefacts last changed.
+/// The state that a request asks about.
+fn as_of(server: &Server, newest: Arc<Snapshot>, request: &Request) -> Result<Arc<Snapshot>> {
+    let moment = match request {
+        Request::Data(request) => request.query.as_of,
+        Request::Structure(query) | Request::Schema(query) => query.as_of,
+        Request::Availability(_) => None,
+    };
+    match moment {
+        None => Ok(newest),
+        Some(moment) => server.database.snapshot_of(&newest, AsOf::Time(moment)),
+    }
+}
+
+/// When any of the data or artefacts last changed for readers.
 pub(super) fn last_change(snapshot: &Snapshot) -> Option<i64> {
-    snapshot.commits().next_back().map(|commit| commit.effective)
+    let is_visible = |commit: &&CommitRecord| commit.kind == CommitKind::Change;
+    snapshot.commits().rev().find(is_visible).map(|commit| commit.effective)
+}
+
+fn last_redaction(snapshot: &Snapshot) -> u64 {
+    let mut commits = snapshot.commits().rev();
+    let last = commits.find(|commit| commit.kind == CommitKind::Redaction);
+    last.map_or(0, |commit| commit.number)
 }
 
 /// What a structure query asks for, in words.

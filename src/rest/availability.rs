@@ -29,9 +29,9 @@ pub(super) fn answer(
         check_components(state, &request.query.components).map_err(failed)?;
     }
     states.retain(|state| check_components(state, &request.query.components).is_ok());
-    let changed = states.iter().map(|state| state.updated).max();
+    let changed = states.iter().map(|state| state.stale_before).max();
     let ids: Vec<(&ArtefactId, i64)> =
-        states.iter().map(|state| (&state.flow.id, state.updated)).collect();
+        states.iter().map(|state| (&state.flow.id, state.stale_before)).collect();
     let (head, header) = context.head(&ids, changed);
     if context.is_known(&head) {
         outlet.begin(head);

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 
 use crate::error::Error;
 use crate::limits::REQUEST_FLOWS_MAX;
-use crate::model::{Action, ArtefactId, DataSelection};
+use crate::model::{ArtefactId, DataSelection};
 use crate::rest::answer::Context;
 use crate::rest::explain;
 use crate::rest::failure::Failure;
@@ -18,7 +18,7 @@ use crate::rest::formats::Format;
 use crate::rest::outlet::{Outcome, Outlet};
 use crate::sdmx::data::{DataFormat, Level, writer};
 use crate::sdmx::request::{DataRequest, FlowPattern, KeyRule};
-use crate::store::{DataAnswer, FlowState};
+use crate::store::{DataMessage, FlowState};
 
 /// Answers a request for data.
 ///
@@ -33,12 +33,12 @@ pub(super) fn answer(
     let selection = &request.query.selection;
     let states = candidates(context, &request.flow, request.key_rule, selection)?;
     refuse_providers(&request.providers)?;
-    let changed = states.iter().map(|state| state.updated).max();
+    let changed = states.iter().map(|state| state.stale_before).max();
     let ids: Vec<(&ArtefactId, i64)> =
-        states.iter().map(|state| (&state.flow.id, state.updated)).collect();
+        states.iter().map(|state| (&state.flow.id, state.stale_before)).collect();
     let (mut head, header) = context.head(&ids, changed);
     let open = |state: &FlowState| {
-        let answer = DataAnswer::open(&context.snapshot, &state.flow.id, &request.query);
+        let answer = DataMessage::open(&context.snapshot, &state.flow.id, &request.query);
         answer.map_err(|error| context.failed(&error))
     };
     let mut found = Vec::new();
@@ -68,12 +68,12 @@ pub(super) fn answer(
     };
     refuse_time_series(format, answer)?;
     let artefacts = context.snapshot.artefacts();
-    let scope = answer.scope(&header, artefacts, &context.language, Action::Merge);
+    let scope = answer.scope(&header, artefacts, &context.language);
     context.send(outlet, head, |out| answer.write(&mut *writer(format, scope, out)).map(drop))
 }
 
 /// Refuses messages of time series that do not have time at the observation.
-fn refuse_time_series(format: &DataFormat, answer: &DataAnswer) -> Result<(), Failure> {
+fn refuse_time_series(format: &DataFormat, answer: &DataMessage) -> Result<(), Failure> {
     let is_series =
         matches!(format, DataFormat::GenericSeriesXml21 | DataFormat::StructureSpecificSeriesXml21);
     let level = answer.scope_parts().level;

@@ -34,6 +34,7 @@ mod nearest;
 mod options;
 mod outlet;
 mod pages;
+mod preview;
 mod serve;
 mod server;
 mod service;

@@ -155,8 +155,8 @@ fn options() -> Response<Body> {
 }
 
 /// Headers that scripts of other sites may send.
-const ASKED: &str = "Accept, Accept-Encoding, Accept-Language, Content-Type, If-Modified-Since, \
-                     If-None-Match, Range, X-Requested-With";
+const ASKED: &str = "Accept, Accept-Encoding, Accept-Language, Authorization, Content-Type, \
+                     If-Modified-Since, If-None-Match, Range, X-Release, X-Requested-With";
 
 /// Makes an answer on a thread that may block, and hands on what it makes.
 async fn run(
@@ -222,8 +222,12 @@ fn describe(headers: &mut HeaderMap, head: &Head) {
     };
     insert(header::CONTENT_TYPE, head.content_type.clone());
     insert(header::ETAG, format!("\"{}\"", head.tag));
-    insert(header::CACHE_CONTROL, "no-cache".to_owned());
-    insert(header::VARY, "Accept, Accept-Encoding, Accept-Language".to_owned());
+    let cache = match head.is_private {
+        true => "private, no-store".to_owned(),
+        false => format!("max-age={}", head.fresh_seconds),
+    };
+    insert(header::CACHE_CONTROL, cache);
+    insert(header::VARY, "Accept, Accept-Encoding, Accept-Language, X-Release".to_owned());
     if let Some(modified) = head.modified {
         insert(header::LAST_MODIFIED, dates::http(modified));
     }

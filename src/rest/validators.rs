@@ -24,12 +24,16 @@ pub(super) struct Head {
     /// When what is answered last changed, in seconds since 1970; absent if that is too recent to
     /// tell two states apart.
     pub(super) modified: Option<i64>,
+    /// For how many seconds it surely holds.
+    pub(super) fresh_seconds: u64,
     /// How the bytes are compressed.
     pub(super) coding: Coding,
     /// The language of names, where one was chosen.
     pub(super) language: Option<String>,
     /// The name of the file that the client shall make of it.
     pub(super) file_name: Option<String>,
+    /// Whether it is for this client alone, and no cache may keep it.
+    pub(super) is_private: bool,
 }
 
 impl Head {
@@ -39,9 +43,11 @@ impl Head {
             content_type,
             tag,
             modified: None,
+            fresh_seconds: 0,
             coding: Coding::Identity,
             language: None,
             file_name: None,
+            is_private: false,
         }
     }
 
@@ -95,6 +101,13 @@ pub(super) fn modified(changed_micros: i64, now_micros: i64) -> Option<i64> {
     is_old.then(|| dates::seconds(changed_micros))
 }
 
+/// For how many seconds an answer may be kept without asking: to the end of the minute. Releases
+/// happen at full minutes, so no answer is kept beyond one, and whether one is pending does not show.
+pub(super) fn fresh_seconds(now_micros: i64) -> u64 {
+    let second = dates::seconds(now_micros).rem_euclid(60);
+    u64::try_from(59 - second).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
@@ -132,5 +145,10 @@ mod tests {
         assert_ne!(tag(("a", 1)), tag(("a", 2)));
         assert_eq!(modified(5_000_000, 6_000_000), None);
         assert_eq!(modified(5_000_000, 8_000_000), Some(5));
+        let minute = 60_000_000;
+        assert_eq!(fresh_seconds(30 * minute), 59);
+        assert_eq!(fresh_seconds(31 * minute - 1), 0);
+        assert_eq!(fresh_seconds(31 * minute - 1_000_001), 1);
+        assert_eq!(fresh_seconds(-1), 0);
     }
 }

@@ -212,33 +212,56 @@ impl Cube {
 
     fn select_of_part(&self, filter: &SeriesFilter, part: &Part) -> Result<Selection> {
         let live = part.live_series();
-        Ok(match filter {
-            SeriesFilter::All => live.clone(),
-            SeriesFilter::Codes { dimension, codes } => {
-                if codes.len() == self.codes[*dimension].len() {
-                    return Ok(live.clone());
-                }
-                let mut carriers = part.carriers(*dimension, codes)?;
+        Ok(match self.carriers_of_part(filter, part)? {
+            None => live.clone(),
+            Some(mut selected) => {
                 if !part.is_full() {
-                    carriers.intersect_with(live);
+                    selected.intersect_with(live);
                 }
-                carriers
+                selected
+            }
+        })
+    }
+
+    /// The series of a part that pass a filter, superseded ones among them, so that what is live is
+    /// asked for once; absent if all pass.
+    fn carriers_of_part(&self, filter: &SeriesFilter, part: &Part) -> Result<Option<Selection>> {
+        Ok(match filter {
+            SeriesFilter::All => None,
+            SeriesFilter::Codes { dimension, codes } => {
+                let is_all = codes.len() == self.codes[*dimension].len();
+                if is_all { None } else { Some(part.carriers(*dimension, codes)?) }
             }
             SeriesFilter::And(filters) => {
-                let mut selected = live.clone();
+                let mut selected: Option<Selection> = None;
                 for filter in filters {
-                    if selected.is_empty() {
+                    if selected.as_ref().is_some_and(Selection::is_empty) {
                         break;
                     }
-                    selected.intersect_with(&self.select_of_part(filter, part)?);
+                    selected = match (selected, self.carriers_of_part(filter, part)?) {
+                        (Some(mut selected), Some(more)) => {
+                            selected.intersect_with(&more);
+                            Some(selected)
+                        }
+                        (selected, more) => selected.or(more),
+                    };
                 }
                 selected
             }
             SeriesFilter::Or(filters) => {
-                let each = filters.iter().map(|filter| self.select_of_part(filter, part));
-                Selection::union(&each.collect::<Result<Vec<_>>>()?)
+                let mut each = Vec::with_capacity(filters.len());
+                for filter in filters {
+                    match self.carriers_of_part(filter, part)? {
+                        None => return Ok(None),
+                        Some(selected) => each.push(selected),
+                    }
+                }
+                Some(Selection::union(&each))
             }
-            SeriesFilter::Not(filter) => live.minus(&self.select_of_part(filter, part)?),
+            SeriesFilter::Not(filter) => Some(match self.carriers_of_part(filter, part)? {
+                None => Selection::empty(),
+                Some(selected) => part.live_series().minus(&selected),
+            }),
         })
     }
 

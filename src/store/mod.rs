@@ -52,7 +52,7 @@ pub use crate::catalog::{
 };
 pub use crate::catalog::{FoundRelease, Release, ReleaseMessage, ReleaseState, ReleaseTime};
 pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
-pub use answer::{DataAnswer, ScopeParts, Written, availability};
+pub use answer::{DataAnswer, DataMessage, ScopeParts, Written, availability};
 pub use as_of::AsOf;
 pub use backup::BackupReport;
 pub use changes::{AttributeChange, CellChange, CellState, Changes, Difference, KeyFilter};

@@ -198,7 +198,7 @@ fn rewrite(
     if counts(old) != counts(new) {
         return Err(Error::bug(format!("segment {id} has another shape after a redaction")));
     }
-    draft.relocate(id, name, summary);
+    draft.relocate(&live.entry, name, summary);
     Ok(())
 }
 
@@ -375,7 +375,9 @@ mod tests {
         assert_eq!(record.kind, CommitKind::Redaction);
         assert_eq!(record.message, "redacted T:SMALL(1.0) A.X1 2020: a single firm");
         assert!(!record.message.contains(SECRET));
-        assert_eq!(snapshot.flows()[0].updated, before.flows()[0].updated);
+        let [now, before] = [&snapshot, &before].map(|snapshot| snapshot.flows()[0].clone());
+        assert_eq!(now.updated, before.updated, "no revision");
+        assert!(now.stale_before > before.stale_before, "but caches must ask again");
         let again = small.database.redact(&redaction("A.X1", "2020")).expect_err("again");
         assert!(matches!(again, Error::NotFound { .. }), "{again}");
         // Life goes on: the value may be published later.

@@ -20,6 +20,9 @@ pub struct FlowState {
     pub names: SqlNames,
     /// When it was last changed, in microseconds since 1970.
     pub updated: i64,
+    /// When something that is stored of it last became other bytes for readers: changed, or was
+    /// redacted. What caches have from before is not to be used.
+    pub stale_before: i64,
 }
 
 /// One immutable state of the database: what one statement reads. Cheap to keep.
@@ -90,11 +93,15 @@ impl Snapshot {
     /// Every dataflow, by identifier. Resolved when first asked for.
     pub fn flows(&self) -> &[FlowState] {
         self.flows.get_or_init(|| {
+            // A redaction changes the answers of earlier states too.
+            let newest = self.catalog.state();
             let resolve = |known: &KnownFlow| {
                 // References were checked when the structure was loaded.
                 let flow = Flow::resolve(&known.entry.id, self.artefacts()).ok()?;
                 let (names, updated) = (known.entry.names.clone(), known.updated);
-                Some(FlowState { flow: Arc::new(flow), names, updated })
+                let redacted = newest.flow(&known.entry.id).and_then(|newest| newest.redacted);
+                let stale_before = redacted.map_or(updated, |redacted| redacted.max(updated));
+                Some(FlowState { flow: Arc::new(flow), names, updated, stale_before })
             };
             self.state.flows().filter_map(resolve).collect()
         })
@@ -165,7 +172,12 @@ impl Snapshot {
             Err(Error::NotFound { .. }) => Arc::default(),
             state => state?,
         };
-        Ok(Arc::new(Self::new(Arc::clone(&self.catalog), Arc::clone(&self.pool), state)))
+        Ok(self.with_state(state))
+    }
+
+    /// Another state of the same database.
+    pub(super) fn with_state(&self, state: Arc<State>) -> Arc<Self> {
+        Arc::new(Self::new(Arc::clone(&self.catalog), Arc::clone(&self.pool), state))
     }
 
     /// The catalogue that it is a state of.

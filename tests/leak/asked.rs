@@ -53,7 +53,7 @@ pub(crate) const ON_THE_WIRE: &[&str] = &[
     "SELECT attrelid, attname, atttypid, attnum FROM pg_catalog.pg_attribute ORDER BY 1, attnum",
     "SELECT nspname, oid FROM pg_catalog.pg_namespace ORDER BY oid",
     "SELECT * FROM pg_catalog.pg_stats",
-    "SELECT * FROM pg_catalog.pg_settings",
+    "SELECT * FROM pg_catalog.pg_settings WHERE name <> 'port'",
     "SELECT * FROM pg_catalog.pg_description ORDER BY 1, 2, 3",
     "SELECT pg_total_relation_size('ecb.exr'), pg_database_size('sdmxdb')",
     "SELECT 'ecb.exs'::regclass",

@@ -59,11 +59,13 @@ impl Oracle {
                 self.series_attributes.remove(&series);
             }
         }
-        let all_of_series = is_whole && (row.period.is_empty() || !has_time);
+        // Attributes of a series are under its whole key, or in a region that has no period.
+        let is_of_keys = row.period.is_empty() || !has_time;
+        let is_exact = row.key.iter().all(|code| !code.is_empty());
+        let goes = |id: &String| is_whole && is_of_keys || row.series_attributes.contains_key(id);
         for ((flow, key), attributes) in &mut self.series_attributes {
-            if *flow == row.flow && matches(key) {
-                attributes
-                    .retain(|id, _| !all_of_series && !row.series_attributes.contains_key(id));
+            if *flow == row.flow && matches(key) && (is_of_keys || is_exact) {
+                attributes.retain(|id, _| !goes(id));
             }
         }
         self.series_attributes.retain(|_, attributes| !attributes.is_empty());

@@ -29,6 +29,7 @@ ECB:EXR(1.0),D,GBP,EUR,SP00,A,2024-01-03,,M
 /// A server that ends with the value.
 pub(crate) struct World {
     pub(crate) address: SocketAddr,
+    pub(crate) database: Database,
     stop: watch::Sender<bool>,
     network: Option<Runtime>,
     queries: Option<Runtime>,
@@ -55,7 +56,7 @@ impl World {
             builder.worker_threads(2).thread_stack_size(QUERY_STACK_BYTES).enable_all().build()
         };
         let (network, queries) = (runtime().expect("threads"), runtime().expect("threads"));
-        let engine = pg::engine(database, EngineOptions::new(two)).expect("an engine");
+        let engine = pg::engine(database.clone(), EngineOptions::new(two)).expect("an engine");
         let (stop, stopped) = watch::channel(false);
         let listener = network.block_on(TcpListener::bind("127.0.0.1:0")).expect("an address");
         let address = listener.local_addr().expect("an address");
@@ -63,7 +64,8 @@ impl World {
         change(&mut options);
         let handle = queries.handle().clone();
         network.spawn(pg::serve(listener, Arc::clone(&engine), handle, options, stopped));
-        Self { address, stop, network: Some(network), queries: Some(queries), _folder: folder }
+        let (network, queries) = (Some(network), Some(queries));
+        Self { address, database, stop, network, queries, _folder: folder }
     }
 
     pub(crate) fn config(&self) -> Config {
@@ -145,6 +147,18 @@ impl Raw {
 
     pub(crate) fn parse(&mut self, name: &str, sql: &str) {
         self.send(b'P', format!("{name}\0{sql}\0\0\0").as_bytes());
+    }
+
+    /// Binds a statement to texts.
+    pub(crate) fn bind_texts(&mut self, portal: &str, statement: &str, values: &[&str]) {
+        let mut body = format!("{portal}\0{statement}\0\0\0").into_bytes();
+        body.put_u16(u16::try_from(values.len()).expect("few"));
+        for value in values {
+            body.put_i32(i32::try_from(value.len()).expect("short"));
+            body.put_slice(value.as_bytes());
+        }
+        body.put_u16(0);
+        self.send(b'B', &body);
     }
 
     /// Binds a statement without parameters.

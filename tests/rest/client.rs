@@ -10,7 +10,7 @@ use sdmxdb::sdmx::input::decompress;
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
     /// Whether the whole body came.
     pub(crate) is_whole: bool,
@@ -20,15 +20,6 @@ impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
-    }
-
-    /// Status, headers and body as text, but for the time of the machine.
-    pub(crate) fn said(&self) -> String {
-        let headers = self.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("date"));
-        let mut lines = vec![self.status.to_string()];
-        lines.extend(headers.map(|(name, value)| format!("{name}: {value}")));
-        lines.push(String::from_utf8_lossy(&self.body).into_owned());
-        lines.join("\n")
     }
 
     pub(crate) fn text(&self) -> String {

@@ -132,8 +132,8 @@ fn of_area(rows: &Rows, area: u64) -> Rows {
 
 #[test]
 fn random_statements_do_what_a_map_does() {
-    for seed in 0..4 {
-        run(seed, 120);
+    for seed in 0..8 {
+        run(seed, 150);
     }
 }
 

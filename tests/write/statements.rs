@@ -154,7 +154,7 @@ fn update_changes_what_it_names() {
         "UPDATE t.w SET obs_value = 1.60, obs_status = 'R' WHERE area = 'AT' AND time_period = '2020';
          UPDATE t.w SET obs_value = obs_value + 1 WHERE area = 'AT' AND obs_status IS NULL;
          UPDATE t.w AS x SET obs_status = NULL, obs_value = NULL WHERE x.area = 'BE';
-         UPDATE t.w SET obs_value_text = '<2.5' WHERE area = 'CH'",
+         UPDATE t.w SET obs_value_text = 'NaN' WHERE area = 'CH'",
         "
 UPDATE 1
 UPDATE 1
@@ -163,7 +163,7 @@ UPDATE 1
 AT|2020|1.60|R|Austria|EUR
 AT|2021|3|NULL|Austria|EUR
 BE|2020|NULL|NULL|Belgium|EUR
-CH|2020|<2.5|M|Switzerland|CHF",
+CH|2020|NaN|M|Switzerland|CHF",
     );
 }
 

@@ -145,7 +145,7 @@ impl CopyDecoder {
         if found != expected {
             let text =
                 format!("wrong number of fields in header line: got {found}, expected {expected}");
-            return Err(self.fault(WireError::new(BAD_COPY, text)));
+            return Err(self.at(WireError::new(BAD_COPY, text), line));
         }
         for (number, (name, column)) in (1..).zip(names.iter().zip(&self.columns)) {
             let name = name.as_deref();
@@ -160,7 +160,7 @@ impl CopyDecoder {
                 "column name mismatch in header line field {number}: {found}, expected \"{}\"",
                 column.name
             );
-            return Err(self.fault(WireError::new(BAD_COPY, text)));
+            return Err(self.at(WireError::new(BAD_COPY, text), line));
         }
         Ok(())
     }
@@ -174,10 +174,25 @@ impl CopyDecoder {
         let mut rest = Some(line);
         let mut cells = CopyRow::new();
         while let Some(cell) = cell(&mut rest, &self.options).map_err(|e| self.at(e, line))? {
-            let text = cell.text.map(|text| self.charset.decode(&text)).transpose();
+            let text = cell.text.map(|text| self.text(text)).transpose();
             cells.push(text.map_err(|fault| self.locate(fault))?);
         }
         Ok(cells)
+    }
+
+    /// A text, which has no zero byte in PostgreSQL.
+    fn text(&self, bytes: Vec<u8>) -> Result<String, Fault> {
+        if bytes.contains(&0) {
+            let name = self.charset.name();
+            let text = format!("invalid byte sequence for encoding \"{name}\": 0x00");
+            return Err(Fault::new("22021", text));
+        }
+        match self.charset {
+            Charset::Utf8 => {
+                String::from_utf8(bytes).or_else(|error| self.charset.decode(error.as_bytes()))
+            }
+            charset => charset.decode(&bytes),
+        }
     }
 
     fn cells(&self, line: &[u8], row: &mut CopyRow) -> Result<(), Fault> {
@@ -309,3 +324,6 @@ fn text_of(value: &ScalarValue) -> Result<String, WireError> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,7 +116,9 @@ impl Lines {
             }
             self.after_escape = false;
             if self.in_quotes {
-                self.number += u64::from(byte == b'\n');
+                // What ends lines counts as one, as far as that is known.
+                let is_newline = self.ending == Some(Ending::Newline);
+                self.number += u64::from(byte == if is_newline { b'\n' } else { b'\r' });
                 return Ok(Step::Data(1));
             }
         } else if byte == b'\\' {

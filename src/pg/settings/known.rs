@@ -168,6 +168,7 @@ pub(super) const ALL: &[Known] = &[
     fixed("scram_iterations", "4096"),
     text("sdmx.as_of", ""),
     text("sdmx.language", "en"),
+    text("sdmx.release", ""),
     text("search_path", "\"$user\", public"),
     fixed("segment_size", "1GB"),
     amount("seq_page_cost", "1"),

@@ -128,10 +128,7 @@ impl Settings {
 
     /// Every known setting as PostgreSQL shows it, with its value, and those of programs.
     pub(super) fn all(&self) -> Vec<(String, String)> {
-        let value = |known: &Known| {
-            let key = known.name.to_lowercase();
-            self.changed(&key).unwrap_or(known.default).to_owned()
-        };
+        let value = |known: &Known| self.get(known.name).unwrap_or_default();
         let mut all: Vec<(String, String)> =
             known::ALL.iter().map(|known| (known.name.to_owned(), value(known))).collect();
         for place in [&self.local, &self.session, &self.initial] {
@@ -146,10 +143,7 @@ impl Settings {
 
     /// The settings that a client is told of, with their values.
     pub(super) fn reported(&self) -> Vec<(&'static str, String)> {
-        let value = |known: &'static Known| {
-            let key = known.name.to_lowercase();
-            (known.name, self.changed(&key).unwrap_or(known.default).to_owned())
-        };
+        let value = |known: &'static Known| (known.name, self.get(known.name).unwrap_or_default());
         known::REPORTED.iter().filter_map(|name| known::find(name)).map(value).collect()
     }
 

@@ -46,6 +46,8 @@ pub(super) struct State {
     pub(super) writer: Option<WriterIdentity>,
     /// The transaction that the client has begun.
     pub(super) open: Option<Open>,
+    /// The pending release that is seen as if it were published.
+    pub(super) preview: Option<String>,
     pub(super) ready: Option<Arc<Ready>>,
 }
 
@@ -188,6 +190,12 @@ impl Session {
     /// Lets each statement see the newest snapshot again.
     pub fn unpin(&self) {
         self.with(|state| state.pinned = None);
+    }
+
+    /// Shows the statements from now on what a pending release would publish, or without one what
+    /// everybody sees. The caller has made sure that the reader may see it.
+    pub fn preview(&self, release: Option<String>) {
+        self.with(|state| state.preview = release);
     }
 
     /// Sets one; without a value, to its default.
@@ -363,7 +371,10 @@ impl Session {
     pub(super) fn ready(&self) -> Result<Arc<Ready>> {
         let visible = match self.with(State::visible)? {
             Some(visible) => visible,
-            None => Visible::Shared(self.engine.database().snapshot()?),
+            None => match self.with(|state| state.preview.clone()) {
+                Some(release) => Visible::Own(self.engine.database().preview(&release)?),
+                None => Visible::Shared(self.engine.database().snapshot()?),
+            },
         };
         self.ready_on(&visible)
     }

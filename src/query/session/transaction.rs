@@ -36,7 +36,9 @@ impl State {
                 return Ok(Some(Visible::Own(transaction.snapshot()?)));
             }
         }
-        Ok(self.pinned.clone().map(Visible::Shared))
+        // A release is seen on top of what is newest.
+        let pinned = self.pinned.clone().filter(|_| self.preview.is_none());
+        Ok(pinned.map(Visible::Shared))
     }
 
     /// Forgets what was planned on own rows.
@@ -286,8 +288,12 @@ impl Session {
             let what = "writing without the right to (reads only)".to_owned();
             return Err(Error::Unsupported { what });
         }
-        let as_of = self.with(|state| state.settings.as_of())?;
-        as_of.map_or(Ok(()), |_| {
+        let (as_of, preview) = self.with(|state| (state.settings.as_of(), state.preview.clone()));
+        if preview.is_some() {
+            let reason = "shows a release before its time, which cannot be written; RESET it first";
+            return Err(Error::invalid("sdmx.release", reason));
+        }
+        as_of?.map_or(Ok(()), |_| {
             let reason = "shows the past, which cannot be written; RESET it first";
             Err(Error::invalid("sdmx.as_of", reason))
         })
@@ -308,10 +314,6 @@ impl Session {
     pub(super) fn lease(&self) -> Result<Lease<'_>> {
         self.check_failed()?;
         self.check_writer()?;
-        if !self.setting("sdmx.as_of")?.is_empty() {
-            let reason = "the session reads an earlier state; RESET sdmx.as_of before it writes";
-            return Err(Error::invalid("sdmx.as_of", reason));
-        }
         let newest = self.engine.database().snapshot()?;
         self.with(|state| {
             let base = state.pinned.as_ref().unwrap_or(&newest);

@@ -69,9 +69,10 @@ impl Session {
         let plan = WritePlan::new(&statement, ready.catalogue());
         let plan = plan.map_err(|error| Self::explained(error, &ready))?;
         if plan.reads_nothing() {
-            return self.plan_write_on(statement, ready).await;
+            return Box::pin(self.plan_write_on(statement, ready)).await;
         }
-        self.plan_write_on(statement, self.ready()?).await
+        let ready = self.ready()?;
+        Box::pin(self.plan_write_on(statement, ready)).await
     }
 
     async fn plan_write_on(
@@ -133,12 +134,12 @@ impl Session {
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
         for _ in 1..WRITE_ATTEMPTS_MAX {
-            match self.write_once(prepared, values, token).await {
+            match Box::pin(self.write_once(prepared, values, token)).await {
                 Err(Error::Conflict { kind: "series", .. }) if !self.is_in_transaction() => {}
                 answered => return answered,
             }
         }
-        self.write_once(prepared, values, token).await
+        Box::pin(self.write_once(prepared, values, token)).await
     }
 
     async fn write_once(
@@ -160,7 +161,8 @@ impl Session {
         let write = if Arc::ptr_eq(&ready, &prepared.ready) {
             write
         } else {
-            again = self.plan_write_on(write.statement.clone(), Arc::clone(&ready)).await?;
+            let plan = self.plan_write_on(write.statement.clone(), Arc::clone(&ready));
+            again = Box::pin(plan).await?;
             again.write.as_ref().ok_or_else(|| Error::bug("nothing to write"))?
         };
         let run = Run { ready: &ready, values, token };
@@ -191,24 +193,7 @@ impl Session {
         } else {
             before
         };
-        self.end(lease, write.plan.tag(), rows, returned)
-    }
-
-    /// Ends a statement, and makes its answer.
-    fn end(
-        &self,
-        lease: Lease<'_>,
-        tag: WriteTag,
-        rows: u64,
-        returned: Option<Returned>,
-    ) -> Result<Answer> {
-        let mut outcome = WriteOutcome { tag, rows, commit: None };
-        outcome.commit = lease.finish(&outcome.command_tag())?;
-        let (schema, batches) = returned.unwrap_or((Arc::new(Schema::empty()), Vec::new()));
-        let inner = batches.first().map_or_else(|| Arc::clone(&schema), RecordBatch::schema);
-        let batches = stream::iter(batches.into_iter().map(Ok));
-        let stream = Box::pin(RecordBatchStreamAdapter::new(inner, batches));
-        Ok(Answer::new(tag.name(), schema, None, stream).with_outcome(outcome))
+        end(lease, write.plan.tag(), rows, returned)
     }
 
     /// Reads what a statement writes.
@@ -358,6 +343,17 @@ impl Session {
 
 /// The columns and rows that are returned.
 type Returned = (SchemaRef, Vec<RecordBatch>);
+
+/// Ends a statement, and makes its answer.
+fn end(lease: Lease<'_>, tag: WriteTag, rows: u64, returned: Option<Returned>) -> Result<Answer> {
+    let mut outcome = WriteOutcome { tag, rows, commit: None };
+    outcome.commit = lease.finish(&outcome.command_tag())?;
+    let (schema, batches) = returned.unwrap_or((Arc::new(Schema::empty()), Vec::new()));
+    let inner = batches.first().map_or_else(|| Arc::clone(&schema), RecordBatch::schema);
+    let batches = stream::iter(batches.into_iter().map(Ok));
+    let stream = Box::pin(RecordBatchStreamAdapter::new(inner, batches));
+    Ok(Answer::new(tag.name(), schema, None, stream).with_outcome(outcome))
+}
 
 /// The columns that a statement reads.
 fn columns(query: Option<&LogicalPlan>) -> &Schema {

@@ -14,7 +14,7 @@ use crate::query::versions::arguments::Arguments;
 use crate::query::versions::cells;
 use crate::query::versions::rows::{Columns, Rows};
 use crate::query::versions::table::VersionTable;
-use crate::store::{AsOf, History, Version};
+use crate::store::{AsOf, Database, History, Version};
 
 /// The name of the function.
 pub(in crate::query) const HISTORY: &str = "history";
@@ -23,6 +23,7 @@ const USAGE: &str = "history('ECB:EXR'), history('ECB:EXR', 'D.USD..') or \
 
 /// The function, for what one session sees.
 pub(in crate::query) struct HistoryFunction {
+    pub(in crate::query) database: Database,
     pub(in crate::query) catalogue: Arc<Catalogue>,
 }
 
@@ -55,9 +56,9 @@ impl HistoryFunction {
         columns.count("commit");
         columns.count("ended_by");
         let (has_time, counts) = (flow.time().is_some(), cells::count(&flow));
-        let id = flow.id.clone();
+        let (id, database) = (flow.id.clone(), self.database.clone());
         Ok(VersionTable::new(columns.schema(), key.codes().to_vec(), move |filter| {
-            let mut history = History::open(&newest, &id, filter, after)?;
+            let mut history = History::open(&database, &newest, &id, filter, after)?;
             Ok(Box::new(move |rows| {
                 let Some(version) = history.next()? else { return Ok(false) };
                 push(&version, has_time, counts, rows);

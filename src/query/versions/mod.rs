@@ -43,7 +43,8 @@ pub(super) fn functions(
     let (database, catalogue) = (database.clone(), Arc::clone(catalogue));
     let newest = Arc::clone(catalogue.directory().snapshot());
     let past = past::Past::new(database.clone(), newest, open);
-    let history = history::HistoryFunction { catalogue: Arc::clone(&catalogue) };
+    let history =
+        history::HistoryFunction { database: database.clone(), catalogue: Arc::clone(&catalogue) };
     let since = since::ChangesFunction { database, catalogue };
     [
         (AS_OF, Arc::new(past)),

@@ -31,7 +31,7 @@ pub struct WriteStatement {
 
 impl WriteStatement {
     /// The statement, if it is one that writes; the same one back if it is not.
-    pub(in crate::query) fn of(statement: Statement) -> std::result::Result<Self, Box<Statement>> {
+    pub(in crate::query) fn of(statement: Statement) -> Result<Self, Box<Statement>> {
         match statement {
             Statement::Insert(_)
             | Statement::Update(_)
@@ -79,9 +79,9 @@ impl WriteStatement {
 ///
 /// [`Error::Unsupported`] for `AND CHAIN`, and for blocks of statements.
 pub(in crate::query) fn transact(statement: &Statement) -> Result<Option<Transact>> {
-    let chain = |chain: bool| match chain {
-        true => Err(Error::Unsupported { what: "AND CHAIN".to_owned() }),
-        false => Ok(()),
+    let chain = |wanted: bool| {
+        let what = "AND CHAIN".to_owned();
+        if wanted { Err(Error::Unsupported { what }) } else { Ok(()) }
     };
     Ok(Some(match statement {
         Statement::StartTransaction { statements, exception, has_end_keyword, .. } => {

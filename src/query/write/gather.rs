@@ -6,6 +6,7 @@ use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringViewArray};
 use arrow::array::{StringViewBuilder, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::ast::Expr;
 use hashbrown::HashSet;
@@ -186,7 +187,7 @@ impl Gathered {
             at.and_then(|at| all[at])
         };
         let mut cells: Vec<Cell<'_>> = dimensions.iter().map(cell).collect();
-        let mut key = attribute.to_le_bytes().to_vec();
+        let mut key = (attribute as u64).to_le_bytes().to_vec();
         key.extend(joined(cells.iter().copied()));
         if !self.cleared_keys.insert(key) {
             return Ok(());
@@ -327,6 +328,6 @@ fn joined<'a>(cells: impl Iterator<Item = Cell<'a>>) -> Vec<u8> {
     key
 }
 
-fn of_arrow(error: arrow::error::ArrowError) -> Error {
+fn of_arrow(error: ArrowError) -> Error {
     from_datafusion(&DataFusionError::from(error))
 }

@@ -74,14 +74,14 @@ impl WritePlan {
             Some(_) => return Err(unsupported("ON DUPLICATE KEY (write ON CONFLICT)")),
         };
         let returning = plan::returning(insert.returning.as_deref(), &target)?;
-        if plan::extras(returning.as_ref()).first().is_some() {
+        if !plan::extras(returning.as_ref()).is_empty() {
             let reason = "may name columns of the table only";
             return Err(Error::invalid("RETURNING", reason));
         }
         let parameters = parameters(&target, &places, constants.as_ref());
         let has_columns = !columns.is_empty();
         let insertion = Insertion { layout, width, has_columns, constants, skips, update };
-        let (tag, kind) = (WriteTag::Insert, Kind::Insert(insertion));
+        let (tag, kind) = (WriteTag::Insert, Kind::Insert(Box::new(insertion)));
         Ok(Self { tag, target, kind, query, returning, parameters })
     }
 }

@@ -65,12 +65,12 @@ impl WritePlan {
                     (values, Clause::Insert(layout))
                 }
             };
-            let only = |value: Expr| match constant(&value) {
-                Some(_) => value,
-                None => {
-                    let is_it = syntax::equal(number.clone(), syntax::number(at));
-                    syntax::case(vec![(is_it, value)])
+            let only = |value: Expr| {
+                if constant(&value).is_some() {
+                    return value;
                 }
+                let is_it = syntax::equal(number.clone(), syntax::number(at));
+                syntax::case(vec![(is_it, value)])
             };
             columns.extend(values.into_iter().map(only));
             clauses.push(made);

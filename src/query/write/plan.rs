@@ -36,7 +36,7 @@ pub(in crate::query) struct WritePlan {
 /// What becomes of the rows that are read.
 #[derive(Clone, Debug)]
 pub(in crate::query) enum Kind {
-    Insert(Insertion),
+    Insert(Box<Insertion>),
     /// Rows of the key and new values; `may_repeat` where a row may be read more than once.
     Update {
         change: Change,

@@ -40,11 +40,12 @@ mod tests {
     use std::sync::Arc;
 
     use crate::error::{Error, Problem, Result};
-    use crate::model::{Action, ArtefactId, Artefacts, Flow, Row};
+    use crate::model::{ArtefactId, Artefacts, Flow, Row};
     use crate::sdmx::MessageHeader;
     use crate::sdmx::csv::fixture::{Kept, flow};
     use crate::sdmx::csv::{CsvWriter, read_rows};
-    use crate::sdmx::data::{CsvEdition, CsvLabels, CsvStyle, DataScope, DataWriter, Level};
+    use crate::sdmx::data::{CsvEdition, CsvLabels, CsvStyle, DataScope, DataSet};
+    use crate::sdmx::data::{DataWriter, Level};
     use crate::sdmx::input::open;
     use crate::sdmx::rows::{FlowRef, RowSink};
     use crate::sdmx::structure::read_structures;
@@ -200,7 +201,8 @@ mod tests {
                 level: Level::Flat,
                 measures: &(0..flow.measures().len()).collect::<Vec<_>>(),
                 attributes: &(0..flow.attributes().len()).collect::<Vec<_>>(),
-                action: Action::Merge,
+                set: DataSet::default(),
+                has_changes: false,
                 has_observations: true,
             };
             let style = CsvStyle {

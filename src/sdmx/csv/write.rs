@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use crate::model::{Action, Cell, Component, ComponentRole, Period, ReportingYearStart, Span};
-use crate::sdmx::data::{CsvEdition, CsvLabels, CsvStyle, DataScope, DataWriter, Level};
+use crate::model::{Action, Cell, Component, ComponentRole, Flow, Period, ReportingYearStart};
+use crate::model::{Span, moment_text};
+use crate::sdmx::data::{CsvEdition, CsvLabels, CsvStyle, DataScope, DataSet, DataWriter, Level};
 
 /// Bytes gathered before they are written.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -25,14 +26,27 @@ pub struct CsvWriter<W> {
     out: W,
     /// The header at first, then rows.
     buffer: Vec<u8>,
-    /// The cells before those of components.
+    /// The cells before those of components, up to the action.
     prefix: Vec<u8>,
+    /// The action, and the cells after those of components.
+    set: SetCells,
     columns: Vec<Column>,
     has_observations: bool,
     /// What all observations of the current series share, and the cells in between.
     shared: Vec<u8>,
     gaps: Vec<Gap>,
     cells: Cells,
+}
+
+/// What a data set says of itself, as cells.
+struct SetCells {
+    version: CsvEdition,
+    /// Whether the message has columns for when its data sets held.
+    has_validity: bool,
+    /// Whether the action stands after the components: version 1.0 has no column for it.
+    is_action_last: bool,
+    action: &'static [u8],
+    last: Vec<u8>,
 }
 
 /// A column after those of the structure.
@@ -95,6 +109,7 @@ impl<W: Write> CsvWriter<W> {
             out,
             buffer: Vec::with_capacity(BUFFER_BYTES + (BUFFER_BYTES >> 2)),
             prefix: Vec::new(),
+            set: SetCells::new(scope, style),
             columns: columns(scope, style, has_names),
             has_observations: scope.has_observations,
             shared: Vec::new(),
@@ -150,6 +165,7 @@ impl<W: Write> CsvWriter<W> {
                 }
             });
         }
+        header.extend(self.set.names(scope.flow));
         for (index, id) in header.iter().enumerate() {
             if index > 0 {
                 self.buffer.push(SEPARATOR);
@@ -174,14 +190,6 @@ impl<W: Write> CsvWriter<W> {
             out.push(SEPARATOR);
             write_cell(name.unwrap_or_default(), out);
         }
-        out.push(SEPARATOR);
-        out.push(match scope.action {
-            // Version 2.0 has no letter for it, and means it by information.
-            Action::Merge if style.version == CsvEdition::V2_0 => b'I',
-            Action::Merge => b'M',
-            Action::Replace => b'R',
-            Action::Delete => b'D',
-        });
     }
 
     fn end_row(&mut self) -> io::Result<()> {
@@ -207,6 +215,7 @@ impl<W: Write> DataWriter for CsvWriter<W> {
         self.shared.clear();
         self.gaps.clear();
         self.shared.extend_from_slice(&self.prefix);
+        self.shared.extend_from_slice(self.set.action);
         for column in &self.columns {
             self.shared.push(SEPARATOR);
             if column.varies {
@@ -215,6 +224,7 @@ impl<W: Write> DataWriter for CsvWriter<W> {
                 self.cells.write(column.content, cells, &mut self.shared);
             }
         }
+        self.shared.extend_from_slice(&self.set.last);
         if self.has_observations {
             return Ok(());
         }
@@ -236,10 +246,70 @@ impl<W: Write> DataWriter for CsvWriter<W> {
         self.end_row()
     }
 
+    fn next_set(&mut self, set: &DataSet) -> io::Result<()> {
+        self.set.say(set);
+        Ok(())
+    }
+
     fn finish(&mut self) -> io::Result<()> {
         self.out.write_all(&self.buffer)?;
         self.buffer.clear();
         self.out.flush()
+    }
+}
+
+impl SetCells {
+    fn new(scope: &DataScope<'_>, style: &CsvStyle) -> Self {
+        let is_first = style.version == CsvEdition::V1_0;
+        let mut cells = Self {
+            version: style.version,
+            has_validity: scope.set.has_validity(),
+            is_action_last: is_first && scope.has_changes,
+            action: b"",
+            last: Vec::new(),
+        };
+        cells.say(&scope.set);
+        cells
+    }
+
+    /// The names of the columns after those of components. They are not of the standard, which lets
+    /// readers leave out columns that they do not know.
+    fn names(&self, flow: &Flow) -> Vec<String> {
+        let mut names = Vec::new();
+        if self.is_action_last {
+            names.push("ACTION");
+        }
+        if self.has_validity {
+            names.extend(["VALID_FROM", "VALID_TO"]);
+        }
+        let free = |name: &str| {
+            let is_taken = flow.position(name).is_some();
+            if is_taken { format!("_{name}") } else { name.to_owned() }
+        };
+        names.into_iter().map(free).collect()
+    }
+
+    /// Makes the cells those of a data set.
+    fn say(&mut self, set: &DataSet) {
+        let letter = match set.action {
+            // Version 2.0 has no letter for it, and means it by information.
+            Action::Merge if self.version == CsvEdition::V2_0 => b",I",
+            Action::Merge => b",M",
+            Action::Replace => b",R",
+            Action::Delete => b",D",
+        };
+        self.last.clear();
+        if self.version != CsvEdition::V1_0 {
+            self.action = letter;
+        } else if self.is_action_last {
+            self.last.extend_from_slice(letter);
+        }
+        if self.has_validity {
+            for moment in [set.valid_from, set.valid_to] {
+                self.last.push(SEPARATOR);
+                write_cell(&moment.and_then(moment_text).unwrap_or_default(), &mut self.last);
+            }
+        }
     }
 }
 
@@ -414,7 +484,8 @@ mod tests {
             level,
             measures: &measures,
             attributes: &attributes,
-            action,
+            set: DataSet { action, ..DataSet::default() },
+            has_changes: false,
             has_observations: true,
         };
         let mut writer = CsvWriter::new(Vec::new(), &scope, style);

@@ -12,8 +12,8 @@ use crate::model::Cell;
 use crate::sdmx::data::groups::Groups;
 use crate::sdmx::data::layout::{Layout, key_dimensions, text_of};
 use crate::sdmx::data::output::{Output, push_xml};
-use crate::sdmx::data::xml_header::{XmlKind, structure_reference, write_header};
-use crate::sdmx::data::{DataScope, DataWriter};
+use crate::sdmx::data::xml_header::{XmlKind, structure_reference, write_header, write_set};
+use crate::sdmx::data::{DataScope, DataSet, DataWriter};
 
 /// Writes generic data.
 pub(super) struct GenericXml<'a> {
@@ -47,6 +47,15 @@ impl<'a> GenericXml<'a> {
         Self { scope, kind, layout, groups, primary, tags, out, is_in_series: false }
     }
 
+    fn begin_set(&mut self, set: &DataSet) -> io::Result<()> {
+        self.out.push("<message:DataSet structureRef=\"");
+        self.out.push(structure_reference(&self.scope));
+        self.out.push("\"");
+        write_set(&mut self.out, "", set);
+        self.out.push(">\n");
+        self.out.flush_if_full()
+    }
+
     fn end_series(&mut self) {
         if self.is_in_series {
             self.out.push("</generic:Series>\n");
@@ -77,12 +86,8 @@ impl<'a> GenericXml<'a> {
 impl DataWriter for GenericXml<'_> {
     fn begin(&mut self) -> io::Result<()> {
         write_header(&mut self.out, self.kind, &self.scope, &self.layout);
-        self.out.push("<message:DataSet structureRef=\"");
-        self.out.push(structure_reference(&self.scope));
-        self.out.push("\" action=\"");
-        self.out.push(XmlKind::action(self.scope.action));
-        self.out.push("\">\n");
-        self.out.flush_if_full()
+        let set = self.scope.set;
+        self.begin_set(&set)
     }
 
     fn partial(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
@@ -135,6 +140,12 @@ impl DataWriter for GenericXml<'_> {
             self.rest_of_observation(cells);
         }
         self.out.flush_if_full()
+    }
+
+    fn next_set(&mut self, set: &DataSet) -> io::Result<()> {
+        self.end_series();
+        self.out.push("</message:DataSet>\n");
+        self.begin_set(set)
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -13,7 +13,7 @@
 
 use std::io;
 
-use crate::model::{Action, Annotation, Cell, ComponentRole};
+use crate::model::{Action, Annotation, Cell, ComponentRole, moment_text};
 use crate::sdmx::data::json_number::ValueRule;
 use crate::sdmx::data::json_structure::{message_annotations, write_structure};
 use crate::sdmx::data::json_types::declared_type;
@@ -21,7 +21,7 @@ use crate::sdmx::data::json_values::ValueTables;
 use crate::sdmx::data::layout::{Layout, key_dimensions, text_of};
 use crate::sdmx::data::output::Output;
 use crate::sdmx::data::xml_header::{flow_urn, structure_urn};
-use crate::sdmx::data::{DataScope, DataWriter, arrays};
+use crate::sdmx::data::{DataScope, DataSet, DataWriter, arrays};
 
 /// The versions of SDMX-JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +94,8 @@ pub(super) struct Json<'a> {
     /// Whether nothing stands yet in the list that is open.
     is_first: bool,
     is_in_series: bool,
+    /// Whether the data set says what is to be deleted.
+    is_deletion: bool,
 }
 
 impl<'a> Json<'a> {
@@ -141,6 +143,7 @@ impl<'a> Json<'a> {
             part: Part::DataSet,
             is_first: true,
             is_in_series: false,
+            is_deletion: false,
         }
     }
 
@@ -169,6 +172,44 @@ impl<'a> Json<'a> {
             JsonVersion::Draft => "}},",
             _ => "}},\"data\":{",
         });
+    }
+
+    fn begin_set(&mut self, set: &DataSet) -> io::Result<()> {
+        self.part = Part::DataSet;
+        self.is_deletion = set.action == Action::Delete;
+        let Self { out, scope, version, annotations, .. } = self;
+        if version.is_second() {
+            out.push("\"structure\":0,");
+        }
+        out.push("\"action\":");
+        out.json(version.action(set.action));
+        for (name, moment) in [("validFrom", set.valid_from), ("validTo", set.valid_to)] {
+            if let Some(text) = moment.and_then(moment_text) {
+                out.push(",");
+                out.json(name);
+                out.push(":");
+                out.json(&text);
+            }
+        }
+        if *version != JsonVersion::Draft {
+            out.push(",");
+            write_links(out, scope);
+        }
+        for index in 0..annotations.len() {
+            out.push(if index == 0 { ",\"annotations\":[" } else { "," });
+            out.number(u32::try_from(index).unwrap_or(u32::MAX));
+        }
+        if !annotations.is_empty() {
+            out.push("]");
+        }
+        out.flush_if_full()
+    }
+
+    /// Closes what is open in the data set.
+    fn end_set(&mut self) {
+        let part = if self.layout.is_flat { Part::Observations } else { Part::Series };
+        self.enter(part);
+        self.leave();
     }
 
     /// Closes what is open in the data set, and opens a part of it.
@@ -223,6 +264,10 @@ impl<'a> Json<'a> {
 
     fn observation_values(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
         let Self { layout, values, out, rules, version, scope, .. } = self;
+        if self.is_deletion {
+            out.push(if version.is_second() { "[]" } else { "[null]" });
+            return Ok(());
+        }
         let mut separator = "[";
         for (position, rule) in layout.measures.iter().zip(rules) {
             out.push(separator);
@@ -254,25 +299,15 @@ impl<'a> Json<'a> {
 impl DataWriter for Json<'_> {
     fn begin(&mut self) -> io::Result<()> {
         self.header();
-        let Self { out, scope, version, annotations, .. } = self;
-        out.push("\"dataSets\":[{");
-        if version.is_second() {
-            out.push("\"structure\":0,");
-        }
-        out.push("\"action\":");
-        out.json(version.action(scope.action));
-        if *version != JsonVersion::Draft {
-            out.push(",");
-            write_links(out, scope);
-        }
-        for index in 0..annotations.len() {
-            out.push(if index == 0 { ",\"annotations\":[" } else { "," });
-            out.number(u32::try_from(index).unwrap_or(u32::MAX));
-        }
-        if !annotations.is_empty() {
-            out.push("]");
-        }
-        out.flush_if_full()
+        self.out.push("\"dataSets\":[{");
+        let set = self.scope.set;
+        self.begin_set(&set)
+    }
+
+    fn next_set(&mut self, set: &DataSet) -> io::Result<()> {
+        self.end_set();
+        self.out.push("},\n{");
+        self.begin_set(set)
     }
 
     fn partial(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
@@ -327,12 +362,13 @@ impl DataWriter for Json<'_> {
         self.is_in_series = true;
         let Self { layout, values, out, version, scope, .. } = self;
         let mut separator = "{\"attributes\":[";
-        for position in &layout.series {
+        let attributes = if self.is_deletion { &[][..] } else { &layout.series };
+        for position in attributes {
             out.push(separator);
             separator = ",";
             write_attribute(out, values, scope, *version, *position, cells)?;
         }
-        out.push(match (layout.series.is_empty(), scope.has_observations) {
+        out.push(match (attributes.is_empty(), scope.has_observations) {
             (true, true) => "{\"observations\":{",
             (true, false) => "{",
             (false, true) => "],\"observations\":{",
@@ -351,9 +387,7 @@ impl DataWriter for Json<'_> {
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        let part = if self.layout.is_flat { Part::Observations } else { Part::Series };
-        self.enter(part);
-        self.leave();
+        self.end_set();
         self.out.push("}],\n");
         let Self { scope, version, layout, annotations, values, out, of_flow, of_keys, .. } = self;
         let attributes = [&of_flow[..], of_keys, &layout.series, &layout.observation];

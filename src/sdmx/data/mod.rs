@@ -3,7 +3,8 @@
 //! A [`DataWriter`] is driven in one order: [`DataWriter::begin`]; the attributes of the dataflow,
 //! then those of partial keys, each key once ([`DataWriter::partial`]); then each series
 //! ([`DataWriter::series`]) followed by its observations ([`DataWriter::observation`]); then
-//! [`DataWriter::finish`]. Nothing is kept of a series once the next begins, so a message may be of
+//! [`DataWriter::finish`]. A message of several data sets says [`DataWriter::next_set`] between them,
+//! and each begins with its own partial keys. Nothing is kept of a series once the next begins, so a message may be of
 //! any size. [`writer`] gives the writer of a format.
 //!
 //! Read in this order: `choice` (which writer a format has), `layout` (where components stand),
@@ -117,6 +118,25 @@ pub enum Level {
     Component(usize),
 }
 
+/// What a data set says of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DataSet {
+    /// What a receiver shall do with it.
+    pub action: Action,
+    /// Since when its observations are as it says, in microseconds since 1970, where it tells of
+    /// history.
+    pub valid_from: Option<i64>,
+    /// Until when they were, where it tells of history.
+    pub valid_to: Option<i64>,
+}
+
+impl DataSet {
+    /// Whether the message tells of history: its data sets say when they held.
+    pub fn has_validity(self) -> bool {
+        self.valid_from.is_some() || self.valid_to.is_some()
+    }
+}
+
 /// What a message is about: the same from its first byte to its last.
 #[derive(Clone, Copy, Debug)]
 pub struct DataScope<'a> {
@@ -134,8 +154,10 @@ pub struct DataScope<'a> {
     pub measures: &'a [usize],
     /// The attributes written, by position among [`Flow::attributes`], ascending.
     pub attributes: &'a [usize],
-    /// What a receiver shall do with it.
-    pub action: Action,
+    /// What the first data set says of itself.
+    pub set: DataSet,
+    /// Whether the message tells what changed, so that its data sets differ in what to do.
+    pub has_changes: bool,
     /// Whether observations come at all; without them, the message lists series.
     pub has_observations: bool,
 }
@@ -179,6 +201,13 @@ pub trait DataWriter {
     ///
     /// Those of the output.
     fn observation(&mut self, cells: &[Cell<'_>]) -> io::Result<()>;
+
+    /// Ends the data set that is being written, and begins another of the same dataflow.
+    ///
+    /// # Errors
+    ///
+    /// Those of the output.
+    fn next_set(&mut self, set: &DataSet) -> io::Result<()>;
 
     /// Writes what comes after all data, and flushes.
     ///

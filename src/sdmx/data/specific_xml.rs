@@ -13,8 +13,8 @@ use crate::model::{Cell, ComponentRole};
 use crate::sdmx::data::groups::Groups;
 use crate::sdmx::data::layout::{Layout, key_dimensions, text_of};
 use crate::sdmx::data::output::{Output, push_xml};
-use crate::sdmx::data::xml_header::{XmlKind, structure_reference, write_header};
-use crate::sdmx::data::{DataScope, DataWriter, arrays};
+use crate::sdmx::data::xml_header::{XmlKind, structure_reference, write_header, write_set};
+use crate::sdmx::data::{DataScope, DataSet, DataWriter, arrays};
 
 /// Writes structure-specific data.
 pub(super) struct SpecificXml<'a> {
@@ -74,6 +74,18 @@ impl<'a> SpecificXml<'a> {
             let reason = format!("{id} cannot name an attribute of XML: ask for another format");
             Err(io::Error::other(Error::invalid(at, reason)))
         })
+    }
+
+    fn begin_set(&mut self, set: &DataSet) -> io::Result<()> {
+        self.out.push("<message:DataSet data:structureRef=\"");
+        self.out.push(structure_reference(&self.scope));
+        self.out.push("\" xsi:type=\"ns1:DataSetType\"");
+        write_set(&mut self.out, "data:", set);
+        if self.kind != XmlKind::Specific30 {
+            self.out.push(" data:dataScope=\"DataStructure\"");
+        }
+        self.is_in_tag = true;
+        self.out.flush_if_full()
     }
 
     /// Ends the tag of the data set, once.
@@ -176,16 +188,8 @@ impl DataWriter for SpecificXml<'_> {
     fn begin(&mut self) -> io::Result<()> {
         self.check_names()?;
         write_header(&mut self.out, self.kind, &self.scope, &self.layout);
-        self.out.push("<message:DataSet data:structureRef=\"");
-        self.out.push(structure_reference(&self.scope));
-        self.out.push("\" xsi:type=\"ns1:DataSetType\" data:action=\"");
-        self.out.push(XmlKind::action(self.scope.action));
-        self.out.push("\"");
-        if self.kind != XmlKind::Specific30 {
-            self.out.push(" data:dataScope=\"DataStructure\"");
-        }
-        self.is_in_tag = true;
-        self.out.flush_if_full()
+        let set = self.scope.set;
+        self.begin_set(&set)
     }
 
     fn partial(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
@@ -233,6 +237,13 @@ impl DataWriter for SpecificXml<'_> {
     fn observation(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
         self.element_of_observation(cells);
         self.out.flush_if_full()
+    }
+
+    fn next_set(&mut self, set: &DataSet) -> io::Result<()> {
+        self.end_tag();
+        self.end_series();
+        self.out.push("</message:DataSet>\n");
+        self.begin_set(set)
     }
 
     fn finish(&mut self) -> io::Result<()> {

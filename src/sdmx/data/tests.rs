@@ -13,7 +13,7 @@ use crate::model::{Action, Cell, Names, Occurs};
 use crate::model::{Annotation, Artefact, ArtefactId, Artefacts, Attachment, DataStructure, Flow};
 use crate::sdmx::MessageHeader;
 use crate::sdmx::csv::fixture::Kept;
-use crate::sdmx::data::{DataFormat, DataScope, Level, read_rows, writer};
+use crate::sdmx::data::{DataFormat, DataScope, DataSet, Level, read_rows, writer};
 use crate::sdmx::structure::read_structures;
 
 const STRUCTURES: &str = r#"<?xml version="1.0"?>
@@ -100,7 +100,8 @@ impl Message<'_> {
             level: self.level,
             measures: &measures,
             attributes: &attributes,
-            action: Action::Replace,
+            set: DataSet { action: Action::Replace, ..DataSet::default() },
+            has_changes: false,
             has_observations: self.has_observations,
         };
         let mut bytes = Vec::new();
@@ -317,7 +318,8 @@ fn specific_xml_refuses_names_that_xml_does_not_have() {
         level: TIME,
         measures: &[0, 1],
         attributes: &[],
-        action: Action::Replace,
+        set: DataSet { action: Action::Replace, ..DataSet::default() },
+        has_changes: false,
         has_observations: true,
     };
     let mut bytes = Vec::new();

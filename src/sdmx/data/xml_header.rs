@@ -2,10 +2,10 @@
 //!
 //! Source: SDMX-ML 2.1 and 3.0, `SDMXMessage.xsd`, `SDMXCommon.xsd`.
 
-use crate::model::{Action, ArtefactId};
-use crate::sdmx::data::DataScope;
+use crate::model::{Action, ArtefactId, moment_text};
 use crate::sdmx::data::layout::Layout;
 use crate::sdmx::data::output::Output;
+use crate::sdmx::data::{DataScope, DataSet};
 
 /// The identifier by which a data set refers to its structure in the header: that of the structure,
 /// which clients look for by it, where XML allows it as one.
@@ -49,11 +49,29 @@ impl XmlKind {
 
     /// What a receiver shall do, as this version calls it: merging has no name of its own before
     /// 3.1, where `Information` means it.
-    pub(super) fn action(action: Action) -> &'static str {
+    fn action(action: Action) -> &'static str {
         match action {
             Action::Merge => "Information",
             Action::Replace => "Replace",
             Action::Delete => "Delete",
+        }
+    }
+}
+
+/// Writes what a data set says of itself as attributes of its tag, which is open.
+pub(super) fn write_set(out: &mut Output<'_>, prefix: &str, set: &DataSet) {
+    let mut attribute = |name: &str, text: &str| {
+        out.push(" ");
+        out.push(prefix);
+        out.push(name);
+        out.push("=\"");
+        out.push(text);
+        out.push("\"");
+    };
+    attribute("action", XmlKind::action(set.action));
+    for (name, moment) in [("validFromDate", set.valid_from), ("validToDate", set.valid_to)] {
+        if let Some(text) = moment.and_then(moment_text) {
+            attribute(name, &text);
         }
     }
 }

@@ -76,7 +76,6 @@ impl DataRequest {
         let (attributes, measures) = take_detail(&mut parameters)?;
         let mut query = DataQuery { selection, attributes, measures, ..DataQuery::default() };
         take_common(&mut parameters, &mut query)?;
-        refuse_history(&mut parameters)?;
         parameters.finish(&known(&KNOWN_V1), advice_v1)?;
         let flow = FlowPattern::parse_v1(flow)?;
         Ok(Self { flow, key_rule: KeyRule::Whole, providers: providers(provider)?, query })
@@ -101,8 +100,13 @@ impl DataRequest {
         query.offset = take_count(&mut parameters, "offset", 0)?.unwrap_or(0);
         query.limit = take_count(&mut parameters, "limit", 1)?;
         take_common(&mut parameters, &mut query)?;
-        refuse_history(&mut parameters)?;
-        refuse_as_of(&mut parameters)?;
+        query.as_of = take_moment(&mut parameters, "asOf")?;
+        if let (Some(as_of), Some(after)) = (query.as_of, query.selection.updated_after)
+            && after > as_of
+        {
+            let reason = "is later than asOf: nothing is known then of what changes after";
+            return Err(Error::syntax(parameter("updatedAfter"), reason));
+        }
         if parameters.take("sort")?.is_some() {
             let what = "query parameter sort (data come by key, then by period)".to_owned();
             return Err(Error::Unsupported { what });
@@ -152,6 +156,7 @@ pub(super) fn take_selection(
 fn take_common(parameters: &mut Parameters<'_>, query: &mut DataQuery) -> Result<()> {
     query.first = take_count(parameters, "firstNObservations", 1)?;
     query.last = take_count(parameters, "lastNObservations", 1)?;
+    query.has_history = take_history(parameters)?;
     let name = "dimensionAtObservation";
     query.at_observation = match parameters.take(name)?.as_deref() {
         None => AtObservation::Default,
@@ -258,23 +263,12 @@ fn alone(name: &str, word: &str, count: usize) -> Result<()> {
     if count == 1 { Ok(()) } else { Err(Error::syntax(parameter(name), reason())) }
 }
 
-fn refuse_history(parameters: &mut Parameters<'_>) -> Result<()> {
+fn take_history(parameters: &mut Parameters<'_>) -> Result<bool> {
     match parameters.take("includeHistory")?.as_deref() {
-        None | Some("false") => Ok(()),
-        Some("true") => {
-            let what = "includeHistory=true (only the current state is answered)".to_owned();
-            Err(Error::Unsupported { what })
-        }
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
         Some(other) => Err(not_one_of(parameter("includeHistory"), other, &["true", "false"])),
     }
-}
-
-pub(super) fn refuse_as_of(parameters: &mut Parameters<'_>) -> Result<()> {
-    if take_moment(parameters, "asOf")?.is_none() {
-        return Ok(());
-    }
-    let what = "query parameter asOf (only the current state is answered)".to_owned();
-    Err(Error::Unsupported { what })
 }
 
 /// Data providers, `AGENCY,ID` joined by `+`; none of them for any.

@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::model::{Detail, References, StructureQuery, VersionPattern, classes_of_resource};
 use crate::sdmx::request::availability::take_references;
-use crate::sdmx::request::data::{known, refuse_as_of};
+use crate::sdmx::request::data::{known, take_moment};
 use crate::sdmx::request::flow::{agencies, ids, is_id, list};
 use crate::sdmx::request::text::{Parameters, decode, not_one_of, parameter, part, split_encoded};
 
@@ -94,7 +94,7 @@ fn parse(
             Detail::parse(&word).ok_or_else(|| not_one_of(parameter("detail"), &word, &DETAILS))?
         }
     };
-    refuse_as_of(&mut parameters)?;
+    let as_of = take_moment(&mut parameters, "asOf")?;
     parameters.finish(&known(&["detail", "references", "asOf"]), |_| None)?;
     Ok(StructureQuery {
         classes: Vec::new(),
@@ -103,6 +103,7 @@ fn parse(
         versions,
         items: list(at(3), "itemID", separator, items)?,
         references,
+        as_of,
         detail,
     })
 }
@@ -156,7 +157,7 @@ pub(super) fn parse_schema(
     for name in ["dimensionAtObservation", "explicitMeasure", "deletion"] {
         parameters.take(name)?;
     }
-    refuse_as_of(&mut parameters)?;
+    let as_of = take_moment(&mut parameters, "asOf")?;
     let own = ["dimensionAtObservation", "explicitMeasure", "deletion", "asOf"];
     parameters.finish(&known(&own), |_| None)?;
     Ok(StructureQuery {
@@ -166,6 +167,7 @@ pub(super) fn parse_schema(
         versions,
         items: Vec::new(),
         references: vec![References::Descendants],
+        as_of,
         detail: Detail::Full,
     })
 }

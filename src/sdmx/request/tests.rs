@@ -51,7 +51,6 @@ fn requests_of_clients_parse() {
             Ok(_) => {}
             // Paths with a folder in front, and what the store does not do.
             Err(Error::NotFound { .. }) if target.starts_with("/service/") => {}
-            Err(Error::Unsupported { .. }) if target.contains("includeHistory=true") => {}
             Err(error) => panic!("{target}: {error}"),
         }
     }
@@ -120,12 +119,9 @@ fn what_the_standard_has_and_we_have_not_is_unsupported() {
     let check = |parsed: Result<Request>| {
         assert!(matches!(parsed, Err(Error::Unsupported { .. })), "{parsed:?}");
     };
-    check(v1("/data/EXR?includeHistory=true"));
     check(v1("/metadata/EXR"));
-    check(v2("/data/*/*/*?asOf=2024-01-01T00:00:00Z"));
     check(v2("/data/*/*/*?sort=TIME_PERIOD:desc"));
     check(v2("/registration/id/x"));
-    check(v2("/structure/*?asOf=2024-01-01T00:00:00Z"));
 }
 
 #[test]

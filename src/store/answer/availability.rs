@@ -30,7 +30,8 @@ pub fn availability(
     let cube = snapshot.cube(flow)?;
     let listed = listed(&cube, &query.components)?;
     let selection = &query.selection;
-    let whole = Survey::new(&Selected::new(snapshot, Arc::clone(&cube), selection)?, true)?;
+    let selected = Selected::new(snapshot, Arc::clone(&cube), selection)?;
+    let whole = Survey::new(&selected, true)?;
     let mut dimensions = Vec::new();
     let mut time = None;
     for position in listed {
@@ -44,15 +45,17 @@ pub fn availability(
         let own = if is_free {
             let free = Some(position);
             let selected = Selected::without(snapshot, Arc::clone(&cube), selection, free)?;
-            Some(Survey::new(&selected, false)?)
+            let survey = Survey::new(&selected, false)?;
+            Some((selected.cube, survey))
         } else {
             None
         };
-        let survey = own.as_ref().unwrap_or(&whole);
+        let (cube, survey) =
+            own.as_ref().map_or((&selected.cube, &whole), |(cube, survey)| (cube, survey));
         if cube.flow().time_index() == Some(position) {
             time = survey.time;
         } else {
-            let codes = codes(&cube, position, &survey.series)?;
+            let codes = codes(cube, position, &survey.series)?;
             dimensions.push(AvailableCodes { dimension: component.id.clone(), codes });
         }
     }
@@ -60,7 +63,7 @@ pub fn availability(
         flow: flow.clone(),
         dimensions,
         time,
-        series_count: cube.series_count(&whole.series)?,
+        series_count: selected.cube.series_count(&whole.series)?,
         observation_count: whole.observations,
     })
 }

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::model::{Action, ArtefactId, Artefacts, AtObservation, Component, ComponentRole};
 use crate::model::{DataQuery, Flow, Wanted};
 use crate::sdmx::MessageHeader;
-use crate::sdmx::data::{DataScope, DataWriter, Level};
+use crate::sdmx::data::{DataScope, DataSet, DataWriter, Level};
+use crate::store::answer::compared::{Compared, Keep};
 use crate::store::answer::page::Page;
 use crate::store::answer::select::Selected;
 use crate::store::answer::series::SeriesReader;
@@ -75,6 +76,27 @@ impl DataAnswer {
         Ok(answer)
     }
 
+    /// Plans what is wanted of a state given another, with these parts; offset and limit are left
+    /// to the message.
+    pub(super) fn compared(
+        (of, to, keep): (&Arc<Snapshot>, &Arc<Snapshot>, Keep),
+        flow: &ArtefactId,
+        query: &DataQuery,
+        parts: &ScopeParts,
+    ) -> Result<Self> {
+        let (cube, compared) = Compared::new(of, to, flow, keep)?;
+        let mut answer = Self {
+            selected: Selected::compared(cube, Some(compared), &query.selection, None)?,
+            parts: parts.clone(),
+            ends: Ends { first: query.first, last: query.last },
+            offset: 0,
+            limit: None,
+            is_empty: true,
+        };
+        answer.is_empty = !answer.has_something()?;
+        Ok(answer)
+    }
+
     /// Whether nothing matches.
     pub fn is_empty(&self) -> bool {
         self.is_empty
@@ -106,7 +128,8 @@ impl DataAnswer {
             level: self.parts.level,
             measures: &self.parts.measures,
             attributes: &self.parts.attributes,
-            action,
+            set: DataSet { action, ..DataSet::default() },
+            has_changes: false,
             has_observations: self.parts.has_observations,
         }
     }
@@ -195,7 +218,7 @@ impl DataAnswer {
 }
 
 impl ScopeParts {
-    fn new(flow: &Flow, query: &DataQuery) -> Result<Self> {
+    pub(super) fn new(flow: &Flow, query: &DataQuery) -> Result<Self> {
         let level = match &query.at_observation {
             AtObservation::Default => flow.time_index().map_or(Level::Flat, Level::Component),
             AtObservation::All => Level::Flat,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::disk::MemoryDisk;
 use crate::model::{Artefact, ArtefactId, Attachment, Attribute, Cell, ComponentFilter, DataQuery};
 use crate::model::{DataStructure, Dataflow, Dimension, Identity, Measure, Operator, Term};
-use crate::sdmx::data::DataWriter;
+use crate::sdmx::data::{DataSet, DataWriter};
 use crate::store::{DataAnswer, Database, LoadOptions, Snapshot, Written};
 
 pub(in crate::store) const FLOW: &str = "A:F(1.0)";
@@ -101,6 +101,8 @@ pub(super) struct Told {
     pub(super) series: Vec<String>,
     /// Observations, each with the number of its series.
     pub(super) observations: Vec<(usize, String)>,
+    /// The data sets after the first, each with the number of observations before it.
+    pub(super) sets: Vec<(usize, DataSet)>,
     pub(super) is_finished: bool,
     /// Refuses observations from this one on.
     pub(super) refuses_after: Option<usize>,
@@ -116,7 +118,8 @@ impl DataWriter for Told {
     }
 
     fn partial(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
-        assert!(self.series.is_empty(), "partial keys come first");
+        let is_first = self.series.is_empty() || !self.sets.is_empty();
+        assert!(is_first, "partial keys come first");
         self.partials.push(line(cells));
         Ok(())
     }
@@ -131,6 +134,11 @@ impl DataWriter for Told {
             return Err(io::Error::other("gone"));
         }
         self.observations.push((self.series.len(), line(cells)));
+        Ok(())
+    }
+
+    fn next_set(&mut self, set: &DataSet) -> io::Result<()> {
+        self.sets.push((self.observations.len(), *set));
         Ok(())
     }
 

@@ -12,9 +12,11 @@
 //! group in a cross-section, which are accounted for.
 
 mod availability;
+mod compared;
 mod condition;
 mod cross;
 mod data;
+mod message;
 mod page;
 mod partials;
 mod select;
@@ -27,6 +29,7 @@ mod write;
 
 pub use availability::availability;
 pub use data::{DataAnswer, ScopeParts, Written};
+pub use message::DataMessage;
 
 #[cfg(test)]
 pub(in crate::store) mod fixture;

@@ -3,13 +3,11 @@
 
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-
-use crate::catalog::SegmentId;
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::ReportingYearStart;
 use crate::model::{Component, ComponentFilter, ComponentRole, DataSelection, PeriodForm};
+use crate::store::answer::compared::{Compared, Keep};
 use crate::store::answer::condition::Condition;
 use crate::store::answer::times::{TimeCondition, TimeTest, push_down};
 use crate::store::cube::Cube;
@@ -33,6 +31,8 @@ pub(super) struct Selected {
     pub(super) attributes: Vec<(usize, Condition)>,
     /// Conditions on measures, by their position among the measures.
     pub(super) measures: Vec<(usize, Condition)>,
+    /// What the observations are compared with, where only those are wanted that changed.
+    pub(super) compared: Option<Compared>,
     year_start: YearStart,
 }
 
@@ -62,7 +62,7 @@ impl Selected {
     /// [`Error::NotFound`] for an unknown dataflow, [`Error::Invalid`] for a key with too many
     /// positions, an unknown component or a time that is no period; those of reading tables.
     pub(super) fn new(
-        snapshot: &Snapshot,
+        snapshot: &Arc<Snapshot>,
         cube: Arc<Cube>,
         selection: &DataSelection,
     ) -> Result<Self> {
@@ -76,8 +76,29 @@ impl Selected {
     ///
     /// As [`Selected::new`].
     pub(super) fn without(
-        snapshot: &Snapshot,
+        snapshot: &Arc<Snapshot>,
         cube: Arc<Cube>,
+        selection: &DataSelection,
+        free: Option<usize>,
+    ) -> Result<Self> {
+        let Some(moment) = selection.updated_after else {
+            return Self::compared(cube, None, selection, free);
+        };
+        let number = snapshot.state().commit_at(moment).map_or(0, |commit| commit.number);
+        let earlier = snapshot.earlier(number)?;
+        let (cube, compared) = Compared::new(snapshot, &earlier, &cube.flow().id, Keep::Changed)?;
+        Self::compared(cube, Some(compared), selection, free)
+    }
+
+    /// What a selection means, whatever it says of updates, of a cube that is compared with another
+    /// state.
+    ///
+    /// # Errors
+    ///
+    /// As [`Selected::new`].
+    pub(super) fn compared(
+        cube: Arc<Cube>,
+        compared: Option<Compared>,
         selection: &DataSelection,
         free: Option<usize>,
     ) -> Result<Self> {
@@ -86,14 +107,11 @@ impl Selected {
         let time = TimeCondition::new(filters.time.iter().copied())?;
         let filter = series_filter(&cube, &selection.keys, &filters, free)?;
         let mut series = cube.select(&filter)?;
-        if let Some(moment) = selection.updated_after {
-            keep_changed(snapshot, &cube, moment, &mut series);
-        }
         keep_attributes(&cube, &filters.keys, &mut series)?;
         let (attributes, measures) = (filters.observations, filters.measures);
         let periods = PeriodFilter::All;
         let mut selected =
-            Self { cube, series, periods, time: None, attributes, measures, year_start };
+            Self { cube, series, periods, time: None, attributes, measures, compared, year_start };
         if !time.is_empty() {
             selected.restrict(&time)?;
         }
@@ -182,7 +200,7 @@ impl Selected {
 
     /// Whether each observation must be looked at, and not only its place.
     pub(super) fn has_values(&self) -> bool {
-        !(self.attributes.is_empty() && self.measures.is_empty())
+        !(self.attributes.is_empty() && self.measures.is_empty()) || self.compared.is_some()
     }
 
     /// Whether slots alone decide on observations with periods of a form.
@@ -210,10 +228,19 @@ impl Selected {
 
     /// What a cursor is asked for: these measures and attributes, and those with conditions.
     pub(super) fn request(&self, measures: &[usize], attributes: &[usize]) -> ScanRequest {
+        if self.compared.is_some() {
+            let flow = self.cube.flow();
+            let all = (0..flow.measures().len()).collect();
+            return self.scan(all, (0..flow.attributes().len()).collect());
+        }
         let tested = self.measures.iter().map(|(measure, _)| *measure);
         let measures = measures.iter().copied().chain(tested).collect();
         let tested = self.attributes.iter().map(|(attribute, _)| *attribute);
         let attributes = attributes.iter().copied().chain(tested).collect();
+        self.scan(measures, attributes)
+    }
+
+    fn scan(&self, measures: Vec<usize>, attributes: Vec<usize>) -> ScanRequest {
         let (series, periods) = (self.series.clone(), self.periods.clone());
         ScanRequest { series, periods, measures, attributes, order: ScanOrder::Stored }
     }
@@ -322,23 +349,6 @@ fn series_filter(
         all.push(SeriesFilter::Or(any.collect()));
     }
     Ok(SeriesFilter::And(all))
-}
-
-/// Drops parts that no commit after the moment has written. A revision writes the chunks that it
-/// touches whole, so what is left are the chunks that changed, with their other observations.
-fn keep_changed(snapshot: &Snapshot, cube: &Cube, moment: i64, series: &mut Selections) {
-    let flow = &cube.flow().id;
-    let state = snapshot.state();
-    let has_changed = state.flow(flow).is_some_and(|known| known.updated > moment);
-    let commits: HashMap<SegmentId, u64> =
-        state.segments(flow).map(|live| (live.entry.id, live.commit)).collect();
-    for (part, selection) in cube.parts().iter().zip(&mut series.0) {
-        // A commit that is forgotten may have been at any time: what it wrote is answered.
-        let commit = commits.get(&part.id()).and_then(|number| state.commit(*number));
-        if !has_changed || commit.is_some_and(|commit| commit.effective <= moment) {
-            *selection = Selection::empty();
-        }
-    }
 }
 
 /// Drops series whose attributes of keys do not pass.

@@ -15,7 +15,11 @@ pub(super) fn wanted(selected: &Selected, chunk: &Chunk) -> Result<Vec<Range<usi
         return Ok(present.collect());
     }
     let mut runs: Vec<Range<usize>> = Vec::new();
-    for position in present.flatten() {
+    let present: Vec<usize> = match &selected.compared {
+        None => present.flatten().collect(),
+        Some(compared) => compared.positions(&selected.cube, chunk, present.flatten())?,
+    };
+    for position in present {
         let is_then = test.is_none_or(|test| test.passes(&period(chunk, position)));
         if is_then && passes(selected, chunk, position)? {
             match runs.last_mut().filter(|last| last.end == position) {

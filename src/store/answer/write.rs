@@ -35,6 +35,19 @@ pub(super) struct OwnColumns<'a> {
     positions: Vec<usize>,
 }
 
+/// What a message of several data sets has still to leave out and to write, and what it has written.
+pub(super) struct Rest {
+    pub(super) skip: u64,
+    pub(super) left: u64,
+    pub(super) written: Written,
+}
+
+impl Rest {
+    pub(super) fn new(offset: u64, limit: Option<u64>) -> Self {
+        Self { skip: offset, left: limit.unwrap_or(u64::MAX), written: Written::default() }
+    }
+}
+
 impl<'a, 'w> Driver<'a, 'w> {
     pub(super) fn new(
         answer: &'a DataAnswer,
@@ -50,19 +63,35 @@ impl<'a, 'w> Driver<'a, 'w> {
     /// Writes the message.
     pub(super) fn run(mut self) -> Result<Written> {
         self.writer.begin().map_err(refused)?;
-        if !self.answer.is_empty() {
-            let page = Page::new(self.answer)?;
-            self.skip -= page.skipped;
-            write_partials(self.answer, &page.series, self.writer)?;
-            match self.answer.crossing() {
-                Some(crossing) => self.write_cross_section(crossing)?,
-                None if self.answer.parts.has_observations => self.write_observations(&page)?,
-                None => self.write_series(&page)?,
-            }
-        }
+        self.write_data()?;
         self.writer.finish().map_err(refused)?;
         (self.progress)(self.written);
         Ok(self.written)
+    }
+
+    /// Writes one data set of a message of several, which has begun.
+    pub(super) fn write_set(mut self, rest: &mut Rest) -> Result<()> {
+        (self.skip, self.left) = (rest.skip, rest.left);
+        self.write_data()?;
+        let Written { series, observations } = self.written;
+        rest.written.series += series;
+        rest.written.observations += observations;
+        (rest.skip, rest.left) = (self.skip, self.left);
+        Ok(())
+    }
+
+    fn write_data(&mut self) -> Result<()> {
+        if self.answer.is_empty() {
+            return Ok(());
+        }
+        let page = Page::new(self.answer)?;
+        self.skip -= page.skipped;
+        write_partials(self.answer, &page.series, self.writer)?;
+        match self.answer.crossing() {
+            Some(crossing) => self.write_cross_section(crossing),
+            None if self.answer.parts.has_observations => self.write_observations(&page),
+            None => self.write_series(&page),
+        }
     }
 
     fn write_observations(&mut self, page: &Page) -> Result<()> {

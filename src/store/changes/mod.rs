@@ -19,6 +19,7 @@ mod read;
 mod touched;
 
 pub(in crate::store) use read::{SeriesReader, in_order_of_time, key_texts};
+pub(in crate::store) use touched::Touched;
 
 pub use change::{AttributeChange, CellChange, CellState, SeriesChange};
 pub use compare::{Changes, changes_since};

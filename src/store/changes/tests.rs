@@ -16,7 +16,7 @@ pub(in crate::store) struct Model {
     /// Two values and two attributes, by key and period.
     pub(in crate::store) cells: BTreeMap<([String; 3], String), [String; 4]>,
     /// `TITLE` of series.
-    titles: BTreeMap<[String; 3], String>,
+    pub(in crate::store) titles: BTreeMap<[String; 3], String>,
     /// `UNIT` by area and item.
     units: BTreeMap<[String; 2], String>,
     source: String,

@@ -13,9 +13,9 @@ use crate::store::snapshot::Snapshot;
 
 /// What each of two states has and the other has not, as segments of which nothing else is live.
 #[derive(Debug, Default)]
-pub(super) struct Touched {
-    pub(super) before: Vec<LiveSegment>,
-    pub(super) after: Vec<LiveSegment>,
+pub(in crate::store) struct Touched {
+    pub(in crate::store) before: Vec<LiveSegment>,
+    pub(in crate::store) after: Vec<LiveSegment>,
 }
 
 impl Touched {
@@ -24,7 +24,7 @@ impl Touched {
     /// Cost: a look at the segments of both; and where one of the commits between them stored the
     /// dataflow anew, their manifests. Compaction replaces every chunk and changes nothing, so
     /// there the series are looked for that the other commits touched.
-    pub(super) fn find(
+    pub(in crate::store) fn find(
         before: &Arc<Snapshot>,
         after: &Arc<Snapshot>,
         flow: &ArtefactId,

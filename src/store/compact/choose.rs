@@ -3,7 +3,8 @@
 //! Segments are sorted into tiers by what is live of them, each tier four times as large as the one
 //! before. A tier that is full is brought together, with all that is smaller, into a segment of a
 //! higher tier. So an observation is written anew once a tier, and a dataflow has a few segments a
-//! tier, however many small commits it had. A segment of which half is dead is written anew too.
+//! tier, however many small commits it had. A segment above the first tier of which a quarter
+//! is dead is written anew too: reads pass over what is dead.
 //!
 //! Source: O'Neil et al., "The log-structured merge-tree", 1996; the tiers are those of Bigtable's
 //! size-tiered compaction.
@@ -65,8 +66,11 @@ pub(super) fn choose(weights: &[Weight], budget: u64) -> Vec<SegmentId> {
             chosen = &sorted[..end];
         }
     }
-    let half_dead = |weight: &&Weight| weight.live * 2 < weight.bytes && weight.live <= budget;
-    match sorted.iter().find(half_dead) {
+    let quarter_dead = |weight: &&Weight| {
+        let is_dead = weight.live < weight.bytes - weight.bytes / 4;
+        weight.bytes > FIRST_TIER_BYTES && is_dead && weight.live <= budget
+    };
+    match sorted.iter().find(quarter_dead) {
         Some(dead) if chosen.is_empty() => vec![dead.id],
         _ => chosen.iter().map(|weight| weight.id).collect(),
     }
@@ -100,12 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_that_is_more_dead_than_alive_is_written_anew() {
-        let half = Weight { id: SegmentId(1), bytes: 1_000_000, live: 500_000 };
-        let less = Weight { live: 499_999, ..half };
-        assert_eq!(numbers(&choose(&[half], u64::MAX)), [0; 0]);
+    fn a_segment_of_which_a_quarter_is_dead_is_written_anew() {
+        let most = Weight { id: SegmentId(1), bytes: 1_000_000, live: 750_000 };
+        let less = Weight { live: 749_999, ..most };
+        assert_eq!(numbers(&choose(&[most], u64::MAX)), [0; 0]);
         assert_eq!(numbers(&choose(&[less], u64::MAX)), [1]);
         assert_eq!(numbers(&choose(&[less], 1_000)), [0; 0]);
+        let small = Weight { id: SegmentId(1), bytes: 1_000, live: 1 };
+        assert_eq!(numbers(&choose(&[small], u64::MAX)), [0; 0]);
     }
 
     /// Ten thousand small commits: few segments at any time, and little written anew.

@@ -144,7 +144,8 @@ impl Database {
         }
         let mut draft = draft(writer.state(), step, id, merged);
         draft.record.loaded = options.now;
-        draft.record.effective = options.now;
+        // As early as can be: what nobody sees must not push back a release that is made up for.
+        draft.record.effective = i64::MIN;
         draft.record.author.clone_from(&options.author);
         let weights = snapshot.state().segments(&step.flow).map(|live| Weight::of(live));
         let chosen = weights.filter(|weight| step.segments.contains(&weight.id));
@@ -194,7 +195,8 @@ fn step_after_load(
     let merged = merged.inspect_err(|error| writer.catalog().note_failure(error))?;
     let mut draft = draft(writer.state(), &step, id, merged);
     draft.record.loaded = now;
-    draft.record.effective = now;
+    // As early as can be: what nobody sees must not push back a release that is made up for.
+    draft.record.effective = i64::MIN;
     writer.commit(draft).map(drop)
 }
 

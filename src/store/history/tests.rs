@@ -2,13 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use crate::store::answer::fixture::{database, id};
+use std::sync::Arc;
+
+use crate::store::answer::fixture::{FLOW, HEADER, database, id};
 use crate::store::changes::tests::{Random, cell_text, history};
-use crate::store::{Database, History, KeyFilter, Version};
+use crate::store::{Database, History, KeyFilter, LoadOptions, Snapshot, Version};
 
 fn all(database: &Database, upto: u64, filter: &KeyFilter, after: Option<i64>) -> Vec<Version> {
-    let snapshot = database.snapshot_at(upto).expect("kept");
-    let mut history = History::open(&snapshot, &id(), filter, after).expect("opened");
+    versions(database, &database.snapshot_at(upto).expect("kept"), filter, after)
+}
+
+fn versions(
+    database: &Database,
+    snapshot: &Arc<Snapshot>,
+    filter: &KeyFilter,
+    after: Option<i64>,
+) -> Vec<Version> {
+    let mut history = History::open(database, snapshot, &id(), filter, after).expect("opened");
     let mut versions = Vec::new();
     while let Some(version) = history.next().expect("read") {
         versions.push(version);
@@ -103,4 +113,27 @@ fn what_was_forgotten_is_not_told() {
     writer.forget(4).expect("forgotten");
     drop(writer);
     assert_eq!(lines(&database), expected[2..]);
+}
+
+#[test]
+fn a_draft_is_the_last_commit() {
+    let row = |value: &str| format!("A,CH,X,2020,{value},,,,,,,");
+    let database = database(true, &[vec![row("1")]]);
+    let base = database.snapshot().expect("readable");
+    let draft = |value: &str| {
+        let mut load = database.draft(&base, LoadOptions::at(50)).expect("begun");
+        load.csv(format!("{HEADER}\n{FLOW},{}", row(value)).as_bytes(), "x.csv").expect("sound");
+        load.prepare().expect("sound").snapshot().expect("readable")
+    };
+    let draft = draft("2");
+    let lines = || {
+        let found = versions(&database, &draft, &KeyFilter::all(), Some(10));
+        found.into_iter().map(line).collect::<Vec<_>>()
+    };
+    let expected = ["A.CH.X 2020 1||| 2 Some(3)", "A.CH.X 2020 2||| 3 None"];
+    assert_eq!(lines(), expected);
+    let mut load = database.begin_load(LoadOptions::at(60)).expect("begun");
+    load.csv(format!("{HEADER}\n{FLOW},{}", row("3")).as_bytes(), "x.csv").expect("sound");
+    load.commit().expect("committed");
+    assert_eq!(lines(), expected, "another commit took its number");
 }

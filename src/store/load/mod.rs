@@ -1,11 +1,11 @@
 //! Loads messages into the database, as one commit.
 //!
-//! Read in this order: `options`, `message`, `structures` and `compatible` (structure messages), `check` (what a cell may be),
-//! `resolve` (which dataflow a message means). Rows become numbers: `interner`, `runs`, `conflicts`,
-//! `intake` with `cells`, `attributes`, `delete` and `regions`, `sink`. They come in order, on disk
-//! if they must: `order`, `buffer`. A segment is made of what came and what was there: `write` with
-//! `reach`, `existing`, `collect`, `merge`, `times`, `replay`, `ordered` and `partials`. Then
-//! `workplace`, `commit`, `prepared`, `job` (the logbook).
+//! Read in this order: `options`, `message`, `structures` and `compatible` (structure messages),
+//! `check` (what a cell may be), `resolve` (which dataflow a message means). Rows become numbers:
+//! `interner`, `runs`, `conflicts`, `intake` with `cells`, `attributes`, `delete` and `regions`,
+//! `sink`. They come in order, on disk if they must: `order`, `buffer`. A segment is made of what
+//! came and what was there: `write` with `reach`, `existing`, `collect`, `merge`, `times`, `replay`,
+//! `ordered` and `partials`. Then `workplace`, `commit`, `prepared`, `job` (the logbook).
 //!
 //! **Order:** a row speaks of what the rows before it left, of all flows of the load. Rows that ask
 //! for the same are a run, and an observation comes once in a run, so that most series need no

@@ -194,9 +194,7 @@ impl Transaction {
             return Ok(LoadReport::default());
         }
         let mut load = self.database.begin_load(options)?;
-        // While the load has the lock, this is the last state.
-        let now = self.database.snapshot()?;
-        rivals::check(&self.base, &now, &self.batches)?;
+        rivals::check(&self.base, load.base(), &self.batches)?;
         for batch in &self.batches {
             layers::feed(&mut load, batch)?;
         }

@@ -155,7 +155,8 @@ fn content(cube: &Cube, key: &[String]) -> Result<BTreeMap<String, Said>> {
         let form = PeriodForm::from_number(rows.form).unwrap_or(PeriodForm::Timeless);
         for at in 0..rows.len() {
             let slot = || Slot { form, index: rows.first + i32::from(rows.positions[at]) };
-            let period = rows.periods.get(at).map_or_else(|| slot().to_string(), |p| p.to_string());
+            let period =
+                rows.periods.get(at).map_or_else(|| slot().to_string(), ToString::to_string);
             let values = (0..rows.measures.len()).map(|measure| rows.value(measure, at)).collect();
             let text = |known: &Option<usize>| match known {
                 Some(known) => {
