@@ -487,7 +487,11 @@ mod tests {
         check_error(&exr(), b"{}", "this is JSON");
         check_error(&exr(), b"\xff\xfeD\0", "UTF-16");
         check_error(&exr(), b"DATAFLOW,\xe9\n", "not UTF-8");
-        check_error(&exr(), b"DATAFLOW,FREQ[,CURRENCY[]x,[\nECB:EXR(1.0),D,U,2020\n", "no column FREQ,");
+        check_error(
+            &exr(),
+            b"DATAFLOW,FREQ[,CURRENCY[]x,[\nECB:EXR(1.0),D,U,2020\n",
+            "no column FREQ,",
+        );
         let text =
             b"DATAFLOW,FREQ,FREQ,CURRENCY,TIME_PERIOD,OBS_VALUE\nECB:EXR(1.0),D,D,U,2020,1\n";
         check_error(&exr(), text, "columns 2 and 3 are both FREQ");
