@@ -62,6 +62,16 @@ workloads! {
     the_same_again
     settings
     after_leftovers
+    actions
+    compactions
+    full_compactions
+    compacted_and_forgotten
+    redactions
+    redacted_files
+    redacted_checkpoints
+    reverts
+    releases
+    releases_of_large_messages
 }
 
 fn crash(name: &str) {

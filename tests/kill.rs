@@ -1,8 +1,7 @@
-//! Loads that are killed at any moment: what was acknowledged is there, and nothing is there in
-//! part.
+//! The program killed at any moment: what was acknowledged is there, and nothing is there in part.
 //!
-//! The real program loads files whose content depends on their number alone, and is killed after
-//! a delay that a counter spreads over the time a load takes. Everything is then asked of a new
+//! The real program loads files whose content depends on their number alone, now and then compacts
+//! or makes a backup, and is killed after a delay that a counter spreads over the time it takes. Everything is then asked of a new
 //! process: the sets of rows that it sees must be those of whole loads.
 
 #[expect(dead_code, unreachable_pub, reason = "only whole numbers are drawn here")]
@@ -12,6 +11,7 @@ mod draws;
 mod program;
 
 use std::collections::BTreeSet;
+use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -22,8 +22,8 @@ use std::time::{Duration, Instant};
 use crate::draws::Random;
 use crate::program::{command, file, run};
 
-/// Loads that are killed.
-const KILLS: u32 = 50;
+/// Processes that are killed, unless the variable `SDMXDB_KILLS` says how many.
+const KILLS: u32 = 100;
 /// Rows of the largest load: too many for a manifest, so that it writes a segment file.
 const ROWS_MAX: u64 = 6_000;
 
@@ -84,7 +84,7 @@ fn expected(number: u32) -> String {
 }
 
 #[test]
-fn killed_loads_leave_whole_loads() {
+fn what_is_killed_leaves_whole_loads() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
     run(at, &["load", "db", &file("tests/sql/data/small.xml")]).ok();
@@ -96,27 +96,41 @@ fn killed_loads_leave_whole_loads() {
         acknowledged.insert(number);
     }
     let usual = started.elapsed() / 4;
-    let mut killed = 0;
-    for kill in 0..KILLS {
+    let kills = env::var("SDMXDB_KILLS").ok().and_then(|count| count.parse().ok());
+    let kills: u32 = kills.unwrap_or(KILLS);
+    let (mut killed, mut loads) = (0, 0);
+    for kill in 0..kills {
         let number = 4 + kill;
         fs::write(at.join("rows.csv"), message(number).0).expect("written");
-        let mut child = command(at, &["load", "db", "rows.csv"])
+        let arguments: &[&str] = match kill % 10 {
+            3 => &["compact", "db", "--full"],
+            6 => &["compact", "db"],
+            8 => &["backup", "db", "backup.tar"],
+            _ => &["load", "db", "rows.csv"],
+        };
+        let is_load = arguments[0] == "load";
+        let mut child = command(at, arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("the program starts");
-        // 29 has no common divisor with 50: every fiftieth of the time comes once, in no order.
-        thread::sleep(usual * (kill * 29 % KILLS) / KILLS + Duration::from_micros(100));
+        // 29 has no common divisor with 100: every hundredth of the time comes once, in no order.
+        thread::sleep(usual * (kill * 29 % 100) / 100 + Duration::from_micros(100));
         // Too late if it has ended, which is fine.
         drop(child.kill());
-        if child.wait().expect("it ends").success() {
+        let is_done = child.wait().expect("it ends").success();
+        loads += u32::from(is_load);
+        killed += u32::from(!is_done);
+        if is_done && is_load {
             acknowledged.insert(number);
-        } else {
-            killed += 1;
+        }
+        if is_done && arguments[0] == "backup" {
+            fs::remove_file(at.join("backup.tar")).expect("it was made");
         }
         check(at, &acknowledged, number);
     }
-    assert!(killed >= KILLS / 5, "only {killed} of {KILLS} loads were killed in time");
+    println!("{killed} of {kills} were killed in time; {loads} loads, {} kept", acknowledged.len());
+    assert!(killed >= kills / 5, "only {killed} of {kills} were killed in time");
     let check = run(at, &["check", "db"]).ok();
     assert!(check.text().contains("no problem found"), "{}", check.text());
 
@@ -124,9 +138,9 @@ fn killed_loads_leave_whole_loads() {
     let before = visible(at);
     fs::remove_dir_all(at.join("db/catalog")).expect("it was there");
     assert_eq!(visible(at), before, "without the working catalogue");
-    fs::write(at.join("rows.csv"), message(1000).0).expect("written");
+    fs::write(at.join("rows.csv"), message(7000).0).expect("written");
     run(at, &["load", "db", "rows.csv"]).ok();
-    assert!(visible(at).contains(&expected(1000)), "the next load");
+    assert!(visible(at).contains(&expected(7000)), "the next load");
     assert_eq!(visible(at).len(), before.len() + 1);
     run(at, &["check", "db"]).ok();
 }

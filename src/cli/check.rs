@@ -1,39 +1,92 @@
 //! `sdmxdb check`.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
+use crate::catalog::{Catalog, Mended, Repair};
 use crate::cli::{arguments, exit, progress, words};
 use crate::error::{Error, Result};
-use crate::store::Database;
+use crate::store::{CheckReport, Database, Health, LoadOptions};
 
 pub(super) fn run(arguments: &arguments::Check) -> Result<ExitCode> {
-    let database = Database::open(&arguments.database)?;
+    let mut out = io::stdout().lock();
+    let refused = |e| Error::io("write", "standard output", e);
+    let mut database = Database::open(&arguments.database)?;
+    if arguments.repair || arguments.give_up {
+        let repair = if arguments.give_up { Repair::GiveUp } else { Repair::Mend };
+        let mended = mend(database.catalog(), repair)?;
+        for mended in &mended {
+            writeln!(out, "{}", sentence(mended, &arguments.database)).map_err(refused)?;
+        }
+        if mended.is_empty() {
+            writeln!(out, "nothing to repair").map_err(refused)?;
+        }
+        database = Database::open(&arguments.database)?;
+    }
+    let report = check(&database)?;
+    write_report(&report, &mut out).map_err(refused)?;
+    let Some(first) = report.problems.first() else {
+        writeln!(out, "no problem found").map_err(refused)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let found = words::plural(report.problems.len() as u64, "problem");
+    let advice = advice(&database.health(), arguments);
+    writeln!(out, "{found} found: {advice}").map_err(refused)?;
+    Ok(exit::code(first))
+}
+
+/// Checks everything, with a bar.
+pub(super) fn check(database: &Database) -> Result<CheckReport> {
     let bar = progress::bytes("checking", 0);
     let report = database.check(|done, total| {
         bar.set_length(total);
         bar.set_position(done);
     })?;
     bar.finish_and_clear();
-    let mut out = io::stdout().lock();
-    let refused = |e| Error::io("write", "standard output", e);
+    Ok(report)
+}
+
+/// Writes the problems, and how much was read.
+pub(super) fn write_report(report: &CheckReport, out: &mut impl Write) -> io::Result<()> {
     for problem in &report.problems {
-        writeln!(out, "{problem}").map_err(refused)?;
+        writeln!(out, "{problem}")?;
     }
     let segments = words::plural(report.segments, "segment");
     let observations = words::plural(report.observations, "observation");
     let read = words::bytes(report.bytes);
-    writeln!(out, "{segments} with {observations} read, {read}").map_err(refused)?;
-    match report.problems.first() {
-        None => {
-            writeln!(out, "no problem found").map_err(refused)?;
-            Ok(ExitCode::SUCCESS)
+    writeln!(out, "{segments} with {observations} read, {read}")
+}
+
+fn mend(catalog: &Catalog, repair: Repair) -> Result<Vec<Mended>> {
+    catalog.repair(repair, LoadOptions::at(0).wait)
+}
+
+fn sentence(mended: &Mended, database: &Path) -> String {
+    match mended {
+        Mended::Checkpoint(number) => format!("the checkpoint of commit {number} is written anew"),
+        Mended::Mark(0) => "nothing is marked as forgotten".to_owned(),
+        Mended::Mark(number) => format!("commits before {number} are marked as forgotten again"),
+        Mended::Secured(number) => {
+            format!("commit {number} no longer needs the manifests that are damaged")
         }
-        Some(first) => {
-            let found = words::plural(report.problems.len() as u64, "problem");
-            let advice = "restore the files named above from a backup";
-            writeln!(out, "{found} found: {advice}").map_err(refused)?;
-            Ok(exit::code(first))
+        Mended::SetAside(number) => format!(
+            "commit {number} and all behind it are set aside in {}; load them again",
+            database.join("broken").display()
+        ),
+    }
+}
+
+/// What to do about problems.
+fn advice(health: &Health, arguments: &arguments::Check) -> &'static str {
+    match health {
+        Health::ReadOnly { .. } if !arguments.give_up => {
+            "the database shows the commit before the damage, and cannot be written; restore a \
+             backup, or go on from there with --repair --give-up"
         }
+        _ if !arguments.repair && !arguments.give_up => {
+            "run this with --repair, and restore from a backup what it cannot mend"
+        }
+        _ => "restore the files named above from a backup, or load their data again",
     }
 }

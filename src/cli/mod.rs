@@ -12,6 +12,7 @@
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
 
 mod arguments;
+mod backup;
 mod check;
 mod compact;
 mod demo;
@@ -97,6 +98,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Some(Command::Name(name)) => name::run(&name),
         Some(Command::Info(info)) => info::run(&info),
         Some(Command::Check(check)) => check::run(&check),
+        Some(Command::Backup(backup)) => backup::run(&backup),
+        Some(Command::Restore(restore)) => backup::restore(&restore),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Serve(serve)) => serve::run(&serve),
         Some(Command::User(user)) => user::run(&user),

@@ -4,11 +4,14 @@
 //! state before it and on nothing else, and makes one commit or none.
 
 use std::fmt::Write as _;
+use std::io::Cursor;
 use std::time::Duration;
 
 use sdmxdb::catalog::Draft;
 use sdmxdb::error::Result;
-use sdmxdb::store::{Database, LoadOptions};
+use sdmxdb::model::Zone;
+use sdmxdb::store::{CompactOptions, Database, Editor, LoadOptions, Message, NewRelease};
+use sdmxdb::store::{Redaction, ReleaseTime, Revert};
 
 use crate::cube::random::Random;
 use crate::structures::{CROSS_SHAPE, STRICT_SHAPE};
@@ -162,6 +165,86 @@ pub(crate) fn setting(value: u64) -> Step {
     })
 }
 
+/// Loads a message in which each row has an action of its own.
+fn actions(rows: &[&str]) -> Step {
+    let flow = STRICT_SHAPE.flow;
+    let rows = rows.iter().map(|row| {
+        let (action, cells) = row.split_once(' ').expect("an action and cells");
+        format!("\ndataflow,{flow},{action},{cells}")
+    });
+    load(vec![STRICT_SHAPE.header() + &rows.collect::<String>() + "\n"])
+}
+
+/// Brings segments together: what is worth it, or everything.
+fn compact(is_full: bool) -> Step {
+    Box::new(move |database| {
+        let options = CompactOptions { is_full, ..CompactOptions::at(8) };
+        database.compact(&options, &mut |_| Ok(())).map(drop)
+    })
+}
+
+/// Takes the value of an area at a period out of every version.
+fn redact(frequency: &str, area: &str, period: &str) -> Step {
+    let (key, period) = (vec![frequency.to_owned(), area.to_owned()], period.to_owned());
+    Box::new(move |database| {
+        let redaction = Redaction {
+            flow: STRICT_SHAPE.id(),
+            key: key.clone(),
+            period: period.clone(),
+            has_attributes: false,
+            reason: "a test".to_owned(),
+            now: 9,
+            author: String::new(),
+            wait: Duration::from_secs(10),
+        };
+        database.redact(&redaction).map(drop)
+    })
+}
+
+/// Undoes what the last commit did.
+fn revert() -> Step {
+    Box::new(|database| {
+        let last = database.snapshot()?.number();
+        let mut load = database.begin_load(LoadOptions::at(9))?;
+        load.revert(database, Revert::Commit(last))?;
+        load.commit().map(drop)
+    })
+}
+
+/// When releases are due.
+const MINUTE: i64 = 60_000_000;
+
+fn editor() -> Editor {
+    Editor::at(10, "office")
+}
+
+/// Makes a release, unless a crash left it.
+fn create_release(name: &'static str) -> Step {
+    Box::new(move |database| {
+        if database.release(name).is_ok() {
+            return Ok(());
+        }
+        let at = ReleaseTime::of(MINUTE, Zone::UTC);
+        let (name, title, notes) = (name.to_owned(), String::new(), String::new());
+        let new = NewRelease { name, title, notes, at, is_announced: false };
+        database.create_release(new, &editor()).map(drop)
+    })
+}
+
+/// Adds rows to it.
+fn add_to_release(name: &'static str, message: String) -> Step {
+    Box::new(move |database| {
+        let bytes = Cursor::new(message.clone().into_bytes());
+        let message = Message::open(Box::new(bytes), "rows.csv")?;
+        database.add_to_release(name, vec![message], &editor()).map(drop)
+    })
+}
+
+/// What whoever notices does at its time.
+fn release_due() -> Step {
+    Box::new(|database| database.release_due(2 * MINUTE).map(drop))
+}
+
 /// The workload of this name.
 pub(crate) fn workload(name: &str) -> Workload {
     let begun = |more: Vec<Step>| {
@@ -218,6 +301,43 @@ pub(crate) fn workload(name: &str) -> Workload {
             // The writer of `given_up` clears away its files itself; one that is gone does not.
             begun(vec![large(1), small(1), small(2)]),
             vec![large(9), forget(1), large(17), small(4)],
+        ),
+        "actions" => (
+            begun(vec![small(1), large(2)]),
+            vec![
+                actions(&["R A,AT,1910,1,E,,", "D A,BE,1911,,,,", "M A,CH,1912,3,A,,"]),
+                actions(&["D A,AT,,,,,", "M A,AT,1910,5,A,t,u"]),
+                actions(&["D ,,,,,,", "M A,AT,1950,5,A,,"]),
+            ],
+        ),
+        "compactions" => (many(9), vec![compact(false), small(9), compact(true)]),
+        "full_compactions" => (
+            begun(vec![large(1), large(9), small(1), delete(0, vec![]), small(2)]),
+            vec![compact(true), small(3), compact(true)],
+        ),
+        "compacted_and_forgotten" => (many(9), vec![compact(true), forget(0), small(9), forget(1)]),
+        "redactions" => (
+            begun(vec![small(1), small(9), small(17)]),
+            vec![redact("A", "AT", "1910"), small(2), redact("A", "BE", "1911")],
+        ),
+        "redacted_files" => (
+            begun(vec![large(1), small(1), large(9)]),
+            vec![redact("D", "AT", "1950-02-05"), large(17), redact("D", "AT", "1950-02-06")],
+        ),
+        "redacted_checkpoints" => (many(66), vec![redact("A", "AT", "1910"), small(66), forget(1)]),
+        "reverts" => (begun(vec![small(1), small(9)]), vec![revert(), small(17), revert()]),
+        "releases" => (
+            begun(vec![small(1)]),
+            vec![
+                create_release("first"),
+                add_to_release("first", rows(9, "A", 30)),
+                small(2),
+                release_due(),
+            ],
+        ),
+        "releases_of_large_messages" => (
+            begun(vec![small(1), create_release("first")]),
+            vec![add_to_release("first", rows(9, "D", LARGE)), release_due(), small(2)],
         ),
         name => panic!("there is no workload {name}"),
     };
