@@ -38,8 +38,8 @@ const FORMAT: &[u8] = b"1";
 /// The working catalogue is small; the default of 1 GiB is for databases that live in sled.
 const CACHE_BYTES: u64 = 16 << 20;
 /// How often, and how long, to wait for sled's own lock.
-const LOCK_TRIES: u32 = 200;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
+const LOCK_TRIES: u32 = 2_000;
+const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
 /// The writer's working catalogue, open.
 pub struct Working {

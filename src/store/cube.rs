@@ -306,8 +306,9 @@ impl Cube {
     pub fn observation_count(&self, series: &Selections) -> Result<u64> {
         let mut count = 0;
         for (part, selection) in self.parts.iter().zip(&series.0) {
-            if part.is_full() && selection.is_full(part.series_count()) {
-                count += part.segment().footer().observations;
+            // What is selected is live.
+            if selection.len() == part.live_series().len() {
+                count += part.live_observations()?;
                 continue;
             }
             for ordinal in selection.iter() {

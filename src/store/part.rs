@@ -2,7 +2,7 @@
 
 use std::mem;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::catalog::SegmentId;
 use crate::error::Result;
@@ -21,6 +21,8 @@ pub struct Part {
     live_partials: Option<Selection>,
     /// The series with a live chunk.
     live_series: Selection,
+    /// The observations of the live chunks, once somebody asked.
+    live_observations: OnceLock<u64>,
     /// For each dimension, the cube's number of each of the segment's codes; absent where equal.
     to_cube: Vec<Option<Vec<u32>>>,
     /// For each dimension, the segment's number of each of the cube's codes; absent where equal.
@@ -56,6 +58,7 @@ impl Part {
             live_chunks,
             live_partials,
             live_series,
+            live_observations: OnceLock::new(),
             to_cube: vec![None; dimensions],
             from_cube: vec![None; dimensions],
         })
@@ -98,6 +101,25 @@ impl Part {
     /// The series with a live chunk.
     pub fn live_series(&self) -> &Selection {
         &self.live_series
+    }
+
+    /// How many observations the live chunks have.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
+    pub(crate) fn live_observations(&self) -> Result<u64> {
+        let Some(live) = &self.live_chunks else {
+            return Ok(self.segment.footer().observations);
+        };
+        if let Some(known) = self.live_observations.get() {
+            return Ok(*known);
+        }
+        let mut count = 0;
+        for chunk in live.iter() {
+            count += u64::from(self.span(chunk)?.observations);
+        }
+        Ok(*self.live_observations.get_or_init(|| count))
     }
 
     /// Whether all chunks are live, so that the segment's own statistics are true.
