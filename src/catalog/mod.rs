@@ -5,7 +5,7 @@
 //! DB/segments/{id, 16 hex}.seg         immutable files of data
 //! DB/commits/{number, 20}.commit       immutable manifests: what each commit changed
 //! DB/commits/{number, 20}.checkpoint   the state after that commit, every 64
-//! DB/commits/forgotten                 the number of the first commit that can still be read
+//! DB/commits/forgotten                 the number of the first commit that can still be read, checked
 //! DB/commits/scrubbed                  the number of the last redaction that is finished
 //! DB/compact.lock                      the lock of the one compaction at work
 //! DB/releases/                         what is to be published at a later time
@@ -23,7 +23,8 @@
 //! (what a commit changes), `history` and `state` (what all commits make), `checkpoint` (a state as
 //! a file), `open` ([`Catalog`]), `locate` (where a segment is), `commit` ([`Writer`]: the one
 //! commit path), `clean` (what is done around it), `forget`, `scrub` (taking values out of what was
-//! committed), `releases` and `release_messages` (what is yet to come), `working` (sled).
+//! committed), `releases` and `release_messages` (what is yet to come), `check`, `repair`, `working`
+//! (sled).
 //!
 //! **Invariant:** an acknowledged commit is there after any crash; any other is there entirely or
 //! not at all.
