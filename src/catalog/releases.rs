@@ -25,6 +25,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::commit::Writer;
+use crate::catalog::clean::is_temporary;
 use crate::catalog::container::{self, Container, Content, PartKind};
 use crate::catalog::open::Catalog;
 use crate::catalog::release_messages::ReleaseMessage;
@@ -363,7 +364,7 @@ impl Catalog {
         let newest = newest(&files);
         let is_needed = |file: &String| {
             let Some((name, number, kind)) = parse_file_name(file) else {
-                return !file.ends_with(".tmp");
+                return !is_temporary(file);
             };
             let Some((revision, newest)) = newest.get(name) else { return false };
             match kind {
@@ -492,7 +493,7 @@ mod tests {
                     assert_eq!(next, done[usize::try_from(revision).unwrap()].0);
                 }
                 let files = catalog.release_files().expect("listed");
-                assert!(!files.iter().any(|file| file.ends_with(".tmp")) || revision == 5);
+                assert!(!files.iter().any(|file| is_temporary(file)) || revision == 5);
             }
         }
         assert_eq!(catalog.release_files().expect("listed"), ["gdp.0000000005.cancelled"]);
@@ -508,13 +509,11 @@ mod tests {
             let mut last: Option<Release> = None;
             let mut failed = false;
             for _ in 0..5 {
-                match step(&catalog, last.as_ref()) {
-                    Ok(next) => last = Some(next),
-                    Err(_) => {
-                        failed = true;
-                        break;
-                    }
-                }
+                let Ok(next) = step(&catalog, last.as_ref()) else {
+                    failed = true;
+                    break;
+                };
+                last = Some(next);
             }
             disk.repair();
             let reached = last.as_ref().map_or(0, |last| last.revision);

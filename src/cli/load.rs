@@ -136,7 +136,8 @@ fn sha256(path: &Path) -> Result<String> {
         }
     }
     let bytes = hash.finish();
-    Ok(bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    let digits = bytes.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    Ok(digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect())
 }
 
 /// Moves the bar while rows are read, and shows another while they are written.

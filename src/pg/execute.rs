@@ -113,7 +113,7 @@ impl Session {
         let (planner, declared) = (self.planner(), declared.to_vec());
         let (sql, part) = (sql.to_owned(), part.clone());
         let plan = Box::pin(async move {
-            let plan = planner.plan(query, &declared).await;
+            let plan = Box::pin(planner.plan(query, &declared)).await;
             plan.map(Arc::new).map_err(|fault| portal::locate(&sql, &part, fault))
         });
         self.away(wire, running, plan).await

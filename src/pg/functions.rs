@@ -238,7 +238,7 @@ fn signal(
     };
     let narrow = cast(pids, &DataType::Int32)?;
     let mut sent = BooleanBuilder::new();
-    for pid in narrow.as_primitive::<Int32Type>().iter() {
+    for pid in narrow.as_primitive::<Int32Type>() {
         let Some((pid, registry)) = pid.zip(hooks.registry.as_ref()) else {
             sent.append_null();
             continue;

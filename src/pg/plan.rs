@@ -130,11 +130,11 @@ impl Planner {
             Err(error) if types.is_empty() => return Err(error.into()),
             // Where nothing can be planned without types.
             Err(error) => {
-                let mut typed = statement.clone();
+                let mut cast = statement.clone();
                 let text =
                     |known: &Option<ast::DataType>| known.clone().or(Some(ast::DataType::Text));
-                parameters::cast(&mut typed, &types.iter().map(text).collect());
-                let request = guard::admit_as(typed, Access::Write)?;
+                parameters::cast(&mut cast, &types.iter().map(text).collect());
+                let request = guard::admit_as(cast, Access::Write)?;
                 self.session.prepare(request).await.map_err(|_| Fault::from(error))?
             }
         };

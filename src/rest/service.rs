@@ -222,9 +222,10 @@ fn describe(headers: &mut HeaderMap, head: &Head) {
     };
     insert(header::CONTENT_TYPE, head.content_type.clone());
     insert(header::ETAG, format!("\"{}\"", head.tag));
-    let cache = match head.is_private {
-        true => "private, no-store".to_owned(),
-        false => format!("max-age={}", head.fresh_seconds),
+    let cache = if head.is_private {
+        "private, no-store".to_owned()
+    } else {
+        format!("max-age={}", head.fresh_seconds)
     };
     insert(header::CACHE_CONTROL, cache);
     insert(header::VARY, "Accept, Accept-Encoding, Accept-Language, X-Release".to_owned());

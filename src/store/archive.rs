@@ -148,7 +148,9 @@ fn parse(block: &[u8; BLOCK_BYTES]) -> Option<(String, u64)> {
     let name = str::from_utf8(name).ok()?.to_owned();
     let size = &block[SIZE..SIZE + 12];
     let size = match size.first()? {
-        0x80 => u64::from_be_bytes(*size.last_chunk()?),
+        // Larger than eleven octal digits can say: the highest bit, then a number with its highest
+        // byte first.
+        0x80 => size.last_chunk::<8>()?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)),
         _ => octal(size)?,
     };
     (is_file && stored == u64::from(sum)).then_some((name, size))

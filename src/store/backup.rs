@@ -173,7 +173,7 @@ impl Database {
         for name in disk.list(&self.path().join("commits"))? {
             let number = name.split_once('.').and_then(|(number, _)| number.parse::<u64>().ok());
             let is_numbered = number.is_some_and(|number| number <= state.number());
-            let is_temporary = name.ends_with(".tmp");
+            let is_temporary = Path::new(&name).extension().is_some_and(|kind| kind == "tmp");
             // The mark of redactions is not taken: the next writer looks for itself.
             if is_numbered && !is_temporary || name == "forgotten" {
                 files.push(("commits", name));

@@ -48,12 +48,11 @@ impl Translation {
                 if known.len() <= at {
                     known.resize(at + 1, None);
                 }
-                let new = match known[at] {
-                    Some(new) => new,
-                    None => {
-                        let text = segment.observation_value(position, *number)?;
-                        text.map_or(0, |text| builder.value_number(attribute, text))
-                    }
+                let new = if let Some(new) = known[at] {
+                    new
+                } else {
+                    let text = segment.observation_value(position, *number)?;
+                    text.map_or(0, |text| builder.value_number(attribute, text))
                 };
                 known[at] = Some(new);
                 *number = new;

@@ -1,6 +1,6 @@
 //! What is kept of a password: enough to recognise it, and nothing that gives it back.
 //!
-//! Source: RFC 5802 (SCRAM), RFC 7677 (with SHA-256), RFC 4013 (SASLprep). The text is that of
+//! Source: RFC 5802 (SCRAM), RFC 7677 (with SHA-256), RFC 4013 (`SASLprep`). The text is that of
 //! PostgreSQL's `pg_authid`, so that a password can be moved between the two.
 
 use std::borrow::Cow;
@@ -81,7 +81,7 @@ impl Secret {
     }
 }
 
-/// `SaltedPassword` of RFC 5802. A password that SASLprep does not take is used as it is, as in
+/// `SaltedPassword` of RFC 5802. A password that `SASLprep` does not take is used as it is, as in
 /// PostgreSQL and its clients.
 fn salted(password: &str, salt: &[u8], rounds: NonZeroU32) -> [u8; KEY_BYTES] {
     let prepared = stringprep::saslprep(password).unwrap_or(Cow::Borrowed(password));

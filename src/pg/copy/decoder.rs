@@ -225,7 +225,7 @@ impl CopyDecoder {
 
     fn tuple(&self, mut tuple: BytesMut, row: &mut CopyRow) -> Result<(), Fault> {
         for column in &self.columns {
-            let cell = tuples::cell(&mut tuple).flatten();
+            let cell = tuples::cell(&mut tuple);
             let cell = cell.map(|bytes| of_binary(&bytes, column.oid)).transpose();
             row.push(cell.map_err(|error| self.of_column(error, column, None))?);
         }

@@ -20,6 +20,7 @@ enum Ending {
 }
 
 /// Bytes on their way to become lines.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about what was read")]
 pub(super) struct Lines {
     input: BytesMut,
     /// How much of the input has been looked at, without an end of the line.
@@ -150,14 +151,13 @@ impl Lines {
     fn carriage_return(&mut self) -> Result<Step, WireError> {
         let next = self.input.get(self.seen + 1);
         match (self.ending, next) {
-            (Some(Ending::Newline), _) => Err(self.stray("carriage return")),
             (Some(Ending::Return), _) => Ok(Step::End(1)),
             (None | Some(Ending::Both), None) if !self.is_whole => Ok(Step::Unknown),
             (None | Some(Ending::Both), Some(b'\n')) => {
                 self.ending = Some(Ending::Both);
                 Ok(Step::End(2))
             }
-            (Some(Ending::Both), _) => Err(self.stray("carriage return")),
+            (Some(Ending::Newline | Ending::Both), _) => Err(self.stray("carriage return")),
             (None, _) => {
                 self.ending = Some(Ending::Return);
                 Ok(Step::End(1))

@@ -51,7 +51,7 @@ impl Tuples {
         if !self.has_begun && !self.begin()? {
             return Ok(None);
         }
-        let Some(count) = self.number_at(0).map(|[a, b]| i16::from_be_bytes([a, b])) else {
+        let Some(count) = self.number_at(0).map(|[a, b]| i16::from_le_bytes([b, a])) else {
             // As PostgreSQL does, a copy may end without its end.
             return if self.input.is_empty() { Ok(None) } else { self.cut() };
         };
@@ -139,10 +139,10 @@ impl Tuples {
     }
 }
 
-/// The next cell of a row; the outer absence is its end, the inner a missing value.
-pub(super) fn cell(tuple: &mut BytesMut) -> Option<Option<BytesMut>> {
-    let length = tuple.try_get_i32().ok()?;
-    Some(usize::try_from(length).ok().map(|length| tuple.split_to(length.min(tuple.len()))))
+/// The next cell of a row; absent for a missing value, and behind the last.
+pub(super) fn cell(tuple: &mut BytesMut) -> Option<BytesMut> {
+    let length = usize::try_from(tuple.try_get_i32().ok()?).ok()?;
+    Some(tuple.split_to(length.min(tuple.len())))
 }
 
 fn bad(message: impl Into<String>) -> WireError {

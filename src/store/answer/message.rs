@@ -45,6 +45,7 @@ struct Set {
 }
 
 /// Data sets, one after the other.
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a message")]
 enum Sets<'a> {
     /// What is wanted of one state.
     State(&'a DataMessage),
@@ -182,9 +183,10 @@ impl<'a> Sets<'a> {
                     *self = Self::Done;
                     Some(Set { about: DataSet::default(), answer })
                 }
-                Self::Steps { message, steps, ready } => match ready.take() {
-                    Some((step, about)) => message.missing(&step, about)?,
-                    None => {
+                Self::Steps { message, steps, ready } => {
+                    if let Some((step, about)) = ready.take() {
+                        message.missing(&step, about)?
+                    } else {
                         let Some(step) = steps.next()? else { return Ok(None) };
                         let moment = message.query.has_history.then_some(step.effective);
                         let (valid_from, valid_to) = (moment, moment);
@@ -195,7 +197,7 @@ impl<'a> Sets<'a> {
                         *ready = Some((step, delete));
                         set
                     }
-                },
+                }
             };
             if let Some(set) = set.filter(|set| !set.answer.is_empty()) {
                 return Ok(Some(set));

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 use crate::catalog::{CommitKind, Draft, SegmentEntry, SegmentPlace, Superseded};
 use crate::index::Selection;
@@ -131,6 +133,7 @@ fn set(known: &mut String, text: &str) {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "they are made for it")]
 fn add(lines: &mut BTreeSet<String>, place: String, before: Option<String>, after: Option<String>) {
     if before != after {
         lines.insert(format!("{place}: {before:?} {after:?}"));
@@ -146,7 +149,7 @@ fn compact(database: &Database, model: &Model, now: i64) {
     let file = fresh.catalog().disk().open(&place.path).expect("opened");
     let mut bytes = vec![0; usize::try_from(place.length).expect("small")];
     file.read_at(place.offset, &mut bytes).expect("read");
-    let mut writer = database.catalog().begin(std::time::Duration::ZERO).expect("begun");
+    let mut writer = database.catalog().begin(Duration::ZERO).expect("begun");
     let mut draft = Draft::default();
     (draft.record.kind, draft.record.effective) = (CommitKind::Compaction, now);
     for old in writer.state().segments(&id()) {
@@ -241,7 +244,7 @@ fn differences_are_those_of_all_cells() {
             expected.retain(is_of);
             let mut found = BTreeSet::new();
             let mut changes = open().expect("compared");
-            let flow = changes.flow().clone();
+            let flow = Arc::clone(changes.flow());
             let mut attribute = |change: AttributeChange| {
                 let place =
                     format!("{} {}", key_text(&change), flow.attributes()[change.attribute].id);

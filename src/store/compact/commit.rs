@@ -1,6 +1,6 @@
 //! Compaction as commits: by command, in the background, and after a load.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub struct CompactOptions {
 impl CompactOptions {
     /// Compacts what is worth it, of all dataflows.
     pub fn at(now: i64) -> Self {
-        let (flow, author, wait) = (None, String::new(), Duration::from_secs(60));
+        let (flow, author, wait) = (None, String::new(), Duration::from_mins(1));
         Self { flow, is_full: false, now, author, wait }
     }
 }
@@ -277,7 +277,7 @@ fn draft(state: &State, step: &Step, id: SegmentId, merged: Merged) -> Draft {
     draft
 }
 
-fn remove_if_there(catalog: &Catalog, path: &PathBuf) -> Result<()> {
+fn remove_if_there(catalog: &Catalog, path: &Path) -> Result<()> {
     match catalog.disk().remove(path) {
         Err(error) if !is_missing(&error) => Err(error),
         _ => Ok(()),

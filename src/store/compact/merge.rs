@@ -11,6 +11,7 @@ use crate::limits::ORDERED_SLOTS_MAX;
 use crate::model::ComponentRole;
 use crate::segment::{Builder, Chunk, ChunkRows, CreateFile, Footer, PartialGroup};
 use crate::segment::{PartialRow, Schema, Summary, Wanted};
+use crate::store::part::Part;
 use crate::store::copy::Translation;
 use crate::store::cube::Cube;
 use crate::store::filter::SeriesFilter;
@@ -102,7 +103,7 @@ impl<'a> Merge<'a> {
             series_attributes: series_attributes.iter().map(id).collect(),
             observation_attributes,
         };
-        let segments = || cube.parts().iter().map(|part| part.segment());
+        let segments = || cube.parts().iter().map(Part::segment);
         let attributes = &schema.observation_attributes;
         let translations = segments().map(|s| Translation::new(s, attributes)).collect();
         let wanted = |footer: &Footer| {

@@ -65,20 +65,15 @@ impl Steps {
         }
         while !self.is_done && self.state.number() < self.newest.number() {
             let before = self.state.clone();
-            match self.read()? {
-                Some(commit) => {
-                    let is_wanted =
-                        commit.record.kind == CommitKind::Change && self.is_of_flow(&commit);
-                    self.state.advance(&commit)?;
-                    if is_wanted {
-                        return Ok(Some(self.step(before)));
-                    }
-                }
-                None => {
-                    self.is_done = true;
-                    self.state = State::clone(self.newest.state());
-                    return Ok(Some(self.step(before)));
-                }
+            let Some(commit) = self.read()? else {
+                self.is_done = true;
+                self.state = State::clone(self.newest.state());
+                return Ok(Some(self.step(before)));
+            };
+            let is_wanted = commit.record.kind == CommitKind::Change && self.is_of_flow(&commit);
+            self.state.advance(&commit)?;
+            if is_wanted {
+                return Ok(Some(self.step(before)));
             }
         }
         Ok(None)

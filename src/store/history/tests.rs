@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::store::answer::fixture::{FLOW, HEADER, database, id};
 use crate::store::changes::tests::{Random, cell_text, history};
@@ -109,7 +110,7 @@ fn what_was_forgotten_is_not_told() {
     let expected = ["1||| 2 Some(3)", "2||| 3 Some(4)", "3||| 4 Some(5)", "4||| 5 None"];
     let expected = expected.map(|state| format!("A.CH.X 2020 {state}"));
     assert_eq!(lines(&database), expected);
-    let mut writer = database.catalog().begin(std::time::Duration::ZERO).expect("begun");
+    let mut writer = database.catalog().begin(Duration::ZERO).expect("begun");
     writer.forget(4).expect("forgotten");
     drop(writer);
     assert_eq!(lines(&database), expected[2..]);

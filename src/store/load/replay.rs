@@ -214,7 +214,9 @@ impl Replay {
                 gone.push(moment.clone());
             }
         }
-        gone.iter().for_each(|moment| self.leave(moment));
+        for moment in &gone {
+            self.leave(moment);
+        }
         self.lose(gone.len(), row);
     }
 
@@ -264,8 +266,12 @@ impl Track {
         let is_gone = match deleted {
             Deleted::Whole => true,
             Deleted::Parts(measures, attributes) => {
-                measures.iter().for_each(|at| now.values[*at] = Value::Missing);
-                attributes.iter().for_each(|at| now.attributes[*at] = 0);
+                for at in measures {
+                    now.values[*at] = Value::Missing;
+                }
+                for at in attributes {
+                    now.attributes[*at] = 0;
+                }
                 now.says_nothing()
             }
         };

@@ -206,7 +206,9 @@ impl<'a> FlowWriter<'a> {
         if self.is_ordered(&rows, &deletions) {
             self.write_ordered(series, &mut rows, &deletions)?;
         } else {
-            rows.iter().for_each(|row| self.push_row(row));
+            for row in &rows {
+                self.push_row(row);
+            }
             let action = rows.first().map_or(Action::Merge, |row| self.runs.of(row.number).1);
             self.write_collected(series, action)?;
         }
@@ -248,7 +250,9 @@ impl<'a> FlowWriter<'a> {
             let is_same =
                 (before.inserted, before.changed) == (self.counts.inserted, self.counts.changed);
             if !is_same {
-                touched.iter().for_each(|at| replaced[*at] = true);
+                for at in &touched {
+                    replaced[*at] = true;
+                }
                 chunks.extend(merged.split());
             }
             self.keep_spare(chunk.rows);

@@ -84,7 +84,7 @@ impl Database {
     pub fn set_zone(&self, zone: Zone, by: &Editor) -> Result<()> {
         let settings = BTreeMap::from([(ZONE.to_owned(), Some(zone.name().to_owned()))]);
         let message = format!("time zone {}", zone.name());
-        let options = LoadOptions { settings, message, ..by.options() };
+        let options = LoadOptions { message, settings, ..by.options() };
         Load::begin(self, options)?.commit().map(drop)
     }
 }

@@ -254,7 +254,7 @@ impl Database {
             return Ok(());
         }
         let message = "calendar of releases".to_owned();
-        let options = LoadOptions { settings, message, ..by.options() };
+        let options = LoadOptions { message, settings, ..by.options() };
         Load::begin(self, options)?.commit().map(drop)
     }
 }

@@ -152,7 +152,7 @@ fn a_line_without_end_is_refused() {
 fn reads_binary() {
     let mut whole = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".to_vec();
     whole.extend(b"\0\x03\0\0\0\x01x\xff\xff\xff\xff\0\0\0\x08");
-    whole.extend(1.5_f64.to_bits().to_be_bytes());
+    whole.extend(1.5_f64.to_bits().to_le_bytes().into_iter().rev());
     whole.extend(b"\xff\xff");
     for piece in [1, 7, 1_000] {
         let rows = decode(&mut decoder("BINARY"), &whole, piece).expect("rows");
