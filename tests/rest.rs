@@ -2,6 +2,8 @@
 
 #[path = "rest/client.rs"]
 mod client;
+#[path = "rest/history.rs"]
+mod history;
 #[path = "rest/limits.rs"]
 mod limits;
 #[path = "rest/server.rs"]
