@@ -58,9 +58,8 @@ fn sets_of_xml(text: &str) -> Vec<String> {
                 line.push_str(&format!(" {name}={moment}"));
             }
         }
-        for observation in set.split("Obs").filter(|part| part.contains("20")).skip(1) {
+        for observation in set.split("<Obs").skip(1) {
             let period = attribute(observation, "TIME_PERIOD");
-            let period = period.or_else(|| attribute(observation, "Dimension value"));
             let value = attribute(observation, "OBS_VALUE");
             line.extend(period.map(|period| format!(" {period}")));
             line.extend(value.map(|value| format!("={value}")));
@@ -186,8 +185,7 @@ fn what_is_told_can_be_loaded() {
     load.commit().expect("committed");
     let kinds = ["data+csv;version=2.0.0", "data+xml;version=3.0.0"];
     let moments = [None, Some(TIMES[0]), Some(TIMES[1])];
-    let loads =
-        moments.iter().zip(["data+csv;version=2.0.0"; 3]).chain(moments.iter().zip([kinds[1]; 3]));
+    let loads = kinds.iter().flat_map(|kind| moments.map(|moment| (moment, *kind)));
     for (at, (moment, kind)) in (1..).zip(loads) {
         let query = moment.map_or("asOf=2027-01-16".to_owned(), |m| format!("updatedAfter={m}"));
         let answer =
@@ -199,11 +197,9 @@ fn what_is_told_can_be_loaded() {
             load.xml(answer.body.as_slice(), "delta.xml").expect("good");
         }
         load.commit().expect("committed");
-        let copy = Server::with(database.clone(), options());
-        let newest = moment.is_some();
-        let expected = if newest { V2.to_owned() } else { format!("{V2}?asOf=2027-01-16") };
-        if newest {
-            assert_eq!(copy.rows(V2), server.rows(&expected), "{kind} {moment:?}");
+        if moment.is_some() {
+            let copy = Server::with(database.clone(), options());
+            assert_eq!(copy.rows(V2), server.rows(V2), "{kind} {moment:?}");
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::Action;
 use crate::store::answer::fixture::{FLOW, HEADER, database, id};
 use crate::store::changes::change::{AttributeChange, CellState};
 use crate::store::{Changes, CompactOptions, Database, Difference, KeyFilter, LoadOptions};

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use hashbrown::{HashMap, HashSet};
 
-use crate::catalog::{Commit, CommitKind, LiveSegment, SegmentEntry, SegmentId, State, Superseded};
+use crate::catalog::{
+    Catalog, Commit, CommitKind, LiveSegment, SegmentEntry, SegmentId, State, Superseded,
+};
 use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::model::ArtefactId;
@@ -39,9 +41,13 @@ impl Lifetimes {
     ///
     /// What only earlier commits than the first that is kept had is forgotten. What that one has
     /// counts from the commit that wrote it.
-    pub(super) fn read(snapshot: &Snapshot, flow: &ArtefactId, after: u64) -> Result<Self> {
+    pub(super) fn read(
+        catalog: &Catalog,
+        snapshot: &Snapshot,
+        flow: &ArtefactId,
+        after: u64,
+    ) -> Result<Self> {
         let mut lifetimes = Self::default();
-        let catalog = snapshot.catalog();
         let (state, last) = (snapshot.state(), snapshot.number());
         let mut number = catalog.first_kept()?.min(last);
         if number > 0 {

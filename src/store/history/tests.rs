@@ -9,11 +9,16 @@ use crate::store::changes::tests::{Random, cell_text, history};
 use crate::store::{Database, History, KeyFilter, LoadOptions, Snapshot, Version};
 
 fn all(database: &Database, upto: u64, filter: &KeyFilter, after: Option<i64>) -> Vec<Version> {
-    versions(&database.snapshot_at(upto).expect("kept"), filter, after)
+    versions(database, &database.snapshot_at(upto).expect("kept"), filter, after)
 }
 
-fn versions(snapshot: &Arc<Snapshot>, filter: &KeyFilter, after: Option<i64>) -> Vec<Version> {
-    let mut history = History::open(snapshot, &id(), filter, after).expect("opened");
+fn versions(
+    database: &Database,
+    snapshot: &Arc<Snapshot>,
+    filter: &KeyFilter,
+    after: Option<i64>,
+) -> Vec<Version> {
+    let mut history = History::open(database, snapshot, &id(), filter, after).expect("opened");
     let mut versions = Vec::new();
     while let Some(version) = history.next().expect("read") {
         versions.push(version);
@@ -122,7 +127,7 @@ fn a_draft_is_the_last_commit() {
     };
     let draft = draft("2");
     let lines = || {
-        let found = versions(&draft, &KeyFilter::all(), Some(10));
+        let found = versions(&database, &draft, &KeyFilter::all(), Some(10));
         found.into_iter().map(line).collect::<Vec<_>>()
     };
     let expected = ["A.CH.X 2020 1||| 2 Some(3)", "A.CH.X 2020 2||| 3 None"];

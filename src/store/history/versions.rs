@@ -10,6 +10,7 @@ use crate::limits::{ANSWER_MEMORY_BYTES, Budget};
 use crate::model::{ArtefactId, Flow, Period};
 use crate::store::changes::{CellState, KeyFilter, SeriesReader, in_order_of_time, key_texts};
 use crate::store::cube::Cube;
+use crate::store::database::Database;
 use crate::store::filter::Selections;
 use crate::store::history::lifetimes::Lifetimes;
 use crate::store::snapshot::Snapshot;
@@ -55,7 +56,7 @@ struct Stretch {
 }
 
 impl History {
-    /// Opens the history up to a state, which is the newest that is seen. With `after`
+    /// Opens the history up to a state of the database, which is the newest that is seen. With `after`
     /// (microseconds since 1970), only versions that began or ended after that moment come.
     ///
     /// What was valid only before the first commit that is kept is forgotten; what was valid then
@@ -69,6 +70,7 @@ impl History {
     /// [`Error::NotFound`] if there is no such dataflow; [`Error::Corrupt`] if the manifest of a
     /// commit is damaged; those of reading.
     pub fn open(
+        database: &Database,
         snapshot: &Arc<Snapshot>,
         flow: &ArtefactId,
         filter: &KeyFilter,
@@ -79,7 +81,7 @@ impl History {
         let known = known.ok_or_else(|| Error::not_found("dataflow", flow.to_string()))?;
         let resolved = snapshot.flow(flow)?;
         let commit = after.map(|after| state.commit_at(after).map_or(0, |commit| commit.number));
-        let lifetimes = Lifetimes::read(snapshot, flow, commit.unwrap_or(0))?;
+        let lifetimes = Lifetimes::read(database.catalog(), snapshot, flow, commit.unwrap_or(0))?;
         let segments = lifetimes.segments();
         let cube = Arc::new(snapshot.cube_of(Arc::clone(&resolved), &known.entry, segments)?);
         let mut series = cube.select(&filter.on(&cube))?;
