@@ -2,6 +2,8 @@
 
 #[path = "rest/client.rs"]
 mod client;
+#[path = "rest/history.rs"]
+mod history;
 #[path = "rest/limits.rs"]
 mod limits;
 #[path = "rest/server.rs"]
@@ -211,7 +213,7 @@ fn errors_have_their_status_and_come_in_the_form_asked_for() {
     check("/sdmx/v1/data/EXX", 404, "did you mean ECB:EXR(1.0)?");
     check("/sdmx/v1/nonsense/all", 404, "code=\"100\"");
     check("/sdmx/v1/codelist/ECB/CL_CURENCY", 404, "did you mean ECB:CL_CURRENCY(1.0)?");
-    check("/sdmx/v1/data/EXR?includeHistory=maybe", 400, "there are true, false");
+    check("/sdmx/v1/data/EXR?includeHistory=maybe", 400, "it can be true, false");
     check("/sdmx/v1/data/EXR?format=pdf", 406, "there are application/vnd.sdmx.genericdata+xml");
     check("/sdmx/v1/data/EXR?lang=xx", 406, "there are: en, fr");
     check("/sdmx/v1/data/EXR/all/ECB", 404, "not recorded");

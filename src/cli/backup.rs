@@ -9,7 +9,7 @@ use std::sync::Arc;
 use indicatif::ProgressBar;
 
 use crate::cli::{arguments, check, progress, words};
-use crate::disk::OsDisk;
+use crate::disk::{Disk, OsDisk};
 use crate::error::{Error, Result};
 use crate::store::{BackupReport, Database};
 
@@ -77,16 +77,16 @@ fn write_archive(
 
 pub(super) fn restore(arguments: &arguments::Restore) -> Result<ExitCode> {
     let (source, target) = (arguments.source.as_path(), arguments.database.as_path());
-    let disk = Arc::new(OsDisk);
+    let disk: Arc<dyn Disk> = Arc::new(OsDisk);
     let bar = progress::bytes("checking", 0);
     let tell = watch(&bar);
     let report = if source == Path::new("-") {
-        Database::restore_from(disk, io::stdin().lock(), target, tell)?
+        Database::restore_from(&disk, io::stdin().lock(), target, tell)?
     } else if source.is_dir() {
-        Database::restore(disk, source, target, tell)?
+        Database::restore(&disk, source, target, tell)?
     } else {
         let file = File::open(source).map_err(|e| Error::io("open", source, e))?;
-        Database::restore_from(disk, file, target, tell)?
+        Database::restore_from(&disk, file, target, tell)?
     };
     bar.finish_and_clear();
     let mut out = io::stdout().lock();

@@ -47,7 +47,7 @@ pub use period::{BadPeriod, Period, PeriodForm, Slot};
 pub use request::{AtObservation, AvailabilityMode, AvailabilityQuery, ComponentFilter, DataQuery};
 pub use request::{DataSelection, Operator, Term, Wanted};
 pub use row::{Action, Cell, NOT_ATTACHED, Row};
-pub use span::{ReportingYearStart, Span, moment_text};
+pub use span::{ReportingYearStart, Span};
 pub use structure::{Attachment, Attribute, DataStructure, Dataflow, Dimension, Group, Measure};
 pub use structure::{ConceptRef, Occurs, Representation, SentinelValue, TextType};
 pub use structure_query::{Detail, References, StructureQuery, classes_of_resource};

@@ -5,7 +5,7 @@
 //! semesters, trimesters, quarters and months; for weeks move it to the nearest Monday and count
 //! seven days each; for days count days. A time without zone is taken as UTC.
 
-use chrono::{DateTime, Datelike, Days, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{Datelike, Days, Duration, Months, NaiveDate, NaiveDateTime, NaiveTime};
 
 use crate::model::period::write_padded;
 use crate::model::{BadPeriod, Period, PeriodForm, Slot};
@@ -92,13 +92,6 @@ impl Span {
         let last = self.end.checked_sub_signed(Duration::microseconds(1)).unwrap_or(self.end);
         days_since_epoch(last.max(self.start).date())
     }
-}
-
-/// A moment (microseconds since 1970) in the form of `xs:dateTime`, in UTC, to the microsecond;
-/// absent beyond the calendar.
-pub fn moment_text(micros: i64) -> Option<String> {
-    let moment = DateTime::from_timestamp_micros(micros)?;
-    Some(moment.format("%Y-%m-%dT%H:%M:%S%.fZ").to_string())
 }
 
 impl Slot {

@@ -33,7 +33,7 @@ impl Database {
     /// backup; [`Error::Corrupt`] with the first problem, if the backup is damaged: then what was
     /// copied stays as `target.partial`, to be looked at; [`Error::Io`].
     pub fn restore(
-        disk: Arc<dyn Disk>,
+        disk: &Arc<dyn Disk>,
         source: &Path,
         target: &Path,
         progress: impl FnMut(u64, u64),
@@ -41,7 +41,7 @@ impl Database {
         if !disk.exists(&source.join("commits"))? {
             return Err(Error::not_found("backup", source.display().to_string()));
         }
-        let partial = begin(&*disk, target)?;
+        let partial = begin(&**disk, target)?;
         let mut files = 0;
         for folder in FOLDERS {
             let from = source.join(folder);
@@ -51,7 +51,7 @@ impl Database {
             for name in disk.list(&from)? {
                 let mut offset = 0;
                 let file: Arc<dyn DiskFile> = disk.open(&from.join(&name))?;
-                copy(&*disk, &partial.join(folder).join(name), |buffer| {
+                copy(&**disk, &partial.join(folder).join(name), |buffer| {
                     let left = usize::try_from(file.len() - offset).unwrap_or(usize::MAX);
                     let wanted = left.min(buffer.len());
                     file.read_at(offset, &mut buffer[..wanted])?;
@@ -61,7 +61,7 @@ impl Database {
                 files += 1;
             }
         }
-        finish(&disk, target, files, progress)
+        finish(disk, target, files, progress)
     }
 
     /// Brings back the backup that is an archive.
@@ -70,12 +70,12 @@ impl Database {
     ///
     /// As [`Database::restore`].
     pub fn restore_from(
-        disk: Arc<dyn Disk>,
+        disk: &Arc<dyn Disk>,
         source: impl Read,
         target: &Path,
         progress: impl FnMut(u64, u64),
     ) -> Result<RestoreReport> {
-        let partial = begin(&*disk, target)?;
+        let partial = begin(&**disk, target)?;
         let mut archive = ArchiveReader::new(source);
         let mut files = 0;
         while let Some((name, _)) = archive.next()? {
@@ -87,10 +87,10 @@ impl Database {
                 let reason = format!("{name} is no file of a backup");
                 return Err(Error::corrupt("the archive", 0, reason));
             };
-            copy(&*disk, &partial.join(folder).join(name), |buffer| archive.read(buffer))?;
+            copy(&**disk, &partial.join(folder).join(name), |buffer| archive.read(buffer))?;
             files += 1;
         }
-        finish(&disk, target, files, progress)
+        finish(disk, target, files, progress)
     }
 }
 

@@ -110,8 +110,8 @@ fn a_backup_is_the_database_as_it_was() {
         // What comes later is not in it.
         load_csv(&database, &cross(100));
         let restored = [Path::new("one"), Path::new("two")];
-        Database::restore(Arc::clone(&disk), folder, restored[0], |_, _| {}).expect("restored");
-        let from = Database::restore_from(Arc::clone(&disk), &archive[..], restored[1], |_, _| {});
+        Database::restore(&disk, folder, restored[0], |_, _| {}).expect("restored");
+        let from = Database::restore_from(&disk, &archive[..], restored[1], |_, _| {});
         assert_eq!(from.expect("restored").files, made.files);
         for path in restored {
             let database =
@@ -140,12 +140,12 @@ fn a_damaged_backup_is_not_brought_back() {
     let target = Path::new("db");
     let middle = archive.len() / 2;
     archive[middle] ^= 1;
-    let error = Database::restore_from(Arc::clone(&disk), &archive[..], target, |_, _| {});
+    let error = Database::restore_from(&disk, &archive[..], target, |_, _| {});
     assert!(matches!(error, Err(Error::Corrupt { .. })), "{error:?}");
     assert!(!disk.exists(target).expect("looked"));
     let cut = &archive[..archive.len() - 700];
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
-    assert!(Database::restore_from(Arc::clone(&disk), cut, target, |_, _| {}).is_err());
-    let none = Database::restore(disk, Path::new("none"), target, |_, _| {});
+    assert!(Database::restore_from(&disk, cut, target, |_, _| {}).is_err());
+    let none = Database::restore(&disk, Path::new("none"), target, |_, _| {});
     assert!(matches!(none, Err(Error::NotFound { .. })));
 }

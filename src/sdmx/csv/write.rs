@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::model::{Action, Cell, Component, ComponentRole, Flow, Period, ReportingYearStart};
-use crate::model::{Span, moment_text};
+use crate::model::{Span, write_moment};
 use crate::sdmx::data::{CsvEdition, CsvLabels, CsvStyle, DataScope, DataSet, DataWriter, Level};
 
 /// Bytes gathered before they are written.
@@ -307,7 +307,7 @@ impl SetCells {
         if self.has_validity {
             for moment in [set.valid_from, set.valid_to] {
                 self.last.push(SEPARATOR);
-                write_cell(&moment.and_then(moment_text).unwrap_or_default(), &mut self.last);
+                write_cell(&moment.map(write_moment).unwrap_or_default(), &mut self.last);
             }
         }
     }

@@ -13,7 +13,7 @@
 
 use std::io;
 
-use crate::model::{Action, Annotation, Cell, ComponentRole, moment_text};
+use crate::model::{Action, Annotation, Cell, ComponentRole, write_moment};
 use crate::sdmx::data::json_number::ValueRule;
 use crate::sdmx::data::json_structure::{message_annotations, write_structure};
 use crate::sdmx::data::json_types::declared_type;
@@ -184,11 +184,11 @@ impl<'a> Json<'a> {
         out.push("\"action\":");
         out.json(version.action(set.action));
         for (name, moment) in [("validFrom", set.valid_from), ("validTo", set.valid_to)] {
-            if let Some(text) = moment.and_then(moment_text) {
+            if let Some(moment) = moment {
                 out.push(",");
                 out.json(name);
                 out.push(":");
-                out.json(&text);
+                out.json(&write_moment(moment));
             }
         }
         if *version != JsonVersion::Draft {

@@ -2,7 +2,7 @@
 //!
 //! Source: SDMX-ML 2.1 and 3.0, `SDMXMessage.xsd`, `SDMXCommon.xsd`.
 
-use crate::model::{Action, ArtefactId, moment_text};
+use crate::model::{Action, ArtefactId, write_moment};
 use crate::sdmx::data::layout::Layout;
 use crate::sdmx::data::output::Output;
 use crate::sdmx::data::{DataScope, DataSet};
@@ -70,8 +70,8 @@ pub(super) fn write_set(out: &mut Output<'_>, prefix: &str, set: &DataSet) {
     };
     attribute("action", XmlKind::action(set.action));
     for (name, moment) in [("validFromDate", set.valid_from), ("validToDate", set.valid_to)] {
-        if let Some(text) = moment.and_then(moment_text) {
-            attribute(name, &text);
+        if let Some(moment) = moment {
+            attribute(name, &write_moment(moment));
         }
     }
 }

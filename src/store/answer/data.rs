@@ -9,6 +9,7 @@ use crate::sdmx::MessageHeader;
 use crate::sdmx::data::{DataScope, DataSet, DataWriter, Level};
 use crate::store::answer::compared::{Compared, Keep};
 use crate::store::answer::page::Page;
+use crate::store::answer::partials::PartialValue;
 use crate::store::answer::select::Selected;
 use crate::store::answer::series::SeriesReader;
 use crate::store::answer::write::Driver;
@@ -51,6 +52,8 @@ pub struct DataAnswer {
     pub(super) ends: Ends,
     pub(super) offset: u64,
     pub(super) limit: Option<u64>,
+    /// Attributes of the dataflow and of partial keys that are told, whichever series there are.
+    pub(super) partials: Vec<PartialValue>,
     is_empty: bool,
 }
 
@@ -70,19 +73,21 @@ impl DataAnswer {
             ends: Ends { first: query.first, last: query.last },
             offset: query.offset,
             limit: query.limit,
+            partials: Vec::new(),
             is_empty: true,
         };
         answer.is_empty = !answer.has_something()?;
         Ok(answer)
     }
 
-    /// Plans what is wanted of a state given another, with these parts; offset and limit are left
-    /// to the message.
+    /// Plans what is wanted of a state given another, with these parts and partial keys; offset and
+    /// limit are left to the message.
     pub(super) fn compared(
         (of, to, keep): (&Arc<Snapshot>, &Arc<Snapshot>, Keep),
         flow: &ArtefactId,
         query: &DataQuery,
         parts: &ScopeParts,
+        partials: Vec<PartialValue>,
     ) -> Result<Self> {
         let (cube, compared) = Compared::new(of, to, flow, keep)?;
         let mut answer = Self {
@@ -91,9 +96,10 @@ impl DataAnswer {
             ends: Ends { first: query.first, last: query.last },
             offset: 0,
             limit: None,
-            is_empty: true,
+            is_empty: partials.is_empty(),
+            partials,
         };
-        answer.is_empty = !answer.has_something()?;
+        answer.is_empty = answer.is_empty && !answer.has_something()?;
         Ok(answer)
     }
 

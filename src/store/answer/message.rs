@@ -8,9 +8,11 @@ use crate::model::{Action, ArtefactId, Artefacts, DataQuery, Flow};
 use crate::sdmx::MessageHeader;
 use crate::sdmx::data::{DataScope, DataSet, DataWriter};
 use crate::store::answer::compared::Keep;
+use crate::store::answer::condition::Condition;
 use crate::store::answer::data::{DataAnswer, ScopeParts, Written};
-use crate::store::answer::partials::refused;
+use crate::store::answer::partials::{PartialValue, refused};
 use crate::store::answer::write::{Driver, Rest};
+use crate::store::changes::{AttributeChange, Changes, KeyFilter};
 use crate::store::history::{Step, Steps};
 use crate::store::snapshot::Snapshot;
 
@@ -218,22 +220,61 @@ impl Source {
 impl DataMessage {
     /// What a step brought.
     fn changed(&self, step: &Step, about: DataSet) -> Result<Option<Set>> {
-        let (of, to, keep) = (&step.after, &step.before, Keep::Changed);
-        let answer = DataAnswer::compared((of, to, keep), &self.flow, &self.query, &self.parts)?;
+        let states = (&step.after, &step.before, Keep::Changed);
+        let partials = self.partials(step, |change| change.after)?;
+        let (flow, query, parts) = (&self.flow, &self.query, &self.parts);
+        let answer = DataAnswer::compared(states, flow, query, parts, partials)?;
         Ok(Some(Set { about, answer }))
     }
 
     /// What a step took away: the keys of observations alone, since a value named in a deletion is
-    /// all that is deleted.
+    /// all that is deleted; and attributes of partial keys by name.
     fn missing(&self, step: &Step, about: DataSet) -> Result<Option<Set>> {
-        let (of, to, keep) = (&step.before, &step.after, Keep::Missing);
-        if of.state().flow(&self.flow).is_none() {
+        let states = (&step.before, &step.after, Keep::Missing);
+        if step.before.state().flow(&self.flow).is_none() {
             return Ok(None);
         }
         let (measures, attributes) = (Vec::new(), Vec::new());
         let parts = ScopeParts { measures, attributes, ..self.parts.clone() };
-        let answer = DataAnswer::compared((of, to, keep), &self.flow, &self.query, &parts)?;
+        let gone = |change: AttributeChange| change.before.filter(|_| change.after.is_none());
+        let partials = self.partials(step, gone)?;
+        let (flow, query) = (&self.flow, &self.query);
+        let answer = DataAnswer::compared(states, flow, query, &parts, partials)?;
         Ok(Some(Set { about, answer }))
+    }
+
+    /// The attributes of the dataflow and of partial keys that a step changed, as far as they are
+    /// wanted and `choose` gives their text. They are told of keys that have no series, too.
+    fn partials(
+        &self,
+        step: &Step,
+        choose: impl Fn(AttributeChange) -> Option<String>,
+    ) -> Result<Vec<PartialValue>> {
+        let selection = &self.query.selection;
+        let filter = KeyFilter::any_of(selection.keys.clone());
+        let mut changes = Changes::between(&step.before, &step.after, &self.flow, &filter)?;
+        let conditions: Vec<(usize, Condition)> = selection
+            .filters
+            .iter()
+            .filter_map(|filter| {
+                let position = self.resolved.position(&filter.component)?;
+                let component = &self.resolved.components()[position];
+                Some((position, Condition::new(component, filter)))
+            })
+            .collect();
+        let mut values = Vec::new();
+        for change in changes.partials()? {
+            let passes = |(position, condition): &(usize, Condition)| {
+                let code = change.key.get(*position).and_then(Option::as_deref);
+                code.is_none_or(|code| condition.passes(code))
+            };
+            let is_wanted = self.parts.attributes.contains(&change.attribute);
+            if is_wanted && conditions.iter().all(passes) {
+                let (key, attribute) = (change.key.clone(), change.attribute);
+                values.extend(choose(change).map(|text| PartialValue { key, attribute, text }));
+            }
+        }
+        Ok(values)
     }
 }
 
@@ -243,7 +284,8 @@ mod tests {
 
     use super::*;
     use crate::model::DataSelection;
-    use crate::store::answer::fixture::{Told, id};
+    use crate::store::LoadOptions;
+    use crate::store::answer::fixture::{FLOW, HEADER, Told, database, id};
     use crate::store::changes::tests::{Model, Random, history};
 
     /// What a reader keeps of data: values and attributes by key and period.
@@ -272,7 +314,6 @@ mod tests {
     /// Does what data sets say.
     fn apply(replica: &mut Replica, sets: &[(DataSet, Vec<String>)]) {
         for (about, lines) in sets {
-            assert!(!lines.is_empty(), "no empty data set");
             for line in lines {
                 let cells: Vec<&str> = line.split('|').collect();
                 let (place, rest) = (cells[..4].join("|"), cells[4..9].join("|"));
@@ -332,5 +373,34 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Attributes of partial keys are told where no observation changed, and when they are gone.
+    #[test]
+    fn partial_keys_are_told_by_themselves() {
+        let row = |unit: &str, source: &str| {
+            vec![format!("A,CH,X,2020,1,,,,,{unit},,{source}"), "A,DE,X,2020,1,,,,,,,".to_owned()]
+        };
+        let database = database(true, &[row("EUR", "S"), row("USD", "S")]);
+        let mut load = database.begin_load(LoadOptions::at(20)).expect("begun");
+        let head = HEADER.replace("DATAFLOW", "STRUCTURE,STRUCTURE_ID,ACTION");
+        let text = format!("{head}\ndataflow,{FLOW},D,,CH,X,,,,,,,-,,");
+        load.csv(text.as_bytes(), "x.csv").expect("sound");
+        load.commit().expect("committed");
+        let snapshot = database.snapshot().expect("readable");
+        let check = |history: bool, after: i64, expected: &[&str]| {
+            let selection = DataSelection { updated_after: Some(after), ..Default::default() };
+            let query = DataQuery { selection, has_history: history, ..Default::default() };
+            let message = DataMessage::open(&snapshot, &id(), &query).expect("a sound query");
+            let mut told = Told::default();
+            message.write(&mut told).expect("a writer that takes all");
+            assert!(told.observations.is_empty());
+            assert_eq!(told.partials, expected);
+        };
+        let cells = |unit: &str| format!("~|CH|X|~|~|~|~|~|~|{unit}|~|~");
+        check(false, 11, &[&cells("USD")]);
+        check(false, 10, &[&cells("EUR")]);
+        check(true, 10, &[&cells("USD"), &cells("USD")]);
+        check(false, 20, &[]);
     }
 }

@@ -1,5 +1,6 @@
 //! The attributes of the dataflow and of partial keys that apply to what is selected.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use crate::error::{Error, Result};
@@ -15,8 +16,21 @@ struct Group {
     attributes: Vec<usize>,
 }
 
+/// The value of an attribute of the dataflow or of a partial key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PartialValue {
+    /// Its codes, in the order of the structure; absent for dimensions that it does not attach to.
+    pub(super) key: Vec<Option<String>>,
+    /// The position of the attribute among the flow's.
+    pub(super) attribute: usize,
+    pub(super) text: String,
+}
+
+/// Partial keys by their dimensions, the dataflow's first, then by their codes.
+type Pending<'a> = BTreeMap<(Vec<bool>, Vec<Option<String>>), Vec<&'a PartialValue>>;
+
 /// Writes each partial key that one of the series has, once, with its values; those of the same
-/// dimensions together, the dataflow's first.
+/// dimensions together, the dataflow's first. Then those that are told in any case.
 pub(super) fn write_partials(
     answer: &DataAnswer,
     series: &Selections,
@@ -24,6 +38,11 @@ pub(super) fn write_partials(
 ) -> Result<()> {
     let cube = &answer.selected.cube;
     let flow = cube.flow();
+    let mut pending = Pending::new();
+    for value in &answer.partials {
+        let dimensions = value.key.iter().map(Option::is_some).collect();
+        pending.entry((dimensions, value.key.clone())).or_default().push(value);
+    }
     for group in groups(answer) {
         // Series that share the partial key come one after the other.
         let mut walk = SeriesWalk::new(cube, series, &group.dimensions);
@@ -48,12 +67,27 @@ pub(super) fn write_partials(
                     cells[*dimension] = Some(cube.codes(*dimension).get(*code));
                 }
                 writer.partial(&cells).map_err(refused)?;
+                if !pending.is_empty() {
+                    let own = cells.iter().take(flow.dimensions().len());
+                    let own: Vec<Option<String>> =
+                        own.map(|cell| cell.map(str::to_owned)).collect();
+                    let dimensions = own.iter().map(Option::is_some).collect();
+                    pending.remove(&(dimensions, own));
+                }
             }
             if group.dimensions.is_empty() {
                 break;
             }
             last = Some(key);
         }
+    }
+    for ((_, key), values) in pending {
+        let mut cells: Vec<Cell<'_>> = key.iter().map(Option::as_deref).collect();
+        cells.resize(flow.components().len(), None);
+        for value in values {
+            cells[flow.attributes_from() + value.attribute] = Some(&value.text);
+        }
+        writer.partial(&cells).map_err(refused)?;
     }
     Ok(())
 }

@@ -1,16 +1,11 @@
 //! Differences of random histories, against a list of every cell after each commit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::catalog::{CommitKind, Draft, SegmentEntry, SegmentPlace, Superseded};
-use crate::index::Selection;
-use crate::model::Action;
 use crate::store::answer::fixture::{FLOW, HEADER, database, id};
 use crate::store::changes::change::{AttributeChange, CellState};
-use crate::store::{Changes, Database, Difference, KeyFilter, LoadOptions};
+use crate::store::{Changes, CompactOptions, Database, Difference, KeyFilter, LoadOptions};
 
 /// Every cell: what a reader sees, by the text of its place.
 #[derive(Clone, Default)]
@@ -81,22 +76,42 @@ impl Model {
         rows
     }
 
-    /// All of it, as rows.
-    fn rows(&self) -> Vec<String> {
-        let rows = self.cells.iter().map(|((key, period), [value, count, status, note])| {
-            let title = self.titles.get(key).map_or("", String::as_str);
-            let unit = self.units.get(&[key[1].clone(), key[2].clone()]).map_or("", |u| u);
-            let (key, source) = (key.join(","), &self.source);
-            format!("{key},{period},{value},{count},{status},\"{note}\",{title},{unit},,{source}")
-        });
-        rows.collect()
-    }
-
-    /// Whether the rows say all of it: no attribute is left of a key that has lost its series.
-    fn is_in_rows(&self) -> bool {
-        let has = |unit: &[String; 2]| self.cells.keys().any(|(key, _)| key[1..] == unit[..]);
-        let mut units = self.units.iter().filter(|(_, text)| !text.is_empty());
-        !self.cells.is_empty() && units.all(|(key, _)| has(key))
+    /// Does something random by action, and returns the rows of SDMX-CSV 2.1 that say so.
+    fn act(&mut self, random: &mut Random) -> Vec<String> {
+        let area = random.pick(&["CH", "DE", "AT"]);
+        let item = random.pick(&["X", "Y"]);
+        let period = random.pick(&PERIODS);
+        let place = (["Z", area, item].map(str::to_owned), period.to_owned());
+        let row = match random.below(5) {
+            0 => {
+                self.cells.retain(|(key, _), _| key[1] != area);
+                self.units.retain(|key, _| key[0] != area);
+                format!("D,,{area},,,,,,,,,,")
+            }
+            1 => {
+                self.cells.remove(&place);
+                format!("D,Z,{area},{item},{period},,,,,,,,")
+            }
+            2 => {
+                self.cells.retain(|(key, known), _| key[2] != item || known != period);
+                format!("D,,,{item},{period},,,,,,,,")
+            }
+            3 => {
+                if let Some(cell) = self.cells.get_mut(&place) {
+                    cell[2].clear();
+                }
+                format!("D,Z,{area},{item},{period},,,-,,,,,")
+            }
+            _ => {
+                let [value, status] = [random.pick(&["8", "9"]), random.pick(&["", "B"])];
+                let cell = [value, "", status, ""].map(str::to_owned);
+                self.cells.insert(place, cell);
+                format!("R,Z,{area},{item},{period},{value},,{status},,,,,")
+            }
+        };
+        let cells = &self.cells;
+        self.titles.retain(|key, _| cells.keys().any(|(known, _)| known == key));
+        vec![row]
     }
 
     /// What differs, a line each.
@@ -140,33 +155,6 @@ fn add(lines: &mut BTreeSet<String>, place: String, before: Option<String>, afte
     }
 }
 
-/// Stores the dataflow anew, as compaction does: what a fresh database makes of its rows.
-fn compact(database: &Database, model: &Model, now: i64) {
-    let fresh = self::database(true, &[model.rows()]);
-    let state = fresh.catalog().state();
-    let live = state.segments(&id()).next().expect("a segment");
-    let place = fresh.catalog().locate(live);
-    let file = fresh.catalog().disk().open(&place.path).expect("opened");
-    let mut bytes = vec![0; usize::try_from(place.length).expect("small")];
-    file.read_at(place.offset, &mut bytes).expect("read");
-    let mut writer = database.catalog().begin(Duration::ZERO).expect("begun");
-    let mut draft = Draft::default();
-    (draft.record.kind, draft.record.effective) = (CommitKind::Compaction, now);
-    for old in writer.state().segments(&id()) {
-        let all = |live: &Option<Selection>, count| live.clone().unwrap_or(Selection::all(count));
-        draft.superseded.push(Superseded {
-            segment: old.entry.id,
-            chunks: all(&old.chunks, old.entry.chunks),
-            partials: all(&old.partials, old.entry.partials),
-        });
-    }
-    let place = SegmentPlace::Inline { offset: 0, length: place.length };
-    let id = writer.new_segment();
-    draft.segments.push(SegmentEntry { id, place, ..SegmentEntry::clone(&live.entry) });
-    draft.inline.push(bytes);
-    writer.commit(draft).expect("committed");
-}
-
 /// A random history: the database, and every cell after each commit, from the second on.
 pub(in crate::store) fn history(seed: u64, commits: usize) -> (Database, Vec<Model>) {
     let mut random = Random(seed * 0x9E37_79B9 + 1);
@@ -176,31 +164,26 @@ pub(in crate::store) fn history(seed: u64, commits: usize) -> (Database, Vec<Mod
     while models.len() < commits {
         let now = 1_000 * i64::try_from(models.len()).expect("few");
         let before = database.snapshot().expect("readable").number();
-        match random.below(5) {
-            0 if model.is_in_rows() => compact(&database, &model, now),
+        let head = HEADER.strip_prefix("DATAFLOW").expect("its first column");
+        let (head, prefix, rows) = match random.below(5) {
+            0 => {
+                let options = CompactOptions { is_full: true, ..CompactOptions::at(now) };
+                database.compact(&options, &mut |_| Ok(())).expect("compacted");
+                (String::new(), String::new(), Vec::new())
+            }
             1 => {
-                let area = random.pick(&["CH", "DE", "AT"]);
-                let mut load = database.begin_load(LoadOptions::at(now)).expect("begun");
-                let flow = load.flow(&id()).expect("there");
-                let mut cells = [None; 12];
-                cells[1] = Some(area);
-                load.row(flow, Action::Delete, &cells).expect("sound");
-                load.commit().expect("committed");
-                model.cells.retain(|(key, _), _| key[1] != area);
-                model.titles.retain(|key, _| key[1] != area);
-                model.units.retain(|key, _| key[0] != area);
+                let head = format!("STRUCTURE,STRUCTURE_ID,ACTION{head}");
+                (head, format!("dataflow,{FLOW}"), model.act(&mut random))
             }
-            _ => {
-                let mut text = HEADER.to_owned();
-                for row in model.merge(&mut random) {
-                    write!(text, "\n{FLOW},{row}").expect("into a string");
-                }
-                let mut load = database.begin_load(LoadOptions::at(now)).expect("begun");
-                load.csv(text.as_bytes(), "x.csv").unwrap_or_else(|e| panic!("{e}\n{text}"));
-                load.commit().expect("committed");
-            }
+            _ => (HEADER.to_owned(), FLOW.to_owned(), model.merge(&mut random)),
+        };
+        if !rows.is_empty() {
+            let rows: Vec<String> = rows.iter().map(|row| format!("{prefix},{row}")).collect();
+            let text = format!("{head}\n{}", rows.join("\n"));
+            let mut load = database.begin_load(LoadOptions::at(now)).expect("begun");
+            load.csv(text.as_bytes(), "x.csv").unwrap_or_else(|e| panic!("{e}\n{text}"));
+            load.commit().expect("committed");
         }
-        // Compaction may follow a load by itself.
         for _ in before..database.snapshot().expect("readable").number() {
             models.push(model.clone());
         }
