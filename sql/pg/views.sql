@@ -76,7 +76,7 @@ WHERE c.relkind IN ('r', 'v');
 CREATE VIEW information_schema.columns AS
 SELECT current_database() AS table_catalog, n.nspname AS table_schema, c.relname AS table_name,
     a.attname AS column_name, a.attnum AS ordinal_position,
-    pg_get_expr(d.adbin, d.adrelid) AS column_default,
+    CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS column_default,
     CASE WHEN a.attnotnull OR (t.typtype = 'd' AND t.typnotnull) THEN 'NO' ELSE 'YES' END
         AS is_nullable,
     CASE WHEN b.typcategory = 'A' AND b.typlen = -1 THEN 'ARRAY'
@@ -100,7 +100,11 @@ SELECT current_database() AS table_catalog, n.nspname AS table_schema, c.relname
     CASE WHEN t.typtype = 'd' THEN t.typname END AS domain_name,
     current_database() AS udt_catalog, bn.nspname AS udt_schema, b.typname AS udt_name,
     a.attnum::text AS dtd_identifier, 'NO' AS is_self_referencing, 'NO' AS is_identity,
-    'NO' AS identity_cycle, 'NEVER' AS is_generated, 'NO' AS is_updatable
+    'NO' AS identity_cycle, CASE WHEN a.attgenerated = '' THEN 'NEVER' ELSE 'ALWAYS' END
+        AS is_generated,
+    CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) END
+        AS generation_expression,
+    CASE WHEN a.attgenerated = '' AND c.relkind = 'r' THEN 'YES' ELSE 'NO' END AS is_updatable
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

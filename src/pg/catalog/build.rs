@@ -153,6 +153,11 @@ impl Builder {
         }
         for (place, column) in table.columns.iter().enumerate() {
             self.rows.attribute(oid, place + 1, column);
+            if let Some(text) = &column.generated {
+                let name = format!("{}.{}", table.name, column.name);
+                let number = self.numbers.give("expression", &table.schema, &name);
+                self.rows.expression(number, oid, place + 1, text);
+            }
             if let Some(comment) = &column.comment {
                 self.rows.describe(oid, OF_CLASS, place + 1, comment);
             }
@@ -181,7 +186,8 @@ impl Builder {
             has_triggers: false,
         });
         for (place, column) in columns.iter().enumerate() {
-            let column = ColumnDescription { is_nullable: true, ..(*column).clone() };
+            let column =
+                ColumnDescription { is_nullable: true, generated: None, ..(*column).clone() };
             self.rows.attribute(index, place + 1, &column);
         }
         self.rows.index(index, oid, &table.primary_key);

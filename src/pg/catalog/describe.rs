@@ -20,6 +20,8 @@ pub(crate) struct ColumnDescription {
     pub(crate) type_modifier: i32,
     /// Whether it may be NULL.
     pub(crate) is_nullable: bool,
+    /// What it is calculated from, if nobody can write it.
+    pub(crate) generated: Option<String>,
     /// What it means.
     pub(crate) comment: Option<String>,
 }

@@ -23,6 +23,8 @@ use crate::store::SeriesFilter;
 
 /// The key of the field metadata that names the component of a column.
 const SDMX_ID: &str = "sdmx.id";
+/// And where it stands what the column shows of it.
+const SDMX_ROLE: &str = "sdmx.role";
 /// The schemas that PostgreSQL has itself.
 const SYSTEM: [&str; 2] = ["pg_catalog", "information_schema"];
 /// The schema of the catalogue itself.
@@ -122,6 +124,9 @@ fn of_flow(catalogue: &Arc<Catalogue>, position: usize, made: &mut TableDescript
     made.comment = flow_name(&state.flow, catalogue);
     made.primary_key = table.source().key_columns();
     describe_columns(&state.flow, table.source().schema().fields(), catalogue.language(), made);
+    if let Some(time) = state.flow.time_index().and_then(|time| state.names.columns.get(time)) {
+        generate_days(time, table.source().schema().fields(), made);
+    }
     let dimensions = state.names.columns.iter().take(state.flow.dimensions().len());
     for (dimension, column) in dimensions.enumerate() {
         let star = format!("{}_dim_{column}", made.name);
@@ -163,6 +168,16 @@ fn labels_definition(
     Ok(format!(" SELECT {}\n   FROM {schema}.{table};", columns.join(",\n    ")))
 }
 
+/// Says of the columns of a period's days what they are calculated from.
+fn generate_days(time: &str, fields: &[Arc<Field>], made: &mut TableDescription) {
+    let is_day =
+        |field: &Field| field.metadata().get(SDMX_ROLE).is_some_and(|role| role == "period");
+    let days = made.columns.iter_mut().zip(fields).filter(|(_, field)| is_day(field));
+    for ((column, _), function) in days.zip(["period_start", "period_end"]) {
+        column.generated = Some(format!("{function}({})", quoted(time)));
+    }
+}
+
 fn flow_name(flow: &Flow, catalogue: &Catalogue) -> Option<String> {
     flow.names.best(catalogue.language()).map(str::to_owned)
 }
@@ -193,6 +208,7 @@ fn column(field: &Field) -> ColumnDescription {
         type_oid,
         type_modifier,
         is_nullable: field.is_nullable(),
+        generated: None,
         comment: None,
     }
 }

@@ -213,8 +213,23 @@ impl Rows {
                 ("attalign", known.align.as_str().into()),
                 ("attstorage", known.storage.as_str().into()),
                 ("attnotnull", (!column.is_nullable).into()),
+                ("atthasdef", column.generated.is_some().into()),
+                ("attgenerated", if column.generated.is_some() { "s" } else { "" }.into()),
                 ("attislocal", true.into()),
                 ("attcollation", known.collation.into()),
+            ],
+        );
+    }
+
+    /// What a column is calculated from.
+    pub(crate) fn expression(&mut self, oid: u32, relation: u32, place: usize, text: &str) {
+        self.push(
+            "pg_attrdef",
+            &[
+                ("oid", oid.into()),
+                ("adrelid", relation.into()),
+                ("adnum", number(place)),
+                ("adbin", text.into()),
             ],
         );
     }
