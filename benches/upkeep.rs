@@ -9,7 +9,6 @@
 //! there, to be asked by SQL.
 
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
-#![expect(clippy::disallowed_methods, reason = "a bench reads the clock and its arguments")]
 
 #[path = "support/cube.rs"]
 mod cube;

@@ -1,6 +1,6 @@
 //! Compaction as commits: by command, in the background, and after a load.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
