@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::release;
+use crate::cli::user;
 use crate::limits::{
     COMPACTION_RATE_BYTES, HTTP_ANSWERS_MAX, PG_CONNECTIONS_MAX, QUERY_MEMORY_BYTES,
 };
@@ -75,7 +76,7 @@ pub(super) enum Command {
     /// Answer clients of PostgreSQL over the network
     Serve(Serve),
     /// Say who may do what over the network
-    User(User),
+    User(user::User),
 }
 
 #[derive(Args, Debug)]
@@ -465,67 +466,4 @@ pub(super) struct Serve {
     /// Megabytes a second that compaction in the background reads at most; 0 turns it off
     #[arg(long, value_name = "MB", default_value_t = COMPACTION_RATE_BYTES >> 20)]
     pub(super) compaction_rate: u64,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "\
-While there are no users, servers let anybody on their own machine read, and nobody write. Once there
-are, clients of PostgreSQL log in with their name and password (SCRAM-SHA-256). Every user may read;
-the rights are write (change data), preview (see releases before their time), and admin (all of it,
-and stop the statements of others). A password is asked for, unless it comes from standard input.
-Examples:
-  sdmxdb user stats add anna write --password-stdin < secret.txt
-  sdmxdb user stats grant anna preview
-  sdmxdb user stats list")]
-pub(super) struct User {
-    /// The folder of the database
-    pub(super) database: PathBuf,
-    #[command(subcommand)]
-    pub(super) action: UserAction,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum UserAction {
-    /// Add a user; the password is asked for
-    Add {
-        /// The name to log in with
-        name: String,
-        /// write, preview, admin
-        #[arg(value_name = "RIGHT")]
-        rights: Vec<String>,
-        /// Read the password from standard input
-        #[arg(long)]
-        password_stdin: bool,
-    },
-    /// Give a user another password
-    Password {
-        /// The user
-        name: String,
-        /// Read the password from standard input
-        #[arg(long)]
-        password_stdin: bool,
-    },
-    /// Give a user rights
-    Grant {
-        /// The user
-        name: String,
-        /// write, preview, admin
-        #[arg(value_name = "RIGHT", required = true)]
-        rights: Vec<String>,
-    },
-    /// Take rights from a user
-    Revoke {
-        /// The user
-        name: String,
-        /// write, preview, admin
-        #[arg(value_name = "RIGHT", required = true)]
-        rights: Vec<String>,
-    },
-    /// Remove a user
-    Drop {
-        /// The user
-        name: String,
-    },
-    /// Show all users with their rights
-    List,
 }

@@ -2,18 +2,82 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::{Args, Subcommand};
 #[cfg(unix)]
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
-use crate::cli::arguments::{self, UserAction};
 use crate::cli::{now, open, user};
 use crate::error::{Error, Result};
 use crate::limits::PASSWORD_BYTES_MAX;
 use crate::store::{Database, Right, UserChange};
 
-pub(super) fn run(arguments: &arguments::User) -> Result<ExitCode> {
+#[derive(Args, Debug)]
+#[command(after_help = "\
+While there are no users, servers let anybody on their own machine read, and nobody write. Once there
+are, clients of PostgreSQL log in with their name and password (SCRAM-SHA-256). Every user may read;
+the rights are write (change data), preview (see releases before their time), and admin (all of it,
+and stop the statements of others). A password is asked for, unless it comes from standard input.
+Examples:
+  sdmxdb user stats add anna write --password-stdin < secret.txt
+  sdmxdb user stats grant anna preview
+  sdmxdb user stats list")]
+pub(super) struct User {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    #[command(subcommand)]
+    pub(super) action: UserAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum UserAction {
+    /// Add a user; the password is asked for
+    Add {
+        /// The name to log in with
+        name: String,
+        /// write, preview, admin
+        #[arg(value_name = "RIGHT")]
+        rights: Vec<String>,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Give a user another password
+    Password {
+        /// The user
+        name: String,
+        /// Read the password from standard input
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Give a user rights
+    Grant {
+        /// The user
+        name: String,
+        /// write, preview, admin
+        #[arg(value_name = "RIGHT", required = true)]
+        rights: Vec<String>,
+    },
+    /// Take rights from a user
+    Revoke {
+        /// The user
+        name: String,
+        /// write, preview, admin
+        #[arg(value_name = "RIGHT", required = true)]
+        rights: Vec<String>,
+    },
+    /// Remove a user
+    Drop {
+        /// The user
+        name: String,
+    },
+    /// Show all users with their rights
+    List,
+}
+
+pub(super) fn run(arguments: &User) -> Result<ExitCode> {
     let database = open(&arguments.database)?;
     let (name, change, done) = match &arguments.action {
         UserAction::List => {

@@ -418,8 +418,8 @@ fn copies_csv() {
     let wrong = data.replace("currency_denom", "denom");
     let error = copy(&world, "(FORMAT csv, HEADER match)", wrong.as_bytes());
     let expected = "22P04 column name mismatch in header line field 3: got \"denom\", expected \
-                    \"currency_denom\" [COPY exr, line 1]";
-    assert_eq!(error, Err(expected.to_owned()));
+                    \"currency_denom\" [COPY exr, line 1: ";
+    assert!(error.as_ref().is_err_and(|text| text.starts_with(expected)), "{error:?}");
     assert_eq!(rates(&world, "CHF"), "2024-01-02|0.9310|A");
 }
 
