@@ -24,8 +24,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::commit::Writer;
 use crate::catalog::clean::is_temporary;
+use crate::catalog::commit::Writer;
 use crate::catalog::container::{self, Container, Content, PartKind};
 use crate::catalog::open::Catalog;
 use crate::catalog::release_messages::ReleaseMessage;

@@ -11,10 +11,10 @@ use crate::limits::ORDERED_SLOTS_MAX;
 use crate::model::ComponentRole;
 use crate::segment::{Builder, Chunk, ChunkRows, CreateFile, Footer, PartialGroup};
 use crate::segment::{PartialRow, Schema, Summary, Wanted};
-use crate::store::part::Part;
 use crate::store::copy::Translation;
 use crate::store::cube::Cube;
 use crate::store::filter::SeriesFilter;
+use crate::store::part::Part;
 use crate::store::walk::SeriesWalk;
 
 /// A chunk, or a row of partial keys, of a segment.
