@@ -62,7 +62,7 @@ impl Catalog {
                 progress(disk.len(&manifest_path(path, number)).unwrap_or(0));
             }
             if files.checkpoints.contains(&number) {
-                check.checkpoint(number);
+                check.checkpoint(number, kept);
                 progress(disk.len(&checkpoint_path(path, number)).unwrap_or(0));
             }
         }
@@ -111,11 +111,15 @@ impl Check<'_> {
         }
     }
 
-    fn checkpoint(&mut self, number: u64) {
+    fn checkpoint(&mut self, number: u64, kept: u64) {
         let read = match read_checkpoint(self.disk, self.path, number) {
             Ok(read) => read,
             Err(problem) => return self.found.problems.push(problem),
         };
+        // What forgetting left of earlier states says nothing of those that are kept.
+        if number < kept {
+            return;
+        }
         match &self.state {
             Some(state) if *state != read.state => {
                 let path = checkpoint_path(self.path, number);

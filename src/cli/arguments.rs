@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::backup::{Backup, Restore};
+use crate::cli::check::Check;
 use crate::cli::release;
 use crate::cli::user;
 use crate::limits::{
@@ -352,58 +354,6 @@ pub(super) struct Info {
     /// Show what takes how many bytes
     #[arg(long)]
     pub(super) storage: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Exits with 5 and a line a problem if anything is wrong. Every state that can be read is checked, not
-only the last. A repair mends what is there twice: checkpoints from manifests, the newest state from
-a checkpoint where manifests are damaged. It deletes nothing that can be read.
-Examples:
-  sdmxdb check stats
-  sdmxdb check stats --repair")]
-pub(super) struct Check {
-    /// The folder of the database
-    pub(super) database: PathBuf,
-    /// Mend first what can be mended without loss
-    #[arg(long)]
-    pub(super) repair: bool,
-    /// Also set aside commits that cannot be read, and all behind them, so that the database can be
-    /// written again; their files go to the folder `broken` in it
-    #[arg(long, requires = "repair")]
-    pub(super) give_up: bool,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "\
-A backup has the last commit, all before it that can be read, and what is pending; loads and queries
-go on meanwhile. A folder is a database by itself, and shares its files with the first one where the
-disk can (the same file system): that takes a moment and no space, but a bad spot on the drive is
-then in both. A name that ends with .tar, or `-`, gives an archive, for another drive.
-Backups have what was in the database: keep them as it is kept. What is redacted later stays in them.
-Examples:
-  sdmxdb backup stats /mnt/backup/stats-2026-01-31.tar
-  sdmxdb backup stats stats-before-migration
-  sdmxdb backup stats - | zstd > stats.tar.zst")]
-pub(super) struct Backup {
-    /// The folder of the database
-    pub(super) database: PathBuf,
-    /// A folder to be made, a file to be written whose name ends with .tar, or `-`
-    pub(super) target: PathBuf,
-}
-
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Copies the backup, checks every byte of it as `sdmxdb check` does, and only then gives it the name of
-the database. If anything is wrong, what was copied stays as DATABASE.partial, to be looked at.
-Examples:
-  sdmxdb restore /mnt/backup/stats-2026-01-31.tar stats
-  zstd -dc stats.tar.zst | sdmxdb restore - stats")]
-pub(super) struct Restore {
-    /// The backup: a folder, an archive, or `-`
-    pub(super) source: PathBuf,
-    /// The folder of the database, which must not be there
-    pub(super) database: PathBuf,
 }
 
 #[derive(Args, Debug)]

@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::Args;
 use indicatif::ProgressBar;
 
-use crate::cli::{arguments, check, progress, words};
+use crate::cli::{check, progress, words};
 use crate::disk::{Disk, OsDisk};
 use crate::error::{Error, Result};
 use crate::store::{BackupReport, Database};
@@ -16,7 +17,39 @@ use crate::store::{BackupReport, Database};
 /// Bytes that are gathered before the system is called.
 const BUFFER_BYTES: usize = 1 << 20;
 
-pub(super) fn run(arguments: &arguments::Backup) -> Result<ExitCode> {
+#[derive(Args, Debug)]
+#[command(after_help = "\
+A backup has the last commit, all before it that can be read, and what is pending; loads and queries
+go on meanwhile. A folder is a database by itself, and shares its files with the first one where the
+disk can (the same file system): that takes a moment and no space, but a bad spot on the drive is
+then in both. A name that ends with .tar, or `-`, gives an archive, for another drive.
+Backups have what was in the database: keep them as it is kept. What is redacted later stays in them.
+Examples:
+  sdmxdb backup stats /mnt/backup/stats-2026-01-31.tar
+  sdmxdb backup stats stats-before-migration
+  sdmxdb backup stats - | zstd > stats.tar.zst")]
+pub(super) struct Backup {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    /// A folder to be made, a file to be written whose name ends with .tar, or `-`
+    pub(super) target: PathBuf,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Copies the backup, checks every byte of it as `sdmxdb check` does, and only then gives it the name of
+the database. If anything is wrong, what was copied stays as DATABASE.partial, to be looked at.
+Examples:
+  sdmxdb restore /mnt/backup/stats-2026-01-31.tar stats
+  zstd -dc stats.tar.zst | sdmxdb restore - stats")]
+pub(super) struct Restore {
+    /// The backup: a folder, an archive, or `-`
+    pub(super) source: PathBuf,
+    /// The folder of the database, which must not be there
+    pub(super) database: PathBuf,
+}
+
+pub(super) fn run(arguments: &Backup) -> Result<ExitCode> {
     let database = Database::open(&arguments.database)?;
     let target = arguments.target.as_path();
     let bar = progress::bytes("backup", 0);
@@ -75,7 +108,7 @@ fn write_archive(
     Ok(report)
 }
 
-pub(super) fn restore(arguments: &arguments::Restore) -> Result<ExitCode> {
+pub(super) fn restore(arguments: &Restore) -> Result<ExitCode> {
     let (source, target) = (arguments.source.as_path(), arguments.database.as_path());
     let disk: Arc<dyn Disk> = Arc::new(OsDisk);
     let bar = progress::bytes("checking", 0);

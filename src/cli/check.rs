@@ -1,15 +1,37 @@
 //! `sdmxdb check`.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args;
+
 use crate::catalog::{Catalog, Mended, Repair};
-use crate::cli::{arguments, exit, progress, words};
+use crate::cli::{exit, progress, words};
 use crate::error::{Error, Result};
 use crate::store::{CheckReport, Database, Health, LoadOptions};
 
-pub(super) fn run(arguments: &arguments::Check) -> Result<ExitCode> {
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Exits with 5 and a line a problem if anything is wrong. Every state that can be read is checked, not
+only the last. A repair mends what is there twice: checkpoints from manifests, the newest state from
+a checkpoint where manifests are damaged. It deletes nothing that can be read.
+Examples:
+  sdmxdb check stats
+  sdmxdb check stats --repair")]
+pub(super) struct Check {
+    /// The folder of the database
+    pub(super) database: PathBuf,
+    /// Mend first what can be mended without loss
+    #[arg(long)]
+    pub(super) repair: bool,
+    /// Also set aside commits that cannot be read, and all behind them, so that the database can be
+    /// written again; their files go to the folder `broken` in it
+    #[arg(long, requires = "repair")]
+    pub(super) give_up: bool,
+}
+
+pub(super) fn run(arguments: &Check) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
     let refused = |e| Error::io("write", "standard output", e);
     let mut database = Database::open(&arguments.database)?;
@@ -78,7 +100,7 @@ fn sentence(mended: &Mended, database: &Path) -> String {
 }
 
 /// What to do about problems.
-fn advice(health: &Health, arguments: &arguments::Check) -> &'static str {
+fn advice(health: &Health, arguments: &Check) -> &'static str {
     match health {
         Health::ReadOnly { .. } if !arguments.give_up => {
             "the database shows the commit before the damage, and cannot be written; restore a \

@@ -234,6 +234,10 @@ fn create_release(name: &'static str) -> Step {
 /// Adds rows to it.
 fn add_to_release(name: &'static str, message: String) -> Step {
     Box::new(move |database| {
+        if !database.release(name)?.messages.is_empty() {
+            // A crash left it, and the same rows may not come twice.
+            return Ok(());
+        }
         let bytes = Cursor::new(message.clone().into_bytes());
         let message = Message::open(Box::new(bytes), "rows.csv")?;
         database.add_to_release(name, vec![message], &editor()).map(drop)
@@ -310,12 +314,15 @@ pub(crate) fn workload(name: &str) -> Workload {
                 actions(&["D ,,,,,,", "M A,AT,1950,5,A,,"]),
             ],
         ),
-        "compactions" => (many(9), vec![compact(false), small(9), compact(true)]),
+        "compactions" => (
+            begun(vec![small(1), small(2), small(3)]),
+            vec![compact(true), small(4), small(5), compact(true), compact(false)],
+        ),
         "full_compactions" => (
             begun(vec![large(1), large(9), small(1), delete(0, vec![]), small(2)]),
             vec![compact(true), small(3), compact(true)],
         ),
-        "compacted_and_forgotten" => (many(9), vec![compact(true), forget(0), small(9), forget(1)]),
+        "compacted_and_forgotten" => (many(4), vec![compact(true), forget(0), small(9), forget(1)]),
         "redactions" => (
             begun(vec![small(1), small(9), small(17)]),
             vec![redact("A", "AT", "1910"), small(2), redact("A", "BE", "1911")],
