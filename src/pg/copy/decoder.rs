@@ -173,7 +173,11 @@ impl CopyDecoder {
         };
         let mut rest = Some(line);
         let mut cells = CopyRow::new();
-        while let Some(cell) = cell(&mut rest, &self.options).map_err(|e| self.at(e, line))? {
+        let wrong = |error| match self.options.format {
+            CopyFormat::Csv => self.at(error, line),
+            CopyFormat::Text | CopyFormat::Binary => self.fault(error),
+        };
+        while let Some(cell) = cell(&mut rest, &self.options).map_err(wrong)? {
             let text = cell.text.map(|text| self.text(text)).transpose();
             cells.push(text.map_err(|fault| self.locate(fault))?);
         }
