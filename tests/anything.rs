@@ -345,7 +345,7 @@ impl World {
         let disk = Arc::new(MemoryDisk::new());
         let path = Path::new("restored");
         let target = Arc::clone(&disk) as Arc<dyn sdmxdb::disk::Disk>;
-        Database::restore_from(Arc::clone(&target), &archive[..], path, |_, _| {}).expect("proved");
+        Database::restore_from(&target, &archive[..], path, |_, _| {}).expect("proved");
         let restored = Database::open_or_create_on(target, path).expect("opened");
         assert_eq!(restored.snapshot().expect("read").number(), made.commit);
         check(&restored, made.commit, &self.now, &self.at());

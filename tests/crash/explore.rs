@@ -206,12 +206,16 @@ impl Run {
         let database = open(disk).unwrap_or_else(|error| panic!("{at}: {error}"));
         assert_eq!(database.health(), Health::Good, "{at}");
         let last = database.snapshot().expect("read").number();
-        let found = everything(&database.snapshot().expect("read"));
+        let mut found = everything(&database.snapshot().expect("read"));
+        // The recovery may have ended with a commit of its own, which only sets this.
+        found.retain(|line| line != "test=200");
         let one_of = &self.stands[done..self.stands.len().min(done + 3)];
-        let is_right = one_of.iter().any(|stand| stand.commits.get(&last) == Some(&found));
-        // Behind the last step the recovery does one that no stand tells of.
-        let is_beyond = last > self.stands[self.stands.len() - 1].last;
-        assert!(is_right || is_beyond, "{at}: other rows than those of commit {last}");
+        let promised = self.stands[done].last;
+        let mut known = one_of.iter().flat_map(|stand| stand.commits.range(promised..));
+        assert!(
+            known.any(|(_, rows)| *rows == found),
+            "{at}: other rows than those of commit {last}"
+        );
         check_sums(&database, at);
         setting(200)(&database).unwrap_or_else(|error| panic!("{at}, one more: {error}"));
         check_files(disk, &database, false, at);
@@ -251,7 +255,7 @@ impl Run {
             };
             // It is read on while the disk fails, and by another program.
             self.check_stand(&database, done, true, &what);
-            let found = self.check_stand(&open(&disk).expect("opened"), done, false, &what);
+            self.check_stand(&open(&disk).expect("opened"), done, false, &what);
             disk.repair();
             let is_failed = |operation: &Operation| match operation {
                 Operation::Sync { outcome, .. } | Operation::SyncFolder { outcome, .. } => {
@@ -271,7 +275,7 @@ impl Run {
                     assert!(text.contains("a sync failed before"), "{what}: {text}");
                     assert!(text.contains("open anew"), "{what}: {text}");
                     drop(database);
-                    self.check(&disk, found, true, &what);
+                    self.check(&disk, done, true, &what);
                 }
             }
         }
