@@ -20,7 +20,7 @@ mod server;
 #[path = "pg/world.rs"]
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::num::NonZeroUsize;
@@ -313,12 +313,14 @@ fn ask_all(folder: &Path) -> Said {
     said
 }
 
-/// What was answered otherwise.
+/// What was answered otherwise, or only once.
 fn differences(one: &Said, other: &Said) -> Vec<String> {
-    assert_eq!(one.keys().collect::<Vec<_>>(), other.keys().collect::<Vec<_>>());
-    let pairs = one.iter().zip(other.values()).filter(|((_, one), other)| one != other);
-    pairs
-        .map(|((asked, one), other)| format!("{asked}\n{}", first_difference(one, other)))
+    let asked: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let said = |said: &Said, asked: &str| said.get(asked).cloned().unwrap_or_default();
+    let pairs = asked.into_iter().map(|asked| (asked, said(one, asked), said(other, asked)));
+    let different = pairs.filter(|(_, one, other)| one != other);
+    different
+        .map(|(asked, one, other)| format!("{asked}\n{}", first_difference(&one, &other)))
         .collect()
 }
 

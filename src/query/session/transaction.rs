@@ -13,13 +13,22 @@ use crate::query::session::statement::State;
 use crate::query::write::{Transact, WriterIdentity};
 use crate::store::{LoadOptions, LoadReport, Mark, Snapshot, Transaction};
 
+/// A moment of a transaction that it can go back to.
+#[derive(Debug)]
+struct Savepoint {
+    name: String,
+    /// What was written until then; absent if nothing was.
+    mark: Option<Mark>,
+    /// How many statements had written until then.
+    tags: usize,
+}
+
 /// A transaction that a client has begun.
 #[derive(Debug, Default)]
 pub(super) struct Open {
     /// Absent until something is written, and while a statement writes.
     transaction: Option<Transaction>,
-    /// Absent marks are those from before anything was written.
-    savepoints: Vec<(String, Option<Mark>)>,
+    savepoints: Vec<Savepoint>,
     /// What its statements did, for the message of the commit.
     tags: Vec<String>,
     is_failed: bool,
@@ -186,7 +195,8 @@ impl Session {
                 return Err(Error::Limit { what: "the number of savepoints", actual, limit });
             }
             let mark = open.transaction.as_ref().map(Transaction::mark);
-            open.savepoints.push((name.to_owned(), mark));
+            let (name, tags) = (name.to_owned(), open.tags.len());
+            open.savepoints.push(Savepoint { name, mark, tags });
             Ok(())
         })
     }
@@ -214,8 +224,10 @@ impl Session {
             let place = open.place(name)?;
             open.savepoints.truncate(place + 1);
             open.is_failed = false;
-            match (open.savepoints.last(), &mut open.transaction) {
-                (Some((_, Some(mark))), Some(transaction)) => transaction.back_to(*mark),
+            let Some(savepoint) = open.savepoints.last() else { return Ok(()) };
+            open.tags.truncate(savepoint.tags);
+            match (savepoint.mark, &mut open.transaction) {
+                (Some(mark), Some(transaction)) => transaction.back_to(mark),
                 (_, transaction) => *transaction = None,
             }
             Ok(())
@@ -340,7 +352,7 @@ impl Session {
 
 impl Open {
     fn place(&self, name: &str) -> Result<usize> {
-        let found = self.savepoints.iter().rposition(|(known, _)| known == name);
+        let found = self.savepoints.iter().rposition(|known| known.name == name);
         found.ok_or_else(|| Error::not_found("savepoint", name))
     }
 }

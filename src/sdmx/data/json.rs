@@ -94,6 +94,8 @@ pub(super) struct Json<'a> {
     /// Whether nothing stands yet in the list that is open.
     is_first: bool,
     is_in_series: bool,
+    /// The data sets that were begun.
+    sets: usize,
     /// Whether the data set says what is to be deleted.
     is_deletion: bool,
 }
@@ -143,6 +145,7 @@ impl<'a> Json<'a> {
             part: Part::DataSet,
             is_first: true,
             is_in_series: false,
+            sets: 0,
             is_deletion: false,
         }
     }
@@ -176,6 +179,7 @@ impl<'a> Json<'a> {
 
     fn begin_set(&mut self, set: &DataSet) -> io::Result<()> {
         self.part = Part::DataSet;
+        self.sets += 1;
         self.is_deletion = set.action == Action::Delete;
         let Self { out, scope, version, annotations, .. } = self;
         if version.is_second() {
@@ -390,8 +394,9 @@ impl DataWriter for Json<'_> {
         self.end_set();
         self.out.push("}],\n");
         let Self { scope, version, layout, annotations, values, out, of_flow, of_keys, .. } = self;
-        let attributes = [&of_flow[..], of_keys, &layout.series, &layout.observation];
-        write_structure(out, scope, *version, layout, attributes, values, annotations);
+        let (sets, attributes) =
+            (self.sets, [&of_flow[..], of_keys, &layout.series, &layout.observation]);
+        write_structure(out, scope, *version, sets, layout, attributes, values, annotations);
         out.push(if *version == JsonVersion::Draft { "}\n" } else { "}}\n" });
         out.flush()
     }

@@ -38,6 +38,7 @@ pub(super) fn write_structure<'a>(
     out: &mut Output<'_>,
     scope: &DataScope<'a>,
     version: JsonVersion,
+    sets: usize,
     layout: &Layout,
     attributes: [&[usize]; 4],
     values: &ValueTables,
@@ -45,7 +46,7 @@ pub(super) fn write_structure<'a>(
 ) {
     let structure = scope.artefacts.data_structure(&scope.flow.structure);
     let annotations = annotations.to_vec();
-    let mut writer = StructureWriter { out, scope, version, structure, values, annotations };
+    let mut writer = StructureWriter { out, scope, version, sets, structure, values, annotations };
     writer.write(layout, attributes);
 }
 
@@ -53,6 +54,8 @@ struct StructureWriter<'w, 'o, 'a> {
     out: &'w mut Output<'o>,
     scope: &'w DataScope<'a>,
     version: JsonVersion,
+    /// How many data sets there are, all of this structure.
+    sets: usize,
     structure: Option<&'a DataStructure>,
     values: &'w ValueTables,
     /// What is written at the end, and referred to by number before.
@@ -61,10 +64,14 @@ struct StructureWriter<'w, 'o, 'a> {
 
 impl<'a> StructureWriter<'_, '_, 'a> {
     fn write(&mut self, layout: &Layout, attributes: [&[usize]; 4]) {
-        self.out.push(match self.version {
-            JsonVersion::Draft | JsonVersion::V1_0 => "\"structure\":{",
-            JsonVersion::V2_0 | JsonVersion::V2_1 => "\"structures\":[{\"dataSets\":[0],",
-        });
+        if self.version.is_second() {
+            let sets: Vec<String> = (0..self.sets).map(|set| set.to_string()).collect();
+            self.out.push("\"structures\":[{\"dataSets\":[");
+            self.out.push(&sets.join(","));
+            self.out.push("],");
+        } else {
+            self.out.push("\"structure\":{");
+        }
         write_links(self.out, self.scope);
         let flow = self.scope.flow;
         self.names(",\"name\":", "name", &flow.names, &flow.id.id);
