@@ -125,7 +125,7 @@ fn clients_that_have_the_answer_are_told_so() {
         assert_eq!(other.status, 200);
         assert_ne!(other.header("etag"), Some(tag.as_str()));
     }
-    assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding, Accept-Language"));
+    assert_eq!(answer.header("vary"), Some("Accept, Accept-Encoding, Accept-Language, X-Release"));
     assert_eq!(answer.header("cache-control"), Some("max-age=59"));
 }
 

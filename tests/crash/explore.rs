@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sdmxdb::disk::memory::Synced;
 use sdmxdb::disk::{Crash, Disk, MemoryDisk, Operation};
@@ -158,9 +159,11 @@ impl Run {
             return check_files(disk, &database, false, at);
         }
         let head = database.snapshot().expect("read");
-        assert_eq!(head.number(), stand.last, "{at}, next");
+        // Fewer where a compaction failed, which is not promised.
+        let has_all = head.number() == stand.last;
+        assert!(head.number() <= stand.last, "{at}, next: commit {}", head.number());
         assert!(everything(&head) == stand.commits[&stand.last], "{at}, next: other rows");
-        if thoroughly {
+        if thoroughly && has_all {
             let found = Stand::of(&database);
             let names = |stand: &Stand| stand.commits.keys().copied().collect::<Vec<_>>();
             assert_eq!(names(&found), names(stand), "{at}, next");
@@ -177,6 +180,17 @@ impl Run {
         let last = database.snapshot().expect("read").number();
         // A load may be followed by a compaction, as a commit of its own.
         let is_done = after.is_some_and(|after| last > before.last && last <= after.last);
+        // That compaction is not promised: where it fails, the loads have happened all the same, with
+        // lower numbers.
+        if last < before.last {
+            let found = everything(&database.snapshot().expect("read"));
+            assert!(
+                found == before.commits[&before.last],
+                "{at}: commit {last} of {}",
+                before.last
+            );
+            return done;
+        }
         assert!(is_done || last == before.last, "{at}: commit {last} of {}", before.last);
         // Every commit that can be read without and with the step must be readable now.
         // What a redaction makes of commits that the next stand does not tell of is not known.
@@ -295,6 +309,12 @@ fn check_sums(database: &Database, at: &str) {
 /// There is no temporary file, and no segment that a writer left who died; where all states are
 /// asked for, also none that no state needs.
 fn check_files(disk: &MemoryDisk, database: &Database, thoroughly: bool, at: &str) {
+    if thoroughly {
+        // What a crash left of a forgetting goes with the next one.
+        let first = database.catalog().first_kept().expect("known");
+        let mut writer = database.catalog().begin(Duration::ZERO).expect("begun");
+        drop((first > 0).then(|| writer.forget(first).expect("forgotten")));
+    }
     let last = database.snapshot().expect("read");
     let next = last.state().next_segment();
     let found = disk.list(Path::new("db/segments")).expect("listed");

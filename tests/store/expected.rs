@@ -29,7 +29,9 @@ pub struct Expected {
 impl Expected {
     /// Merges the rows of one message. A row without a period gives attributes only.
     pub fn merge(&mut self, shape: &Shape, rows: &[Row]) {
-        rows.iter().for_each(|row| self.apply(shape, Action::Merge, row));
+        for row in rows {
+            self.apply(shape, Action::Merge, row);
+        }
         self.oracle.settle();
     }
 

@@ -169,7 +169,7 @@ mod tests {
         check(
             "SELECT a.x FROM ecb.exr FOR SYSTEM_TIME AS OF TIMESTAMP '2026-03-01 08:00' a \
              JOIN \"ECB\".\"EXR\" FOR SYSTEM_TIME AS OF 17 AS b ON true WHERE 1 = 1",
-            "SELECT a.x FROM as_of('ecb.exr', TIMESTAMP '2026-03-01 08:00') AS a \
+            "SELECT a.x FROM as_of('ecb.exr', TIMESTAMP '2026-03-01 08:00') a \
              JOIN as_of('\"ECB\".\"EXR\"', 17) AS b ON true WHERE 1 = 1",
         );
         check(

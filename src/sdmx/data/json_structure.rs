@@ -67,7 +67,7 @@ impl<'a> StructureWriter<'_, '_, 'a> {
         if self.version.is_second() {
             let sets: Vec<String> = (0..self.sets).map(|set| set.to_string()).collect();
             self.out.push("\"structures\":[{\"dataSets\":[");
-            self.out.push(&sets.join(","));
+            self.out.push(sets.join(","));
             self.out.push("],");
         } else {
             self.out.push("\"structure\":{");
