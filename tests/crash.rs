@@ -6,6 +6,7 @@
 //! its operations fails, alone or with all behind it.
 
 #![expect(clippy::panic, reason = "that is how a test fails")]
+#![expect(clippy::print_stdout, reason = "how many states were tried is worth knowing")]
 
 #[path = "../benches/support/cube.rs"]
 mod cube;

@@ -245,9 +245,9 @@ impl Run {
             let disk = self.base.crash(0, Crash::Keep);
             let what = format!("operation {at} of {operations} fails, for good: {is_for_good}");
             if is_for_good {
-                disk.fail_at(at)
+                disk.fail_at(at);
             } else {
-                disk.fail_once(at)
+                disk.fail_once(at);
             }
             let Ok(database) = open(&disk) else {
                 // It failed when it was made: that can be done again.

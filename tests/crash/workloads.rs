@@ -250,6 +250,7 @@ fn release_due() -> Step {
 }
 
 /// The workload of this name.
+#[expect(clippy::too_many_lines, reason = "a list, a workload an arm")]
 pub(crate) fn workload(name: &str) -> Workload {
     let begun = |more: Vec<Step>| {
         let mut beginning = vec![structures()];
