@@ -4,6 +4,14 @@
 //! restarts and backups; after each, what is read now and what is read of an earlier commit. The
 //! variable `SDMXDB_CASES` says how many there are.
 
+#![expect(
+    clippy::absolute_paths,
+    clippy::needless_for_each,
+    clippy::match_wildcard_for_single_variants,
+    clippy::semicolon_if_nothing_returned,
+    clippy::if_then_some_else_none,
+    reason = "a test reads better so"
+)]
 #![expect(clippy::panic, reason = "that is how a test fails")]
 
 #[path = "../benches/support/cube.rs"]

@@ -3,6 +3,7 @@
 //!
 //! It takes a file system of a few megabytes in memory, which only root can make.
 
+#![expect(clippy::absolute_paths, reason = "a test reads better so")]
 #![cfg(target_os = "linux")]
 
 #[path = "../benches/support/cube.rs"]

@@ -1,5 +1,6 @@
 //! What a load refuses, what it says then, and that nothing of it stays.
 
+#![expect(clippy::doc_markdown, clippy::assigning_clones, reason = "a test reads better so")]
 #![expect(
     clippy::panic,
     clippy::print_stdout,

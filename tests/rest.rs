@@ -1,5 +1,6 @@
 //! SDMX REST over a socket: what clients send, and what they get.
 
+#![expect(clippy::format_push_string, reason = "a test reads better so")]
 #[path = "rest/client.rs"]
 mod client;
 #[path = "rest/history.rs"]

@@ -1,6 +1,13 @@
 //! Statements that write, in SQL: what they answer, what is there afterwards, and what other
 //! sessions see.
 
+#![expect(
+    clippy::redundant_closure_for_method_calls,
+    clippy::type_complexity,
+    clippy::too_many_lines,
+    clippy::cast_possible_truncation,
+    reason = "a test reads better so"
+)]
 #[path = "../benches/support/cube.rs"]
 mod cube;
 #[path = "write/flow.rs"]

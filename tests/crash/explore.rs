@@ -313,7 +313,9 @@ fn check_files(disk: &MemoryDisk, database: &Database, thoroughly: bool, at: &st
         // What a crash left of a forgetting goes with the next one.
         let first = database.catalog().first_kept().expect("known");
         let mut writer = database.catalog().begin(Duration::ZERO).expect("begun");
-        drop((first > 0).then(|| writer.forget(first).expect("forgotten")));
+        if first > 0 {
+            writer.forget(first).expect("forgotten");
+        }
     }
     let last = database.snapshot().expect("read");
     let next = last.state().next_segment();
