@@ -115,8 +115,6 @@ pub(super) struct Context<'a> {
     pub(super) asked: &'a Asked,
     /// The state that is answered.
     pub(super) snapshot: Arc<Snapshot>,
-    /// The number of the last redaction: answers of before, of whatever state, must not be kept.
-    redaction: u64,
     /// What is to know of its artefacts.
     pub(super) described: Described,
     /// The language of names.
@@ -138,13 +136,12 @@ pub(super) fn answer(
         Some(preview) => preview.snapshot(&server.database, asked.edition)?,
         None => server.database.snapshot().map_err(failed)?,
     };
-    let redaction = last_redaction(&newest);
     let snapshot = as_of(server, newest, &asked.request).map_err(failed)?;
     let described = server.describe(snapshot.artefacts());
     let accept = asked.accept_language.as_deref();
     let language = languages::choose(asked.language.as_deref(), accept, &described.languages);
     let language = language.map_err(|detail| Failure::new(StatusCode::NOT_ACCEPTABLE, detail))?;
-    let context = Context { server, asked, snapshot, redaction, described, language };
+    let context = Context { server, asked, snapshot, described, language };
     match &asked.request {
         Request::Data(request) => data::answer(&context, request, outlet),
         Request::Availability(request) => availability::answer(&context, request, outlet),
@@ -165,7 +162,7 @@ impl Context<'_> {
         let asked = self.asked;
         let request = format!("{:?}", asked.request);
         let form = (&asked.chosen.content_type, asked.coding as u8, &self.language);
-        let shown = (asked.has_language(), asked.chosen.file, self.redaction);
+        let shown = (asked.has_language(), asked.chosen.file);
         let sender = &self.server.options.sender;
         let tag = tag((state, asked.edition, request, form, shown, sender, self.described.tag));
         let now = (self.server.options.now)();
@@ -232,12 +229,6 @@ fn as_of(server: &Server, newest: Arc<Snapshot>, request: &Request) -> Result<Ar
 pub(super) fn last_change(snapshot: &Snapshot) -> Option<i64> {
     let is_visible = |commit: &&CommitRecord| commit.kind == CommitKind::Change;
     snapshot.commits().rev().find(is_visible).map(|commit| commit.effective)
-}
-
-fn last_redaction(snapshot: &Snapshot) -> u64 {
-    let mut commits = snapshot.commits().rev();
-    let last = commits.find(|commit| commit.kind == CommitKind::Redaction);
-    last.map_or(0, |commit| commit.number)
 }
 
 /// What a structure query asks for, in words.
