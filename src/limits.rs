@@ -37,6 +37,9 @@ pub const PROBLEMS_SHOWN_MAX: usize = 20;
 pub const INLINE_SEGMENT_BYTES_MAX: usize = 64 << 10;
 /// Earlier states that one session keeps open: a triangle of revisions over five years of months.
 pub const PAST_STATES_MAX: usize = 64;
+/// Commits of one database, and segments: a thousand a second would take ten thousand years. What
+/// claims more is damaged.
+pub const COMMITS_MAX: u64 = 1 << 48;
 /// Commits between two checkpoints.
 pub const CHECKPOINT_COMMITS: u64 = 64;
 /// Bytes of one manifest or checkpoint.
