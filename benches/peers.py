@@ -294,7 +294,7 @@ class Run:
         code = conditions.get("ref_area", "").strip("'")
         paths = {
             "one series by REST, to the first byte": f"/sdmx/v2/data/dataflow/{flow}/{key}?format=csvdata",
-            "available codes with counts, filtered": f"/sdmx/v2/availability/dataflow/{flow}/*/*/all?c[REF_AREA]={code}&mode=exact",
+            "available codes with counts, filtered": f"/sdmx/v2/availability/dataflow/{flow}/*/all?c[REF_AREA]={code}&mode=exact",
         }
         for name, path in paths.items():
             try:
