@@ -24,6 +24,7 @@ use crate::query::functions::Labels;
 use crate::query::semantics;
 use crate::query::session::pool::BudgetPool;
 use crate::query::session::rules;
+use crate::query::table::Operators;
 use crate::store::{Database, Snapshot};
 
 /// How an engine uses the machine.
@@ -69,6 +70,7 @@ pub struct Engine {
     database: Database,
     base: SessionState,
     added: Vec<(String, SchemaFactory)>,
+    operators: Operators,
     /// The names of the snapshot that was asked for last.
     newest: Mutex<Option<Names>>,
 }
@@ -81,9 +83,9 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The names of a snapshot.
-    pub(super) fn new(snapshot: &Arc<Snapshot>) -> Self {
-        let directory = Arc::new(Directory::new(Arc::clone(snapshot)));
+    /// The names of a snapshot, whose tables are for these operators.
+    pub(super) fn new(snapshot: &Arc<Snapshot>, operators: Operators) -> Self {
+        let directory = Arc::new(Directory::new(Arc::clone(snapshot), operators));
         let labels = Arc::new(Labels::new(Arc::clone(snapshot)));
         Self { directory, labels }
     }
@@ -116,12 +118,18 @@ impl Engine {
         functions: Vec<Arc<ScalarUDF>>,
         schemas: Vec<(String, SchemaFactory)>,
     ) -> Result<Arc<Self>> {
-        Self::with_rules(
-            database,
-            options,
-            Front { functions, schemas, ..Front::default() },
-            rules::physical(),
-        )
+        let front = Front { functions, schemas, ..Front::default() };
+        Self::with_rules(database, options, front, Operators::Series, rules::physical())
+    }
+
+    /// An engine that answers by DataFusion's operators alone, over rows, and decides nothing on
+    /// series: what every answer of another engine is compared with.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Engine::new`].
+    pub fn plain(database: Database, options: EngineOptions) -> Result<Arc<Self>> {
+        Self::with_rules(database, options, Front::default(), Operators::Rows, rules::plain())
     }
 
     /// An engine for a front: with what it adds, and with statements that can be cancelled while
@@ -135,13 +143,14 @@ impl Engine {
         options: EngineOptions,
         front: Front,
     ) -> Result<Arc<Self>> {
-        Self::with_rules(database, options, front, rules::cancellable())
+        Self::with_rules(database, options, front, Operators::Series, rules::cancellable())
     }
 
     fn with_rules(
         database: Database,
         options: EngineOptions,
         front: Front,
+        operators: Operators,
         rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
     ) -> Result<Arc<Self>> {
         let EngineOptions { memory, threads, batch_rows, spill } = options;
@@ -161,7 +170,8 @@ impl Engine {
         for (name, function) in front.table_functions {
             base.register_udtf(&name, function);
         }
-        Ok(Arc::new(Self { database, base, added: front.schemas, newest: Mutex::default() }))
+        let (added, newest) = (front.schemas, Mutex::default());
+        Ok(Arc::new(Self { database, base, added, operators, newest }))
     }
 
     /// A session with the default settings.
@@ -178,6 +188,10 @@ impl Engine {
         &self.base
     }
 
+    pub(super) fn operators(&self) -> Operators {
+        self.operators
+    }
+
     pub(super) fn added(&self) -> &[(String, SchemaFactory)] {
         &self.added
     }
@@ -190,7 +204,7 @@ impl Engine {
         {
             return names.clone();
         }
-        let names = Names::new(snapshot);
+        let names = Names::new(snapshot, self.operators);
         *newest = Some(names.clone());
         names
     }

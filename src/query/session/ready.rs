@@ -52,10 +52,13 @@ impl Ready {
     ) -> Result<Self> {
         let (Visible::Shared(newest) | Visible::Own(newest)) = visible;
         let newest = Arc::clone(newest);
+        let operators = engine.operators();
         let names = match (settings.as_of()?, visible) {
             (None, Visible::Shared(snapshot)) => engine.names(snapshot),
-            (None, Visible::Own(snapshot)) => Names::new(snapshot),
-            (Some(as_of), _) => Names::new(&engine.database().snapshot_of(&newest, as_of)?),
+            (None, Visible::Own(snapshot)) => Names::new(snapshot, operators),
+            (Some(as_of), _) => {
+                Names::new(&engine.database().snapshot_of(&newest, as_of)?, operators)
+            }
         };
         let mut session = engine.base().clone();
         if let Some(configure) = configure {
@@ -72,7 +75,8 @@ impl Ready {
         let open = {
             let (settings, planner) = (settings.clone(), session.clone());
             move |snapshot: &Arc<Snapshot>| {
-                open_catalogue(Names::new(snapshot), &settings, added.clone(), planner.clone())
+                let names = Names::new(snapshot, operators);
+                open_catalogue(names, &settings, added.clone(), planner.clone())
             }
         };
         for (name, function) in versions::functions(engine.database(), &catalogue, open) {

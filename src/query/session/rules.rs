@@ -13,6 +13,16 @@ use crate::query::aggregate::SeriesAggregation;
 use crate::query::cancel::Cancellation;
 use crate::query::order::SeriesOrder;
 
+/// Rules of DataFusion that ask a scan for more than its rows: what it knows of itself, or that it
+/// leaves some of them out.
+const OF_SCANS: [&str; 5] = [
+    "aggregate_statistics",
+    "FilterPushdown",
+    "FilterPushdown(Post)",
+    "LimitPushdown",
+    "PushdownSort",
+];
+
 /// The rules on physical plans, in order. Ours come before anything is distributed over partitions.
 pub(super) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut all = PhysicalOptimizer::new().rules;
@@ -22,7 +32,15 @@ pub(super) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     all
 }
 
-/// The same, with a last rule that lets every operator be cancelled.
+/// The rules of DataFusion without ours, and without those after which a scan does more than read
+/// rows.
+pub(super) fn plain() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut all = PhysicalOptimizer::new().rules;
+    all.retain(|rule| !OF_SCANS.contains(&rule.name()));
+    all
+}
+
+/// The same as [`physical`], with a last rule that lets every operator be cancelled.
 pub(super) fn cancellable() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut all = physical();
     all.push(Arc::new(Cancellation));
