@@ -207,11 +207,11 @@ ORDER BY obs_value DESC, freq, ref_area, indicator, sex, age, unit, source, time
 
 -- name: ratio
 -- class: window
-SELECT f.freq, f.ref_area, f.age, f.unit, f.source, f.time_period, f.obs_value / m.obs_value AS ratio
+SELECT f.ref_area, f.age, f.unit, f.source, f.time_period, f.obs_value / m.obs_value AS ratio
 FROM {table} AS f JOIN {table} AS m
-  ON f.freq = m.freq AND f.ref_area = m.ref_area AND f.indicator = m.indicator AND f.age = m.age
-  AND f.unit = m.unit AND f.source = m.source AND f.time_period = m.time_period
-WHERE f.indicator = 'EMP_TEMP_NB' AND m.indicator = 'EMP_TEMP_NB' AND f.sex = 'F' AND m.sex = 'M' AND m.obs_value <> 0;
+  ON f.freq = m.freq AND f.ref_area = m.ref_area AND f.age = m.age AND f.unit = m.unit
+  AND f.source = m.source AND f.time_period = m.time_period
+WHERE f.indicator = 'EAP_TEMP_RT' AND m.indicator = 'EAP_TEMP_RT' AND f.sex = 'F' AND m.sex = 'M' AND m.obs_value <> 0;
 
 -- name: shares
 -- class: window

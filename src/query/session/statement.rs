@@ -8,7 +8,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, Result as DataFusionResult, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
-use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
@@ -23,6 +22,7 @@ use crate::query::guard::{self, Access, Request};
 use crate::query::names;
 use crate::query::session::answer::Origin;
 use crate::query::session::headers;
+use crate::query::session::long;
 use crate::query::session::ready::{Configure, Ready, Visible};
 use crate::query::session::settings::{self, Settings};
 use crate::query::session::transaction::Open;
@@ -360,7 +360,8 @@ impl Session {
             ready.session.create_physical_plan(logical).await
         };
         let plan = plan.map_err(|error| from_datafusion(&error))?;
-        let stream = execute_stream(Arc::clone(&plan), ready.task(token));
+        let (task, long) = (ready.task(token), self.engine.long());
+        let stream = long::execute(Arc::clone(&plan), task, long);
         let stream = stream.map_err(|error| from_datafusion(&error))?;
         let schema = headers::named(logical, &stream.schema());
         let origin = Origin { plan: logical.clone(), ready: Arc::clone(ready) };
