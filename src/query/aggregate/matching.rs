@@ -1,29 +1,34 @@
 //! The rule that puts [`SeriesAggregateExec`] where DataFusion would aggregate rows.
 //!
-//! It looks for an aggregation right above a scan, or above projections, with no filter between:
-//! then the scan's series and periods are exactly the rows that are aggregated. Group expressions
-//! follow from one dimension or from the period; functions are `count`, `sum`, `avg`, `min` and
-//! `max` of a measure. Anything else stays as it is.
+//! It looks for an aggregation above a scan, with nothing but projections and filters between. Each
+//! group expression, and each part of a filter between AND, OR and NOT, follows from the series
+//! alone, from the period alone, from attributes of the observation alone, or compares a value;
+//! functions are those of [`Function`](crate::query::aggregate::Function), each with a FILTER or a
+//! CASE of one branch. Anything else stays as it is.
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
+use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
-use datafusion::physical_expr::expressions::{Column, Literal};
+use datafusion::physical_expr::expressions::{BinaryExpr, Column};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 
 use crate::limits::GROUP_CELLS_MAX;
+use crate::query::aggregate::calls::Calls;
 use crate::query::aggregate::keys::Keys;
-use crate::query::aggregate::{AggregateSpec, Function, SeriesAggregateExec};
+use crate::query::aggregate::{AggregateSpec, SeriesAggregateExec};
 use crate::query::error::to_datafusion;
-use crate::query::scan::{Content, SeriesScanExec};
+use crate::query::scan::SeriesScanExec;
+
+type Expr = Arc<dyn PhysicalExpr>;
 
 /// Cells that are used even if there are far fewer observations.
 const SPARSE_CELLS_MIN: usize = 1 << 16;
@@ -69,40 +74,44 @@ fn replacement(
     let Some(first) = first_stage(aggregate) else { return Ok(None) };
     let is_plain = |stage: &AggregateExec| {
         let groups = stage.group_expr();
-        groups.is_single()
-            && !groups.has_grouping_set()
-            && stage.limit_options().is_none()
-            && stage.filter_expr().iter().all(Option::is_none)
+        groups.is_single() && !groups.has_grouping_set() && stage.limit_options().is_none()
     };
     if !is_plain(aggregate) || !is_plain(first) {
         return Ok(None);
     }
-    let mut exprs = first.group_expr().input_exprs();
-    let group_count = exprs.len();
-    for function in first.aggr_expr() {
-        let Some(argument) = argument(function) else { return Ok(None) };
-        exprs.push(argument);
-    }
-    let Some((scan, exprs)) = through_projections(first.input(), exprs)? else { return Ok(None) };
-    if scan.spec().fetch.is_some() {
+    let Some(below) = OverScan::of(first)? else { return Ok(None) };
+    // What fails for a code or a period of the cube may not be among the rows.
+    let Ok(Some(spec)) = specification(first, &below) else { return Ok(None) };
+    let scan = below.scan;
+    if !is_worth_it(scan, &spec.keys)? {
         return Ok(None);
     }
-    let (groups, arguments) = exprs.split_at(group_count);
-    let functions = first.aggr_expr().iter().zip(arguments);
-    let functions = functions.map(|(function, argument)| {
-        translate(scan, function.fun().name(), argument)
-            .filter(|translated| *function.field().data_type() == data_type(*translated))
-    });
-    let Some(functions) = functions.collect::<Option<Vec<Function>>>() else { return Ok(None) };
-    let Some(keys) = Keys::build(scan, groups)? else { return Ok(None) };
-    if !is_worth_it(scan, &keys)? {
-        return Ok(None);
-    }
-    let spec = AggregateSpec { keys, functions };
     let source = Arc::clone(scan.source());
     let scan = scan.spec().clone();
     let operator = SeriesAggregateExec::new(source, scan, spec, aggregate.schema(), threads);
     Ok(Some(Arc::new(operator)))
+}
+
+/// What an aggregation computes, if it is one of ours.
+fn specification(first: &AggregateExec, below: &OverScan<'_>) -> Result<Option<AggregateSpec>> {
+    let mut calls = Calls::new(below.scan);
+    let filter = match &below.predicate {
+        None => None,
+        Some(predicate) => match calls.condition(predicate)? {
+            None => return Ok(None),
+            Some(filter) => filter,
+        },
+    };
+    let mut functions = Vec::with_capacity(first.aggr_expr().len());
+    for (call, argument) in first.aggr_expr().iter().zip(&below.arguments) {
+        match calls.function(call, &argument.0, argument.1.as_ref())? {
+            Some(function) => functions.push(function),
+            None => return Ok(None),
+        }
+    }
+    let Some(keys) = Keys::build(below.scan, &below.groups)? else { return Ok(None) };
+    let (conditions, inputs) = calls.finish();
+    Ok(Some(AggregateSpec { keys, filter, conditions, inputs, functions }))
 }
 
 /// The stage that sees the rows, if the two stages of `aggregate` are one above the other.
@@ -118,7 +127,7 @@ fn first_stage(aggregate: &AggregateExec) -> Option<&AggregateExec> {
 }
 
 /// The one argument of a function that looks at each row once, in any order.
-fn argument(function: &AggregateFunctionExpr) -> Option<Arc<dyn PhysicalExpr>> {
+fn argument(function: &AggregateFunctionExpr) -> Option<Expr> {
     let is_plain = !function.is_distinct() && function.order_bys().is_empty();
     match function.expressions().as_slice() {
         [argument] if is_plain => Some(Arc::clone(argument)),
@@ -126,67 +135,100 @@ fn argument(function: &AggregateFunctionExpr) -> Option<Arc<dyn PhysicalExpr>> {
     }
 }
 
-/// A scan, and expressions over its output.
-type OverScan<'a> = (&'a SeriesScanExec, Vec<Arc<dyn PhysicalExpr>>);
+/// A scan, and what is aggregated of it as expressions over its output.
+struct OverScan<'a> {
+    scan: &'a SeriesScanExec,
+    groups: Vec<Expr>,
+    /// For each call its argument and its filter.
+    arguments: Vec<(Expr, Option<Expr>)>,
+    /// What must hold for a row.
+    predicate: Option<Expr>,
+}
 
-/// The scan below `plan`, and `exprs` over its output instead of that of `plan`.
-fn through_projections(
+impl<'a> OverScan<'a> {
+    /// What is below an aggregation that sees the rows. Absent if there is more between it and the
+    /// scan than projections and filters, or if a call is not of one argument, in any order.
+    fn of(first: &'a AggregateExec) -> Result<Option<Self>> {
+        let mut exprs = first.group_expr().input_exprs();
+        let groups = exprs.len();
+        for (call, filter) in first.aggr_expr().iter().zip(first.filter_expr()) {
+            let Some(argument) = argument(call) else { return Ok(None) };
+            exprs.push(argument);
+            exprs.extend(filter.as_ref().map(Arc::clone));
+        }
+        let count = exprs.len();
+        let Some((scan, exprs)) = below(first.input(), exprs)? else { return Ok(None) };
+        if scan.spec().fetch.is_some() {
+            return Ok(None);
+        }
+        let mut exprs = exprs.into_iter();
+        let groups = exprs.by_ref().take(groups).collect();
+        let mut arguments = Vec::with_capacity(first.aggr_expr().len());
+        let mut own = exprs.by_ref().take(count - Vec::len(&groups));
+        for filter in first.filter_expr() {
+            let Some(argument) = own.next() else { return Ok(None) };
+            arguments.push((argument, filter.as_ref().and_then(|_| own.next())));
+        }
+        drop(own);
+        let predicate = exprs.reduce(|left, right| -> Expr {
+            Arc::new(BinaryExpr::new(left, Operator::And, right))
+        });
+        Ok(Some(Self { scan, groups, arguments, predicate }))
+    }
+}
+
+/// The scan below `plan`; `exprs` over its output instead of that of `plan`; and after them the
+/// predicates of all filters between.
+fn below(
     plan: &Arc<dyn ExecutionPlan>,
-    mut exprs: Vec<Arc<dyn PhysicalExpr>>,
-) -> Result<Option<OverScan<'_>>> {
+    mut exprs: Vec<Expr>,
+) -> Result<Option<(&SeriesScanExec, Vec<Expr>)>> {
     let mut plan = plan;
-    while let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
-        for expr in &mut exprs {
-            let below = Arc::clone(expr).transform_down(|node| {
-                Ok(match node.downcast_ref::<Column>() {
-                    Some(column) => {
-                        let projected = Arc::clone(&projection.expr()[column.index()].expr);
-                        Transformed::new(projected, true, TreeNodeRecursion::Jump)
-                    }
-                    None => Transformed::no(node),
-                })
-            });
-            *expr = below.data()?;
+    loop {
+        if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+            exprs = over_input(exprs, |column| Arc::clone(&projection.expr()[column].expr))?;
+            plan = projection.input();
+        } else if let Some(filter) = plan.downcast_ref::<FilterExec>() {
+            if filter.fetch().is_some() {
+                return Ok(None);
+            }
+            if let Some(projection) = filter.projection() {
+                let schema = filter.input().schema();
+                exprs = over_input(exprs, |column| {
+                    let column = projection[column];
+                    Arc::new(Column::new(schema.field(column).name(), column))
+                })?;
+            }
+            exprs.push(Arc::clone(filter.predicate()));
+            plan = filter.input();
+        } else {
+            return Ok(plan.downcast_ref::<SeriesScanExec>().map(|scan| (scan, exprs)));
         }
-        plan = projection.input();
-    }
-    Ok(plan.downcast_ref::<SeriesScanExec>().map(|scan| (scan, exprs)))
-}
-
-/// Our function for a call; absent where there is none.
-fn translate(
-    scan: &SeriesScanExec,
-    name: &str,
-    argument: &Arc<dyn PhysicalExpr>,
-) -> Option<Function> {
-    let content = argument.downcast_ref::<Column>().map(|column| scan.content(column.index()));
-    let is_value = argument.downcast_ref::<Literal>().is_some_and(|l| !l.value().is_null());
-    match (name, content) {
-        ("count", Some(Content::Code(_) | Content::PeriodText)) => Some(Function::CountRows),
-        ("count", None) if is_value => Some(Function::CountRows),
-        ("count", Some(Content::Number(measure))) => Some(Function::CountNumbers(measure)),
-        ("sum", Some(Content::Number(measure))) => Some(Function::Sum(measure)),
-        ("avg", Some(Content::Number(measure))) => Some(Function::Avg(measure)),
-        ("min", Some(Content::Number(measure))) => Some(Function::Min(measure)),
-        ("max", Some(Content::Number(measure))) => Some(Function::Max(measure)),
-        _ => None,
     }
 }
 
-/// The type of the column that a function gives.
-fn data_type(function: Function) -> DataType {
-    match function {
-        Function::CountRows | Function::CountNumbers(_) => DataType::Int64,
-        Function::Sum(_) | Function::Avg(_) | Function::Min(_) | Function::Max(_) => {
-            DataType::Float64
-        }
-    }
+/// Expressions with each column replaced.
+fn over_input(exprs: Vec<Expr>, of_column: impl Fn(usize) -> Expr) -> Result<Vec<Expr>> {
+    let replaced = exprs.into_iter().map(|expr| {
+        let below = expr.transform_down(|node| {
+            Ok(match node.downcast_ref::<Column>() {
+                Some(column) => {
+                    let replaced = of_column(column.index());
+                    Transformed::new(replaced, true, TreeNodeRecursion::Jump)
+                }
+                None => Transformed::no(node),
+            })
+        });
+        below.data()
+    });
+    replaced.collect()
 }
 
 /// Whether there are few enough cells to hold, and not far more than observations.
 fn is_worth_it(scan: &SeriesScanExec, keys: &Keys) -> Result<bool> {
     let series = &scan.spec().series;
-    let groups = usize::try_from(keys.key_count.min(series.len())).unwrap_or(usize::MAX);
+    let most = series.len().saturating_mul(keys.groups_per_series() as u64);
+    let groups = usize::try_from(keys.key_count.min(most)).unwrap_or(usize::MAX);
     let cells = groups.saturating_mul(keys.width());
     if keys.periods.is_none() || cells <= SPARSE_CELLS_MIN {
         return Ok(true);

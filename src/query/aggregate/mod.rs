@@ -1,24 +1,36 @@
 //! Aggregates that group once per series instead of once per row.
 //!
-//! Read in this order: `spec` (what one aggregation computes, as plain values), `keys` (from group
-//! expressions to numbers of groups and periods), `matching` (the rule that finds such plans),
-//! `groups`, `sums`, `exact` and `cells` (the state), `target` and `work` (one thread's share), `operator`
-//! ([`SeriesAggregateExec`], which runs the threads and merges them), `output`.
+//! Read in this order: `spec` (what one aggregation computes, as plain values); `keys` (from group
+//! expressions to numbers of groups) and `condition` (what must hold for an observation), over `series`
+//! and `attributes` (numbers for what the series, or attributes of the observation, say), `values`
+//! (ranges of numbers) and `numbering`; `matching`, `calls` and `translate` (the rule that finds such
+//! plans); `groups`, `sums`, `squares`, `exact` and `cells` (the state); `positions`, `target` and
+//! `work` (one thread's share); `operator` ([`SeriesAggregateExec`], which runs the threads and merges
+//! them); `output`.
 //!
 //! **Exact.** A sum is an integer and a scale until the end, where it becomes the nearest double.
 //! True doubles are summed without rounding too. So no answer depends on the number of threads, on
 //! the order of series, or on how the cube lies in segments.
 
+mod attributes;
+mod calls;
 mod cells;
+mod condition;
 mod exact;
 mod groups;
 mod keys;
 mod matching;
+mod numbering;
 mod operator;
 mod output;
+mod positions;
+mod series;
 mod spec;
+mod squares;
 mod sums;
 mod target;
+mod translate;
+mod values;
 mod work;
 
 pub(crate) use matching::SeriesAggregation;

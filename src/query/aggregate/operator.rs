@@ -179,11 +179,8 @@ fn merge(mut found: Vec<Found>) -> error::Result<Found> {
 /// The order of the answer: that of the keys, as far as they are plain columns of dimensions.
 fn ordering(spec: &AggregateSpec, schema: &SchemaRef) -> Vec<PhysicalSortExpr> {
     let dimensions = spec.keys.columns.iter().enumerate().map_while(|(column, key)| match key {
-        KeyColumn::Dimension(index) => {
-            let is_plain = spec.keys.dimensions[*index].number_of_code.is_none();
-            is_plain.then_some(column)
-        }
-        KeyColumn::Period(_) => None,
+        KeyColumn::Series(index) => spec.keys.series[*index].table.is_codes().then_some(column),
+        KeyColumn::Attribute(_) | KeyColumn::Period(_) => None,
     });
     let sorted = dimensions.map(|column| {
         let options = SortOptions { descending: false, nulls_first: false };
@@ -202,8 +199,13 @@ impl DisplayAs for SeriesAggregateExec {
         };
         write!(f, "SeriesAggregateExec: ")?;
         write!(f, "groups=[{}], aggregates=[{}], ", names(keys), names(functions))?;
-        let reads =
-            !matches!(self.scan.periods, PeriodFilter::All) || self.spec.keys.periods.is_some();
+        if let Some(filter) = self.spec.filter {
+            write!(f, "filter=[{}], ", self.spec.conditions[filter].text)?;
+        }
+        let is_of_series = self.spec.conditions.iter().all(|c| c.formula.is_of_series());
+        let reads = !matches!(self.scan.periods, PeriodFilter::All)
+            || !self.spec.reads_totals()
+            || !is_of_series;
         write!(f, "from={}, ", if reads { "observations" } else { "totals" })?;
         self.scan.describe(&self.source, if reads { Reads::Blocks } else { Reads::Totals }, f)
     }
@@ -275,7 +277,9 @@ impl ExecutionPlan for SeriesAggregateExec {
         _: &[Arc<Statistics>],
         _: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
-        let groups = self.spec.keys.key_count.min(self.scan.series.len());
+        let of_series = self.spec.keys.groups_per_series() as u64;
+        let most = self.scan.series.len().saturating_mul(of_series);
+        let groups = self.spec.keys.key_count.min(most);
         let groups = usize::try_from(groups).unwrap_or(usize::MAX).max(1);
         let rows = groups.saturating_mul(self.spec.keys.width());
         let statistics = Statistics::new_unknown(&self.schema);

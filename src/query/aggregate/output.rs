@@ -6,11 +6,12 @@ use arrow::array::UInt32Array;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
 
 use crate::error;
-use crate::query::aggregate::cells::{Cells, MeasureCells};
+use crate::error::Error;
+use crate::query::aggregate::cells::{Cells, InputCells};
 use crate::query::aggregate::exact::mean;
 use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::keys::KeyColumn;
@@ -80,24 +81,20 @@ impl Output {
         let mut arrays = Vec::with_capacity(self.schema.fields().len());
         for column in &keys.columns {
             arrays.push(match column {
-                KeyColumn::Dimension(index) => {
-                    let key = &keys.dimensions[*index];
+                KeyColumn::Series(index) => {
+                    let key = &keys.series[*index];
                     let count = key.values.len().max(1) as u64;
                     let number = |group: usize| self.groups.keys()[group] / key.stride % count;
-                    let numbers = cells.iter().map(|(group, _)| number(*group));
-                    let numbers = numbers.map(|number| u32::try_from(number).unwrap_or(u32::MAX));
-                    take(&key.values, &UInt32Array::from_iter_values(numbers), None)?
+                    taken(&key.values, cells.iter().map(|(group, _)| number(*group)))?
+                }
+                KeyColumn::Attribute(index) => {
+                    let Some(key) = &keys.attributes else { return Err(lost()) };
+                    let number = |group: usize| self.groups.keys()[group] % key.count as u64;
+                    taken(&key.values[*index], cells.iter().map(|(group, _)| number(*group)))?
                 }
                 KeyColumn::Period(index) => {
-                    let numbers = cells.iter().map(|(_, cell)| u32::try_from(*cell));
-                    let numbers = numbers.map(|number| number.unwrap_or(u32::MAX));
-                    let periods =
-                        keys.periods.as_ref().and_then(|periods| periods.values.get(*index));
-                    let numbers = UInt32Array::from_iter_values(numbers);
-                    match periods {
-                        Some(values) => take(values, &numbers, None)?,
-                        None => Arc::new(numbers),
-                    }
+                    let Some(key) = &keys.periods else { return Err(lost()) };
+                    taken(&key.values[*index], cells.iter().map(|(_, cell)| *cell as u64))?
                 }
             });
         }
@@ -111,25 +108,37 @@ impl Output {
     fn values(&self, function: Function, cells: &[(usize, usize)]) -> error::Result<ArrayRef> {
         let width = self.cells.width;
         let places = cells.iter().map(|(group, cell)| group * width + cell);
-        let rows = |place: usize| self.cells.rows[place];
-        let measure = self.cells.measures.iter().find(|m| Some(m.measure) == function.measure());
-        let Some(measure) = measure else {
-            let counts = places.map(|place| i64::try_from(rows(place)).unwrap_or(i64::MAX));
-            return Ok(Arc::new(Int64Array::from_iter_values(counts)));
+        let input = function.input();
+        let counts = |count: &dyn Fn(usize) -> u64| -> ArrayRef {
+            let counts =
+                places.clone().map(|place| i64::try_from(count(place)).unwrap_or(i64::MAX));
+            Arc::new(Int64Array::from_iter_values(counts))
         };
-        let count = |place: usize| rows(place) - measure.lacking[place];
-        if matches!(function, Function::CountNumbers(_)) {
-            let counts = places.map(|place| i64::try_from(count(place)).unwrap_or(i64::MAX));
-            return Ok(Arc::new(Int64Array::from_iter_values(counts)));
-        }
-        let value = |place: usize| -> error::Result<Option<f64>> {
-            match count(place) {
-                0 => Ok(None),
-                count => value(function, measure, place, count).map(Some),
+        match function {
+            Function::CountRows(_) => Ok(counts(&|place| self.cells.rows_of(input, place))),
+            Function::CountNumbers(_) => Ok(counts(&|place| self.cells.numbers_of(input, place))),
+            _ => {
+                let values = places.map(|place| self.value(function, place));
+                Ok(Arc::new(values.collect::<error::Result<Float64Array>>()?))
             }
-        };
-        let values: Float64Array = places.map(value).collect::<error::Result<_>>()?;
-        Ok(Arc::new(values))
+        }
+    }
+
+    /// The value of a function over the numbers of a cell.
+    fn value(&self, function: Function, place: usize) -> error::Result<Option<f64>> {
+        let input = function.input();
+        let count = self.cells.numbers_of(input, place);
+        if count == 0 {
+            return Ok(match function {
+                Function::SumOrZero(_, whole) => {
+                    let others =
+                        self.cells.rows_of(whole, place) - self.cells.rows_of(input, place);
+                    (others > 0).then_some(0.0)
+                }
+                _ => None,
+            });
+        }
+        value(function, &self.cells.inputs[input], place, count)
     }
 }
 
@@ -145,29 +154,42 @@ impl Iterator for Output {
     }
 }
 
+/// The values with these numbers.
+fn taken(values: &ArrayRef, numbers: impl Iterator<Item = u64>) -> Result<ArrayRef> {
+    let numbers = numbers.map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+    Ok(take(values, &UInt32Array::from_iter_values(numbers), None)?)
+}
+
+fn lost() -> DataFusionError {
+    to_datafusion(Error::bug("a column of a key that there is not"))
+}
+
 /// The value of a function over the numbers of a cell, of which there are some.
 fn value(
     function: Function,
-    measure: &MeasureCells,
+    cells: &InputCells,
     place: usize,
     count: u64,
-) -> error::Result<f64> {
-    if let Some(extremes) = &measure.extremes {
+) -> error::Result<Option<f64>> {
+    if let Some(extremes) = &cells.extremes {
         match function {
-            Function::Min(_) => return Ok(extremes[place].0),
-            Function::Max(_) => return Ok(extremes[place].1),
+            Function::Min(_) => return Ok(Some(extremes[place].0)),
+            Function::Max(_) => return Ok(Some(extremes[place].1)),
             _ => {}
         }
     }
-    let Some(sums) = &measure.sums else { return Err(error::Error::bug("a sum without state")) };
+    let Some(sums) = &cells.sums else { return Err(Error::bug("a sum without state")) };
     let (decimals, doubles) = sums.sum(place)?;
+    if let (Function::Spread(_, spread), Some(squares)) = (function, &cells.squares) {
+        return Ok(squares.spread(place, count, (decimals, doubles), spread));
+    }
     let is_mean = matches!(function, Function::Avg(_));
     let Some(doubles) = doubles else {
-        return Ok(if is_mean { mean(decimals, count) } else { decimals.to_f64() });
+        return Ok(Some(if is_mean { mean(decimals, count) } else { decimals.to_f64() }));
     };
     let mut sum = doubles.clone();
     sum.add(decimals.to_f64());
     #[expect(clippy::cast_precision_loss, reason = "fewer observations than 2^53")]
     let count = count as f64;
-    Ok(if is_mean { sum.to_f64() / count } else { sum.to_f64() })
+    Ok(Some(if is_mean { sum.to_f64() / count } else { sum.to_f64() }))
 }
