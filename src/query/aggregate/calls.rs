@@ -7,14 +7,16 @@ use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::expressions::{
     BinaryExpr, CaseExpr, Column, IsNotNullExpr, Literal,
 };
 
 use crate::query::aggregate::condition::{Condition, Formula};
 use crate::query::aggregate::spec::{Function, Input, Spread};
+use crate::query::aggregate::special::Special;
+use crate::query::aggregate::special_calls::special;
 use crate::query::aggregate::translate::condition;
+use crate::query::aggregate::wanted::Call;
 use crate::query::scan::{Content, SeriesScanExec};
 
 type Expr = Arc<dyn PhysicalExpr>;
@@ -26,6 +28,7 @@ pub(super) struct Calls<'a> {
     predicates: Vec<Expr>,
     conditions: Vec<Condition>,
     inputs: Vec<Input>,
+    specials: Vec<Special>,
 }
 
 /// What a call reads: a number, the observations themselves, or a literal for each of them.
@@ -39,12 +42,13 @@ struct Argument {
 
 impl<'a> Calls<'a> {
     pub(super) fn new(scan: &'a SeriesScanExec) -> Self {
-        Self { scan, predicates: Vec::new(), conditions: Vec::new(), inputs: Vec::new() }
+        let (predicates, conditions, inputs) = (Vec::new(), Vec::new(), Vec::new());
+        Self { scan, predicates, conditions, inputs, specials: Vec::new() }
     }
 
-    /// The conditions and the inputs.
-    pub(super) fn finish(self) -> (Vec<Condition>, Vec<Input>) {
-        (self.conditions, self.inputs)
+    /// The conditions, the inputs, and the functions with a state of their own.
+    pub(super) fn finish(self) -> (Vec<Condition>, Vec<Input>, Vec<Special>) {
+        (self.conditions, self.inputs, self.specials)
     }
 
     /// The number of the condition that a predicate over the scan means; `None` within if it always
@@ -63,21 +67,18 @@ impl<'a> Calls<'a> {
         Ok(Some(Some(self.conditions.len() - 1)))
     }
 
-    /// Our function for a call with this argument and filter over the scan. Absent where there is
-    /// none.
-    pub(super) fn function(
-        &mut self,
-        call: &AggregateFunctionExpr,
-        argument: &Expr,
-        filter: Option<&Expr>,
-    ) -> Result<Option<Function>> {
-        let name = call.fun().name();
-        let filter = filter.map(Arc::clone);
-        let argument = unwrapped(Arc::clone(argument), filter.clone(), name == "sum");
+    /// Our function for a call over the scan. Absent where there is none.
+    pub(super) fn function(&mut self, call: &Call) -> Result<Option<Function>> {
+        let Some((first, rest)) = call.arguments.split_first() else { return Ok(None) };
+        let name = call.name.as_str();
+        let argument = unwrapped(Arc::clone(first), call.filter.clone(), name == "sum");
+        let is_plain = !call.is_distinct && call.order.is_empty() && rest.is_empty();
         let found = match name {
-            "count" => self.count(&argument)?,
-            "sum" | "avg" | "min" | "max" | "var" | "var_pop" | "stddev" | "stddev_pop" => {
-                self.of_numbers(name, &argument, filter.as_ref())?
+            "count" if is_plain => self.count(&argument)?,
+            "sum" | "avg" | "min" | "max" | "var" | "var_pop" | "stddev" | "stddev_pop"
+                if is_plain =>
+            {
+                self.of_numbers(name, &argument, call.filter.as_ref())?
             }
             _ => None,
         };
@@ -85,7 +86,30 @@ impl<'a> Calls<'a> {
             "count" => DataType::Int64,
             _ => DataType::Float64,
         };
-        Ok(found.filter(|_| *call.field().data_type() == data_type))
+        match found.filter(|_| call.data_type == data_type) {
+            Some(found) => Ok(Some(found)),
+            None => self.special(call, argument),
+        }
+    }
+
+    /// The function with a state of its own for a call.
+    fn special(&mut self, call: &Call, argument: Argument) -> Result<Option<Function>> {
+        let Argument { expr, condition, has_zeros } = argument;
+        // FIRST and LAST respect the NULL of a CASE that holds nowhere.
+        let is_end = matches!(call.name.as_str(), "first_value" | "last_value");
+        let is_case = condition.is_some() != call.filter.is_some()
+            || condition.as_ref().zip(call.filter.as_ref()).is_some_and(|(a, b)| a != b);
+        if has_zeros || is_end && is_case {
+            return Ok(None);
+        }
+        let mut inner = call.clone();
+        if let Some(first) = inner.arguments.first_mut() {
+            *first = expr;
+        }
+        let Some((measure, special)) = special(self.scan, &inner)? else { return Ok(None) };
+        let Some(input) = self.input(measure, condition.as_ref())? else { return Ok(None) };
+        self.specials.push(special);
+        Ok(Some(Function::Special(input, self.specials.len() - 1)))
     }
 
     fn count(&mut self, argument: &Argument) -> Result<Option<Function>> {

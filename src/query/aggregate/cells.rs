@@ -2,7 +2,9 @@
 
 use crate::error::Result;
 use crate::model::Decimal;
-use crate::query::aggregate::spec::{AggregateSpec, Input};
+use crate::query::aggregate::mapping::Mapping;
+use crate::query::aggregate::spec::{AggregateSpec, Function, Input};
+use crate::query::aggregate::special::SpecialCells;
 use crate::query::aggregate::squares::Squares;
 use crate::query::aggregate::sums::Sums;
 use crate::segment::Total;
@@ -33,16 +35,28 @@ pub(super) struct InputCells {
     pub(super) squares: Option<Squares>,
     /// The smallest and the largest number of each cell, where they are needed.
     pub(super) extremes: Option<Vec<(f64, f64)>>,
+    /// The states of the functions that have one of their own, each with its place in
+    /// [`AggregateSpec::specials`].
+    pub(super) specials: Vec<(usize, SpecialCells)>,
+    /// Whether these are all functions of the input.
+    pub(super) has_only_specials: bool,
 }
 
 /// A cell without numbers has its smallest above its largest.
 const NO_EXTREMES: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
 
 impl Cells {
-    pub(super) fn new(spec: &AggregateSpec) -> Self {
-        let width = spec.keys.width();
+    /// No groups yet, of so many cells each.
+    pub(super) fn new(spec: &AggregateSpec, width: usize) -> Self {
         let inputs = spec.inputs.iter().enumerate().map(|(place, input)| {
             let functions = || spec.functions.iter().filter(move |f| f.input() == place);
+            let special = |function: &Function| match function {
+                Function::Special(_, place) => {
+                    Some((*place, SpecialCells::new(&spec.specials[*place])))
+                }
+                _ => None,
+            };
+            let is_special = |function: &Function| matches!(function, Function::Special(..));
             InputCells {
                 input: *input,
                 rows: Vec::new(),
@@ -50,6 +64,8 @@ impl Cells {
                 sums: functions().any(|f| f.needs_sum()).then(|| Sums::new(width)),
                 squares: functions().any(|f| f.needs_squares()).then(|| Squares::new(width)),
                 extremes: functions().any(|f| f.needs_extremes()).then(Vec::new),
+                specials: functions().filter_map(special).collect(),
+                has_only_specials: functions().all(is_special),
             }
         });
         Self { width, rows: Vec::new(), inputs: inputs.collect() }
@@ -80,7 +96,14 @@ impl Cells {
             if let Some(extremes) = &mut input.extremes {
                 extremes.resize(cells, NO_EXTREMES);
             }
+            input.specials.iter_mut().for_each(|(_, special)| special.grow(cells));
         }
+    }
+
+    /// Bytes of a cell of the functions that have a state of their own.
+    pub(super) fn special_bytes_per_cell(&self) -> usize {
+        let specials = self.inputs.iter().flat_map(|input| &input.specials);
+        specials.map(|(_, special)| special.bytes_per_cell()).sum()
     }
 
     /// Bytes that one more group takes, about.
@@ -92,6 +115,7 @@ impl Cells {
                 + if_any(8, input.sums.is_some())
                 + if_any(16, input.squares.is_some())
                 + if_any(16, input.extremes.is_some())
+                + input.specials.iter().map(|(_, special)| special.bytes_per_cell()).sum::<usize>()
         };
         self.width * (8 + self.inputs.iter().map(of_input).sum::<usize>()) + 16
     }
@@ -101,6 +125,7 @@ impl Cells {
         let of_input = |input: &InputCells| {
             input.sums.as_ref().map_or(0, Sums::memory_bytes)
                 + input.squares.as_ref().map_or(0, Squares::memory_bytes)
+                + input.specials.iter().map(|(_, special)| special.grown_bytes()).sum::<usize>()
         };
         let inputs: usize = self.inputs.iter().map(of_input).sum();
         self.capacity() * self.bytes_per_group() + inputs
@@ -118,48 +143,45 @@ impl Cells {
         self.rows_of(input, place) - lacking.copied().unwrap_or(0)
     }
 
-    /// Adds the state of another; its group `i` is our group `groups[i]`.
-    pub(super) fn merge(&mut self, other: &Self, groups: &[usize]) -> Result<()> {
-        let width = self.width;
-        add_counts(&mut self.rows, &other.rows, width, groups);
+    /// Adds the state of another.
+    pub(super) fn merge(&mut self, other: &Self, to: Mapping<'_>) -> Result<()> {
+        let widths = (other.width, self.width);
+        add_counts(&mut self.rows, &other.rows, widths, to);
         for (ours, theirs) in self.inputs.iter_mut().zip(&other.inputs) {
-            ours.merge(theirs, width, groups)?;
+            ours.merge(theirs, widths, to)?;
         }
         Ok(())
     }
 }
 
-/// The cells of each group of another state, with ours.
-fn pairs(width: usize, groups: &[usize]) -> impl Iterator<Item = (usize, usize)> + '_ {
-    groups.iter().enumerate().flat_map(move |(from, to)| {
-        (0..width).map(move |cell| (from * width + cell, *to * width + cell))
-    })
-}
-
-fn add_counts(ours: &mut [u64], theirs: &[u64], width: usize, groups: &[usize]) {
+/// Adds counts by cell, of groups of the first width to groups of the second.
+fn add_counts(ours: &mut [u64], theirs: &[u64], widths: (usize, usize), to: Mapping<'_>) {
     if theirs.is_empty() {
         return;
     }
-    for (from, to) in pairs(width, groups) {
+    for (from, to) in to.places(widths.0, widths.1) {
         ours[to] += theirs[from];
     }
 }
 
 impl InputCells {
-    fn merge(&mut self, other: &Self, width: usize, groups: &[usize]) -> Result<()> {
-        add_counts(&mut self.rows, &other.rows, width, groups);
-        add_counts(&mut self.lacking, &other.lacking, width, groups);
+    fn merge(&mut self, other: &Self, widths: (usize, usize), to: Mapping<'_>) -> Result<()> {
+        add_counts(&mut self.rows, &other.rows, widths, to);
+        add_counts(&mut self.lacking, &other.lacking, widths, to);
         if let (Some(ours), Some(theirs)) = (&mut self.sums, &other.sums) {
-            ours.merge(theirs, groups)?;
+            ours.merge(theirs, to)?;
         }
         if let (Some(ours), Some(theirs)) = (&mut self.squares, &other.squares) {
-            ours.merge(theirs, groups);
+            ours.merge(theirs, to);
         }
         if let (Some(ours), Some(theirs)) = (&mut self.extremes, &other.extremes) {
-            for (from, to) in pairs(width, groups) {
+            for (from, to) in to.places(widths.0, widths.1) {
                 widen(&mut ours[to], theirs[from].0);
                 widen(&mut ours[to], theirs[from].1);
             }
+        }
+        for ((_, ours), (_, theirs)) in self.specials.iter_mut().zip(&other.specials) {
+            ours.merge(theirs, to.places(widths.0, widths.1));
         }
         Ok(())
     }

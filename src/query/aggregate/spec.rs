@@ -4,6 +4,8 @@ use std::fmt;
 
 use crate::query::aggregate::condition::Condition;
 use crate::query::aggregate::keys::Keys;
+use crate::query::aggregate::sets::GroupingSet;
+use crate::query::aggregate::special::Special;
 
 /// An aggregate function of a column of the result, over an input by its place in
 /// [`AggregateSpec::inputs`].
@@ -26,6 +28,8 @@ pub(crate) enum Function {
     Max(usize),
     /// How far they are spread.
     Spread(usize, Spread),
+    /// A function with a state of its own, by its place in [`AggregateSpec::specials`].
+    Special(usize, usize),
 }
 
 /// A measure of how far numbers are spread.
@@ -48,7 +52,8 @@ impl Function {
             | Self::Avg(input)
             | Self::Min(input)
             | Self::Max(input)
-            | Self::Spread(input, _) => input,
+            | Self::Spread(input, _)
+            | Self::Special(input, _) => input,
         }
     }
 
@@ -83,6 +88,7 @@ impl fmt::Display for Function {
                 (false, true) => "stddev_pop",
                 (false, false) => "var_pop",
             },
+            Self::Special(..) => "special",
         };
         write!(f, "{name}(#{})", self.input())
     }
@@ -110,6 +116,11 @@ pub(crate) struct AggregateSpec {
     pub conditions: Vec<Condition>,
     /// What is read, each once.
     pub inputs: Vec<Input>,
+    /// The functions with a state of their own.
+    pub specials: Vec<Special>,
+    /// The grouping sets; absent for a plain GROUP BY. A column of the result, after those of the
+    /// keys, tells them apart.
+    pub sets: Option<Vec<GroupingSet>>,
     /// One a column of the result, after the columns of the keys.
     pub functions: Vec<Function>,
 }
@@ -144,6 +155,21 @@ impl AggregateSpec {
     /// Whether stored totals can answer, as far as the spec decides it.
     pub(crate) fn reads_totals(&self) -> bool {
         let has_squares = self.functions.iter().any(|function| function.needs_squares());
-        self.keys.periods.is_none() && self.keys.attributes.is_none() && !has_squares
+        let has_numbers = self.specials.iter().any(|special| special.ranked().is_none());
+        let is_by_series = self.keys.periods.is_none() && self.keys.attributes.is_none();
+        is_by_series && !has_squares && !has_numbers
+    }
+
+    /// Whether it is enough to know at which periods a series has an observation, and not how many
+    /// there are: then spans of chunks answer, as far as the spec decides it.
+    pub(crate) fn reads_spans(&self) -> bool {
+        let is_special = |function: &Function| matches!(function, Function::Special(..));
+        let is_ranked = self.specials.iter().all(|special| special.ranked().is_some());
+        self.keys.attributes.is_none() && is_ranked && self.functions.iter().all(is_special)
+    }
+
+    /// Whether a function looks at periods.
+    pub(crate) fn has_specials_of_periods(&self) -> bool {
+        self.specials.iter().any(Special::is_of_period)
     }
 }

@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 
 use crate::model::Decimal;
 use crate::query::aggregate::exact::ExactSum;
+use crate::query::aggregate::mapping::Mapping;
 use crate::query::aggregate::spec::Spread;
 
 /// The sums of the squares of all cells.
@@ -81,19 +82,19 @@ impl Squares {
         sum.add_product(number, number);
     }
 
-    /// Adds the sums of another table; its row `i` is our row `rows[i]`.
-    pub(super) fn merge(&mut self, other: &Self, rows: &[usize]) {
-        for (from, to) in rows.iter().enumerate() {
-            for cell in 0..self.width {
-                let squares = other.narrow[from * self.width + cell];
+    /// Adds the sums of another table; rows are groups.
+    pub(super) fn merge(&mut self, other: &Self, to: Mapping<'_>) {
+        for (from, row) in to.groups.iter().enumerate() {
+            for cell in 0..other.width {
+                let squares = other.narrow[from * other.width + cell];
                 if squares > 0 {
-                    self.add(*to, cell, squares, other.scales[from]);
+                    self.add(*row, to.cell(cell), squares, other.scales[from]);
                 }
             }
         }
-        for ((cell, scale), sum) in &other.other {
-            let cell = rows[cell / self.width] * self.width + cell % self.width;
-            self.other.entry((cell, *scale)).or_default().merge(sum);
+        for ((place, scale), sum) in &other.other {
+            let place = to.place(*place, other.width, self.width);
+            self.other.entry((place, *scale)).or_default().merge(sum);
         }
     }
 
@@ -186,7 +187,7 @@ mod tests {
             let number = Decimal { mantissa: (*mantissa).into(), scale: *scale };
             sum.mantissa += number.rescale(20).expect("fits").mantissa;
         }
-        left.merge(&right, &[0]);
+        left.merge(&right, Mapping::of_groups(&[0]));
         left.spread(0, numbers.len() as u64, (sum, None), SAMPLE)
     }
 

@@ -46,6 +46,18 @@ impl<'a> Target<'a> {
         (self.group, cell, self.width)
     }
 
+    /// The place of the cell that all positions go to, if there is one.
+    pub(super) fn only(&self) -> Option<usize> {
+        matches!(self.cells, CellsOfChunk::One).then_some(self.group * self.width)
+    }
+
+    /// The place of the cell of a position.
+    #[inline]
+    pub(super) fn at(&self, position: usize) -> usize {
+        let (group, cell, width) = self.cell(position);
+        group * width + cell
+    }
+
     /// Counts observations.
     pub(super) fn count(&self, positions: &Positions, rows: &mut [u64]) {
         let base = self.group * self.width;
