@@ -319,6 +319,65 @@ const ORDERS: [&str; 4] = [
     "item, item, ref_area, kind, time_period",
 ];
 
+/// Functions that have a state of their own.
+const SPECIALS: [&str; 14] = [
+    "count(DISTINCT item)",
+    "count(DISTINCT time_period)",
+    "count(DISTINCT substr(time_period, 1, 4))",
+    "count(DISTINCT CASE WHEN kind = 'A' THEN item END)",
+    "count(DISTINCT item) FILTER (WHERE kind <> 'Q')",
+    "count(DISTINCT ref_area) FILTER (WHERE obs_value > 0)",
+    "count(*)",
+    "sum(obs_value)",
+    "min(time_period), max(time_period)",
+    "min(period_start), max(period_end)",
+    "max(upper(item)), min(ref_area)",
+    "median(obs_value)",
+    "percentile_cont(0.3) WITHIN GROUP (ORDER BY obs_value)",
+    "median(obs_value) FILTER (WHERE time_period > '2001')",
+];
+
+/// A query of functions that have a state of their own, perhaps over grouping sets.
+fn special(random: &mut Random, rows: &str) -> String {
+    if random.chance(10) {
+        let order = random.pick(&["time_period", "time_period DESC"]);
+        let functions = format!(
+            "first_value(obs_value ORDER BY {order}) AS f, \
+             last_value(obs_value IGNORE NULLS ORDER BY {order}) AS l, \
+             first_value(obs_value ORDER BY {order}) FILTER (WHERE obs_status = 'A') AS a"
+        );
+        let keys = "kind, ref_area, item";
+        return format!("SELECT {keys}, {functions} {rows} GROUP BY {keys}");
+    }
+    let functions: Vec<&str> = (0..=random.below(3)).map(|_| random.pick(&SPECIALS)).collect();
+    let functions: Vec<String> =
+        functions.iter().enumerate().map(|(place, f)| alias(f, place)).collect();
+    let functions = functions.join(", ");
+    if random.chance(25) {
+        return format!("SELECT {functions} {rows}");
+    }
+    let mut keys: Vec<&str> = (0..=random.below(3)).map(|_| random.pick(&KEYS)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let listed = keys.join(", ");
+    let by = match random.below(5) {
+        0 => format!("CUBE ({listed})"),
+        1 => format!("ROLLUP ({listed})"),
+        2 => format!("{}, CUBE ({listed})", keys[0]),
+        3 => format!("GROUPING SETS (({listed}), ({}), ({}), ())", keys[0], keys[keys.len() - 1]),
+        _ => return format!("SELECT {listed}, {functions} {rows} GROUP BY {listed}"),
+    };
+    format!("SELECT {listed}, grouping({}) AS g, {functions} {rows} GROUP BY {by}", keys[0])
+}
+
+/// Names the columns of functions by their place, since some come twice.
+fn alias(functions: &str, place: usize) -> String {
+    match functions.split_once("), ") {
+        Some((first, second)) => format!("{first}) AS a{place}, {second} AS b{place}"),
+        None => format!("{functions} AS c{place}"),
+    }
+}
+
 /// A query, and whether its rows have an order.
 fn query(random: &mut Random) -> (String, bool) {
     let rows = if random.chance(70) {
@@ -327,7 +386,8 @@ fn query(random: &mut Random) -> (String, bool) {
         "FROM t".to_owned()
     };
     let limit = random.below(700);
-    match random.below(8) {
+    match random.below(12) {
+        8.. => (special(random, &rows), false),
         0 => (format!("SELECT * {rows}"), false),
         1 => {
             let keys = random.pick(&ORDERS);

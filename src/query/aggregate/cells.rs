@@ -3,11 +3,12 @@
 use crate::error::Result;
 use crate::model::Decimal;
 use crate::query::aggregate::mapping::Mapping;
+use crate::query::aggregate::positions::Positions;
 use crate::query::aggregate::spec::{AggregateSpec, Function, Input};
-use crate::query::aggregate::special::SpecialCells;
+use crate::query::aggregate::special::{Called, Special, SpecialCells};
 use crate::query::aggregate::squares::Squares;
 use crate::query::aggregate::sums::Sums;
-use crate::segment::Total;
+use crate::segment::{Chunk, Total};
 
 /// The state of all groups.
 #[derive(Debug)]
@@ -182,6 +183,36 @@ impl InputCells {
         }
         for ((_, ours), (_, theirs)) in self.specials.iter_mut().zip(&other.specials) {
             ours.merge(theirs, to.places(widths.0, widths.1));
+        }
+        Ok(())
+    }
+
+    /// Calls the functions with a state of their own for the observations of a chunk. `plain` is for
+    /// work.
+    pub(super) fn add_specials(
+        &mut self,
+        specials: &[Special],
+        called: &Called<'_>,
+        chunk: &Chunk,
+        plain: &mut Positions,
+    ) -> Result<()> {
+        let measure = self.input.measure.map(|measure| &chunk.measures[measure]);
+        for (place, cells) in &mut self.specials {
+            match (&specials[*place], measure) {
+                (Special::Quantile(_), Some(measure)) => {
+                    plain.copy_from(called.positions);
+                    measure.missing.iter().for_each(|at| plain.remove(usize::from(*at)));
+                    measure.texts.iter().for_each(|(at, _)| plain.remove(usize::from(*at)));
+                    cells.add_numbers(measure, plain, called);
+                }
+                (Special::End(order, nulls), Some(measure)) => {
+                    cells.add_ends((order, *nulls), measure, called)?;
+                }
+                (Special::Distinct(ranked) | Special::Foremost(ranked), _) => {
+                    cells.add_ranked(ranked, called)?;
+                }
+                (Special::Quantile(_) | Special::End(..), None) => {}
+            }
         }
         Ok(())
     }

@@ -32,6 +32,7 @@ mod ranked;
 mod select;
 mod series;
 mod sets;
+mod settle;
 mod spans;
 mod spec;
 mod special;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::UInt32Array;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions};
-use arrow::compute::take;
+use arrow::array::{UInt32Array, UInt64Array, new_null_array};
+use arrow::compute::{cast, take};
 use arrow::datatypes::SchemaRef;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
@@ -13,8 +13,9 @@ use crate::error;
 use crate::error::Error;
 use crate::query::aggregate::cells::{Cells, InputCells};
 use crate::query::aggregate::exact::mean;
-use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::keys::KeyColumn;
+use crate::query::aggregate::levels::Level;
+use crate::query::aggregate::sets::GroupingSet;
 use crate::query::aggregate::{AggregateSpec, Function};
 use crate::query::error::to_datafusion;
 
@@ -22,11 +23,11 @@ use crate::query::error::to_datafusion;
 pub(super) struct Output {
     spec: Arc<AggregateSpec>,
     schema: SchemaRef,
-    groups: Groups,
-    cells: Cells,
-    /// The numbers of the groups in the order of their keys.
+    /// The states of the grouping sets, the last first.
+    levels: Vec<Level>,
+    /// The numbers of the groups of the last of `levels` in the order of their keys.
     order: Vec<usize>,
-    /// The next cell: a place in `order`, and a number in the row.
+    /// The next cell of it: a place in `order`, and a number in the row.
     next: (usize, usize),
     batch_rows: usize,
     /// The memory of the state.
@@ -42,71 +43,123 @@ impl Output {
     pub(super) fn new(
         spec: Arc<AggregateSpec>,
         schema: SchemaRef,
-        mut groups: Groups,
-        mut cells: Cells,
+        mut levels: Vec<Level>,
         batch_rows: usize,
     ) -> Self {
-        if spec.keys.columns.is_empty() {
-            // Without groups there is one row, of nothing if need be.
-            groups.number(0);
-            cells.grow(cells.capacity().max(1));
+        for level in &mut levels {
+            if spec.keys.columns.is_empty() {
+                // Without groups there is one row, of nothing if need be.
+                level.groups.number(0);
+                level.cells.grow(level.cells.capacity().max(1));
+            }
         }
-        let mut order: Vec<usize> = (0..groups.len()).collect();
-        order.sort_unstable_by_key(|group| groups.keys()[*group]);
-        Self { spec, schema, groups, cells, order, next: (0, 0), batch_rows, reservation: None }
+        levels.reverse();
+        let mut output = Self {
+            spec,
+            schema,
+            levels,
+            order: Vec::new(),
+            next: (0, 0),
+            batch_rows,
+            reservation: None,
+        };
+        output.begin_level();
+        output
     }
 
-    /// The next cells that belong in the answer: group and cell of each.
+    /// Puts the groups of the level at hand in order.
+    fn begin_level(&mut self) {
+        self.next = (0, 0);
+        self.order.clear();
+        if let Some(level) = self.levels.last() {
+            self.order.extend(0..level.groups.len());
+            self.order.sort_unstable_by_key(|group| level.groups.keys()[*group]);
+        }
+    }
+
+    /// The next cells that belong in the answer, all of one level: group and cell of each.
     fn take_cells(&mut self) -> Vec<(usize, usize)> {
-        let is_single = self.spec.keys.columns.is_empty();
-        let width = self.cells.width;
         let mut found = Vec::new();
-        while found.len() < self.batch_rows {
-            let Some(group) = self.order.get(self.next.0).copied() else { break };
-            if self.next.1 >= width {
-                self.next = (self.next.0 + 1, 0);
-                continue;
+        while let Some(level) = self.levels.last() {
+            let set = level.set.and_then(|set| self.spec.sets.as_ref()?.get(set));
+            let is_total = set.map_or(self.spec.keys.columns.is_empty(), GroupingSet::is_total);
+            let (rows, width) = (&level.cells.rows, level.cells.width);
+            while found.len() < self.batch_rows {
+                let Some(group) = self.order.get(self.next.0).copied() else { break };
+                if self.next.1 >= width {
+                    self.next = (self.next.0 + 1, 0);
+                    continue;
+                }
+                let cell = self.next.1;
+                self.next.1 += 1;
+                if is_total || rows[group * width + cell] > 0 {
+                    found.push((group, cell));
+                }
             }
-            let cell = self.next.1;
-            self.next.1 += 1;
-            if is_single || self.cells.rows[group * width + cell] > 0 {
-                found.push((group, cell));
+            if !found.is_empty() {
+                break;
             }
+            self.levels.pop();
+            self.begin_level();
         }
         found
     }
 
     fn batch(&self, cells: &[(usize, usize)]) -> Result<RecordBatch> {
-        let keys = &self.spec.keys;
+        let level = self.levels.last().ok_or_else(lost)?;
+        let set = level.set.and_then(|set| self.spec.sets.as_ref()?.get(set));
         let mut arrays = Vec::with_capacity(self.schema.fields().len());
-        for column in &keys.columns {
-            arrays.push(match column {
-                KeyColumn::Series(index) => {
-                    let key = &keys.series[*index];
-                    let count = key.values.len().max(1) as u64;
-                    let number = |group: usize| self.groups.keys()[group] / key.stride % count;
-                    taken(&key.values, cells.iter().map(|(group, _)| number(*group)))?
-                }
-                KeyColumn::Attribute(index) => {
-                    let Some(key) = &keys.attributes else { return Err(lost()) };
-                    let number = |group: usize| self.groups.keys()[group] % key.count as u64;
-                    taken(&key.values[*index], cells.iter().map(|(group, _)| number(*group)))?
-                }
-                KeyColumn::Period(index) => {
-                    let Some(key) = &keys.periods else { return Err(lost()) };
-                    taken(&key.values[*index], cells.iter().map(|(_, cell)| *cell as u64))?
-                }
-            });
+        for (index, column) in self.spec.keys.columns.iter().enumerate() {
+            if set.is_some_and(|set| !set.kept[index]) {
+                arrays.push(new_null_array(self.schema.field(index).data_type(), cells.len()));
+                continue;
+            }
+            arrays.push(self.key_column(level, *column, cells)?);
+        }
+        if let Some(set) = set {
+            let ids = UInt64Array::from(vec![set.id; cells.len()]);
+            arrays.push(cast(&ids, self.schema.field(arrays.len()).data_type())?);
         }
         for function in &self.spec.functions {
-            arrays.push(self.values(*function, cells).map_err(to_datafusion)?);
+            arrays.push(self.values(level, *function, cells).map_err(to_datafusion)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(cells.len()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?)
     }
 
-    fn values(&self, function: Function, cells: &[(usize, usize)]) -> error::Result<ArrayRef> {
-        let width = self.cells.width;
+    fn key_column(
+        &self,
+        level: &Level,
+        column: KeyColumn,
+        cells: &[(usize, usize)],
+    ) -> Result<ArrayRef> {
+        let (keys, packed) = (&self.spec.keys, level.groups.keys());
+        match column {
+            KeyColumn::Series(index) => {
+                let key = &keys.series[index];
+                let count = key.values.len().max(1) as u64;
+                let number = |group: usize| packed[group] / key.stride % count;
+                taken(&key.values, cells.iter().map(|(group, _)| number(*group)))
+            }
+            KeyColumn::Attribute(index) => {
+                let key = keys.attributes.as_ref().ok_or_else(lost)?;
+                let number = |group: usize| packed[group] % key.count as u64;
+                taken(&key.values[index], cells.iter().map(|(group, _)| number(*group)))
+            }
+            KeyColumn::Period(index) => {
+                let key = keys.periods.as_ref().ok_or_else(lost)?;
+                taken(&key.values[index], cells.iter().map(|(_, cell)| *cell as u64))
+            }
+        }
+    }
+
+    fn values(
+        &self,
+        level: &Level,
+        function: Function,
+        cells: &[(usize, usize)],
+    ) -> error::Result<ArrayRef> {
+        let (state, width) = (&level.cells, level.cells.width);
         let places = cells.iter().map(|(group, cell)| group * width + cell);
         let input = function.input();
         let counts = |count: &dyn Fn(usize) -> u64| -> ArrayRef {
@@ -115,30 +168,19 @@ impl Output {
             Arc::new(Int64Array::from_iter_values(counts))
         };
         match function {
-            Function::CountRows(_) => Ok(counts(&|place| self.cells.rows_of(input, place))),
-            Function::CountNumbers(_) => Ok(counts(&|place| self.cells.numbers_of(input, place))),
+            Function::CountRows(_) => Ok(counts(&|place| state.rows_of(input, place))),
+            Function::CountNumbers(_) => Ok(counts(&|place| state.numbers_of(input, place))),
+            Function::Special(_, special) => {
+                let mut specials = state.inputs[input].specials.iter();
+                let found = specials.find(|(known, _)| *known == special);
+                let (_, found) = found.ok_or_else(|| Error::bug("a function without state"))?;
+                found.answers(&self.spec.specials[special], places)
+            }
             _ => {
-                let values = places.map(|place| self.value(function, place));
+                let values = places.map(|place| value(state, function, place));
                 Ok(Arc::new(values.collect::<error::Result<Float64Array>>()?))
             }
         }
-    }
-
-    /// The value of a function over the numbers of a cell.
-    fn value(&self, function: Function, place: usize) -> error::Result<Option<f64>> {
-        let input = function.input();
-        let count = self.cells.numbers_of(input, place);
-        if count == 0 {
-            return Ok(match function {
-                Function::SumOrZero(_, whole) => {
-                    let others =
-                        self.cells.rows_of(whole, place) - self.cells.rows_of(input, place);
-                    (others > 0).then_some(0.0)
-                }
-                _ => None,
-            });
-        }
-        value(function, &self.cells.inputs[input], place, count)
     }
 }
 
@@ -164,8 +206,24 @@ fn lost() -> DataFusionError {
     to_datafusion(Error::bug("a column of a key that there is not"))
 }
 
+/// The value of a function over the numbers of a cell.
+fn value(cells: &Cells, function: Function, place: usize) -> error::Result<Option<f64>> {
+    let input = function.input();
+    let count = cells.numbers_of(input, place);
+    if count == 0 {
+        return Ok(match function {
+            Function::SumOrZero(_, whole) => {
+                let others = cells.rows_of(whole, place) - cells.rows_of(input, place);
+                (others > 0).then_some(0.0)
+            }
+            _ => None,
+        });
+    }
+    value_of_some(function, &cells.inputs[input], place, count)
+}
+
 /// The value of a function over the numbers of a cell, of which there are some.
-fn value(
+fn value_of_some(
     function: Function,
     cells: &InputCells,
     place: usize,

@@ -90,6 +90,11 @@ enum Piece {
 }
 
 impl Bag {
+    /// How many numbers there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Adds decimals of one scale.
     pub(super) fn push_decimals(&mut self, mut mantissas: &[i64], scale: u8) {
         self.count += mantissas.len();
@@ -277,7 +282,8 @@ mod tests {
     fn quantiles_lie_on_the_line_between_neighbours() {
         let cancelled = AtomicBool::new(false);
         let of = |fraction: f64| {
-            let found = Quantile::Fraction(fraction).of(&bag(&["10", "40", "20", "30"]), &cancelled);
+            let found =
+                Quantile::Fraction(fraction).of(&bag(&["10", "40", "20", "30"]), &cancelled);
             found.expect("not cancelled").expect("some numbers")
         };
         let found = [0.0, 0.25, 0.5, 0.9, 1.0].map(of);

@@ -162,9 +162,10 @@ fn number(
     options: &[SortOptions],
     nulls: Nulls,
 ) -> Result<(Vec<u32>, Option<ArrayRef>)> {
-    let fields = columns.iter().zip(options).map(|(column, options)| {
-        SortField::new_with_options(column.data_type().clone(), *options)
-    });
+    let fields = columns
+        .iter()
+        .zip(options)
+        .map(|(column, options)| SortField::new_with_options(column.data_type().clone(), *options));
     let converter = RowConverter::new(fields.collect())?;
     let rows = converter.convert_columns(columns)?;
     let Some(first) = columns.first() else { return Ok((Vec::new(), None)) };

@@ -163,9 +163,8 @@ mod tests {
 
     #[test]
     fn rows_that_agree_in_what_is_kept_have_one_number() {
-        let column = |texts: [&str; 4]| -> ArrayRef {
-            Arc::new(StringViewArray::from_iter_values(texts))
-        };
+        let column =
+            |texts: [&str; 4]| -> ArrayRef { Arc::new(StringViewArray::from_iter_values(texts)) };
         let values = [column(["a", "a", "b", "b"]), column(["x", "y", "x", "z"])];
         let check = |kept: [bool; 2], expected: Option<Vec<u32>>| {
             assert_eq!(alike(&values, &kept, 4).expect("compares"), expected);

@@ -8,13 +8,14 @@ use arrow::compute::take;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::query::aggregate::condition::ChunkFacts;
 use crate::query::aggregate::number_sets::NumberSets;
 use crate::query::aggregate::positions::Positions;
 use crate::query::aggregate::quantile::{Bag, Quantile};
 use crate::query::aggregate::ranked::{NONE, Ranked, RankedOf};
+use crate::query::aggregate::series::SeriesTable;
 use crate::query::aggregate::target::Target;
 use crate::segment::{MeasureRun, Numbers};
-use crate::store::Cube;
 
 /// A function with a state of its own.
 #[derive(Clone, Debug)]
@@ -56,7 +57,6 @@ impl Special {
             Self::End(..) => true,
         }
     }
-
 }
 
 impl fmt::Display for Special {
@@ -113,13 +113,8 @@ pub(super) struct Called<'a> {
     pub(super) target: &'a Target<'a>,
     /// Their positions.
     pub(super) positions: &'a Positions,
-    /// The place of position 0 in the table of periods; absent where places do not matter.
-    pub(super) place: Option<usize>,
-    pub(super) cube: &'a Cube,
-    /// The part of the cube.
-    pub(super) part: usize,
-    /// The number of their series in the part.
-    pub(super) series: u32,
+    /// Their chunk.
+    pub(super) facts: &'a ChunkFacts<'a>,
 }
 
 impl SpecialCells {
@@ -168,7 +163,7 @@ impl SpecialCells {
             return Ok(());
         }
         if let RankedOf::Series(table) = &ranked.of {
-            let number = table.number(called.cube, called.part, called.series)?;
+            let number = called.number(table)?;
             called.cells(|cell| self.meet(cell, number));
             return Ok(());
         }
@@ -178,6 +173,15 @@ impl SpecialCells {
         {
             for run in called.positions.runs() {
                 sets.insert_range(cell, first + run.start..first + run.end);
+            }
+            return Ok(());
+        }
+        if let (Some(cell), Self::Foremost(ranks), RankedOf::Period(numbers)) =
+            (called.target.only(), &mut *self, &ranked.of)
+        {
+            for run in called.positions.runs() {
+                let numbers = &numbers[first + run.start..first + run.end];
+                ranks[cell] = numbers.iter().fold(ranks[cell], |least, number| least.min(*number));
             }
             return Ok(());
         }
@@ -248,28 +252,50 @@ impl SpecialCells {
         }
     }
 
-    /// Looks for the observation that comes first in an order; `chunk` is where it is stored.
+    /// Looks for the observation that comes first in an order.
     pub(super) fn add_ends(
         &mut self,
         (order, nulls): (&Ranked, Nulls),
         measure: &MeasureRun,
-        chunk: u64,
         called: &Called<'_>,
     ) -> Result<()> {
         let Self::End(ends) = self else { return Ok(()) };
-        let first = called.first_place()?;
-        let number = |position: usize| measure.number(position);
+        let (first, chunk) = (called.first_place()?, called.stored());
         for position in called.positions.runs().flatten() {
             let rank = order.of_place(first + position);
             let end = &mut ends[called.target.at(position)];
             if (rank, chunk) < (end.rank, end.chunk) {
-                let number = number(position);
+                let number = measure.number(position);
                 if number.is_some() || nulls == Nulls::Respect {
                     *end = End { rank, chunk, number };
                 }
             }
         }
         Ok(())
+    }
+
+    /// The cells that collect numbers, and how many each has.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let bags = match self {
+            Self::Quantile { bags, .. } => bags.as_slice(),
+            _ => &[],
+        };
+        bags.iter().map(Bag::count).enumerate()
+    }
+
+    /// The numbers of a cell.
+    pub(super) fn bag(&self, cell: usize) -> Option<&Bag> {
+        match self {
+            Self::Quantile { bags, .. } => bags.get(cell),
+            _ => None,
+        }
+    }
+
+    /// Gives the numbers up for the quantiles, which are all absent at first.
+    pub(super) fn settle(&mut self) {
+        if let Self::Quantile { bags, .. } = self {
+            *self = Self::Answers(vec![None; bags.len()]);
+        }
     }
 
     /// Adds the state of another: pairs of its cell and ours.
@@ -331,7 +357,18 @@ impl Called<'_> {
         }
     }
 
+    /// The number that a table has for the series.
+    fn number(&self, table: &SeriesTable) -> Result<u32> {
+        table.number(self.facts.cube, self.facts.part, self.facts.series)
+    }
+
+    /// Where the chunk is stored: part, then number.
+    fn stored(&self) -> u64 {
+        (self.facts.part as u64) << u32::BITS | u64::from(self.facts.chunk)
+    }
+
+    /// The place of position 0 in the table of periods.
     fn first_place(&self) -> Result<usize> {
-        self.place.ok_or_else(|| Error::bug("a period outside the hull of its form"))
+        self.facts.place.ok_or_else(|| Error::bug("a period outside the hull of its form"))
     }
 }

@@ -149,9 +149,13 @@ impl<'a> Wanted<'a> {
         let key_count = inner.groups.len();
         let column = |expr: &Expr| expr.downcast_ref::<Column>().map(Column::index);
         let mut groups = Vec::with_capacity(outer.groups.len());
+        let mut others: Vec<usize> = (0..key_count).collect();
         for expr in &outer.groups {
-            match column(expr).and_then(|index| inner.groups.get(index)) {
-                Some(key) => groups.push(Arc::clone(key)),
+            match column(expr).and_then(|index| Some((index, inner.groups.get(index)?))) {
+                Some((index, key)) => {
+                    groups.push(Arc::clone(key));
+                    others.retain(|other| *other != index);
+                }
                 None => return Ok(None),
             }
         }
@@ -165,6 +169,8 @@ impl<'a> Wanted<'a> {
             let Some(index) = index else { return Ok(None) };
             let name = call.name.as_str();
             let merged = match inner.groups.get(index) {
+                // To count rows is to count values only where the rows differ in nothing else.
+                Some(_) if name == "count" && others != [index] => None,
                 Some(key) => matches!(name, "count" | "min" | "max").then(|| Call {
                     is_distinct: name == "count",
                     arguments: vec![Arc::clone(key)],

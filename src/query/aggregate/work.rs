@@ -11,26 +11,40 @@ use crate::query::aggregate::cells::Cells;
 use crate::query::aggregate::condition::{ChunkFacts, Decoded, Verdict};
 use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::positions::Positions;
+use crate::query::aggregate::spans::Unsure;
+use crate::query::aggregate::special::Called;
 use crate::query::aggregate::target::Target;
 use crate::query::scan::{ScanSpec, Source};
 use crate::store::{Chunk, PeriodFilter, ScanOrder, ScanRequest, Selections};
 
+/// Bytes that the state may grow by before they are asked for: what it grows by with observations is
+/// known afterwards.
+const RESERVED_STEP_BYTES: usize = 4 << 20;
 /// Groups to make room for at first.
 const GROUPS_FIRST: usize = 16;
 
+/// Whom is asked before memory grows to so many bytes.
+pub(super) type Reserve<'r> = &'r mut dyn FnMut(usize) -> Result<()>;
+
 /// What one thread has found.
 pub(super) struct Work<'a> {
-    source: &'a Source,
-    scan: &'a ScanSpec,
-    spec: &'a AggregateSpec,
+    pub(super) source: &'a Source,
+    pub(super) scan: &'a ScanSpec,
+    pub(super) spec: &'a AggregateSpec,
     cancelled: &'a AtomicBool,
     /// Whether something depends on where periods stand in the table of periods.
     needs_place: bool,
     pub(super) groups: Groups,
     pub(super) cells: Cells,
     /// What is known of each condition for the chunk at hand.
-    verdicts: Vec<Verdict>,
+    pub(super) verdicts: Vec<Verdict>,
+    /// Chunks whose spans do not say everything.
+    pub(super) unsure: Vec<Unsure>,
     buffers: Buffers,
+    /// The positions of a span that have an observation for sure, and the others.
+    pub(super) span: (Positions, Positions),
+    /// Bytes that were asked for.
+    reserved: usize,
 }
 
 /// Memory that is used again for every chunk.
@@ -74,10 +88,15 @@ impl<'a> Work<'a> {
             scan,
             spec,
             cancelled,
-            needs_place: has_periods || spec.keys.periods.is_some(),
+            needs_place: has_periods
+                || spec.keys.periods.is_some()
+                || spec.has_specials_of_periods(),
             groups: Groups::new(spec.keys.key_count),
-            cells: Cells::new(spec),
+            cells: Cells::new(spec, spec.keys.width()),
             verdicts: vec![Verdict::Depends; count],
+            unsure: Vec::new(),
+            span: (Positions::default(), Positions::default()),
+            reserved: 0,
             buffers: Buffers {
                 conditions: vec![Positions::default(); count],
                 ..Buffers::default()
@@ -86,16 +105,14 @@ impl<'a> Work<'a> {
     }
 
     /// Aggregates these series. `reserve` is asked before memory grows to so many bytes.
-    pub(super) fn run(
-        &mut self,
-        series: &Selections,
-        reserve: &mut dyn FnMut(usize) -> Result<()>,
-    ) -> Result<()> {
+    pub(super) fn run(&mut self, series: &Selections, reserve: Reserve<'_>) -> Result<()> {
         let filter = self.spec.filter.map(|filter| &self.spec.conditions[filter].formula);
-        if !self.spec.reads_totals() && !filter.is_some_and(|filter| filter.prunes()) {
+        let reads_all = !self.spec.reads_totals() && !self.spec.reads_spans();
+        if reads_all && !filter.is_some_and(|filter| filter.prunes()) {
             return self.run_chunks(series, false, reserve);
         }
         let rest = self.run_totals(series, reserve)?;
+        self.run_unsure(reserve)?;
         if rest.is_empty() {
             return Ok(());
         }
@@ -103,11 +120,7 @@ impl<'a> Work<'a> {
     }
 
     /// Adds what is stored of whole chunks. Returns the series that have a chunk that must be read.
-    fn run_totals(
-        &mut self,
-        series: &Selections,
-        reserve: &mut dyn FnMut(usize) -> Result<()>,
-    ) -> Result<Selections> {
+    fn run_totals(&mut self, series: &Selections, reserve: Reserve<'_>) -> Result<Selections> {
         let source = self.source;
         let mut packed = Vec::new();
         let mut rest = Vec::with_capacity(series.0.len());
@@ -124,11 +137,16 @@ impl<'a> Work<'a> {
                         Step::Read if left.last() == Some(&ordinal) => {}
                         Step::Read => left.push(ordinal),
                         Step::Total => {
-                            let group = match group {
-                                Some(group) => group,
-                                None => *group.insert(self.group(*key, reserve)?),
-                            };
-                            self.add_total(&facts, group)?;
+                            if !self.spec.reads_spans() {
+                                let group = match group {
+                                    Some(group) => group,
+                                    None => *group.insert(self.group(*key, reserve)?),
+                                };
+                                self.add_total(&facts, group)?;
+                            }
+                            if !self.spec.specials.is_empty() || self.spec.reads_spans() {
+                                self.add_span(&facts, *key, reserve)?;
+                            }
                         }
                     }
                 }
@@ -139,7 +157,7 @@ impl<'a> Work<'a> {
     }
 
     /// What is known of a chunk before it is read.
-    fn facts(&self, part: usize, series: u32, chunk: u32) -> Result<ChunkFacts<'a>> {
+    pub(super) fn facts(&self, part: usize, series: u32, chunk: u32) -> Result<ChunkFacts<'a>> {
         let cube = self.source.cube().as_ref();
         let span = cube.parts()[part].span(chunk)?;
         let table = self.source.periods().filter(|_| self.needs_place);
@@ -155,6 +173,7 @@ impl<'a> Work<'a> {
             match wanted.as_slice() {
                 [] => return Ok(Step::Skip),
                 [all] if *all == (0..slots) => {}
+                _ if self.spec.reads_spans() => {}
                 _ => return self.step_of_some(facts),
             }
         }
@@ -165,12 +184,10 @@ impl<'a> Work<'a> {
                 Verdict::Always => {}
             }
         }
-        if !self.spec.reads_totals() {
+        if !self.spec.reads_totals() && !self.spec.reads_spans() {
             return Ok(Step::Read);
         }
-        for (condition, verdict) in self.spec.conditions.iter().zip(&mut self.verdicts) {
-            *verdict = condition.formula.verdict(facts)?;
-        }
+        self.find_verdicts(facts)?;
         for input in &self.spec.inputs {
             let verdict = input.condition.map_or(Verdict::Always, |place| self.verdicts[place]);
             let needs = input.measure.filter(|_| verdict == Verdict::Always);
@@ -184,6 +201,14 @@ impl<'a> Work<'a> {
             }
         }
         Ok(Step::Total)
+    }
+
+    /// Finds what is known of each condition for a chunk.
+    pub(super) fn find_verdicts(&mut self, facts: &ChunkFacts<'_>) -> Result<()> {
+        for (condition, verdict) in self.spec.conditions.iter().zip(&mut self.verdicts) {
+            *verdict = condition.formula.verdict(facts)?;
+        }
+        Ok(())
     }
 
     /// The step for a chunk of which the scan wants a part.
@@ -227,15 +252,21 @@ impl<'a> Work<'a> {
     }
 
     /// The number of a group, with room for its cells.
-    fn group(&mut self, key: u64, reserve: &mut dyn FnMut(usize) -> Result<()>) -> Result<usize> {
+    pub(super) fn group(&mut self, key: u64, reserve: Reserve<'_>) -> Result<usize> {
         let group = self.groups.number(key);
         if group >= self.cells.capacity() {
             let groups = (self.cells.capacity() * 2).max(GROUPS_FIRST);
             let more = (groups - self.cells.capacity()) * self.cells.bytes_per_group();
-            reserve(self.memory_bytes() + more)?;
+            self.reserve(more, reserve)?;
             self.cells.grow(groups);
         }
         Ok(group)
+    }
+
+    /// Asks for memory that is about to grow by so many bytes.
+    fn reserve(&mut self, more: usize, reserve: Reserve<'_>) -> Result<()> {
+        self.reserved = self.memory_bytes() + more;
+        reserve(self.reserved)
     }
 
     /// Bytes of memory, about.
@@ -243,7 +274,7 @@ impl<'a> Work<'a> {
         self.groups.memory_bytes() + self.cells.memory_bytes()
     }
 
-    fn check_cancelled(&self) -> Result<()> {
+    pub(super) fn check_cancelled(&self) -> Result<()> {
         if self.cancelled.load(Ordering::Relaxed) {
             return Err(Error::bug("a cancelled aggregation whose result is awaited"));
         }
@@ -255,7 +286,7 @@ impl<'a> Work<'a> {
         &mut self,
         series: &Selections,
         after_totals: bool,
-        reserve: &mut dyn FnMut(usize) -> Result<()>,
+        reserve: Reserve<'_>,
     ) -> Result<()> {
         let source = self.source;
         let request = ScanRequest {
@@ -281,6 +312,11 @@ impl<'a> Work<'a> {
             };
             last = Some((chunk.part, chunk.series, key));
             self.add_chunk(chunk, key, reserve)?;
+            if !self.spec.specials.is_empty()
+                && self.memory_bytes() > self.reserved + RESERVED_STEP_BYTES
+            {
+                self.reserve(RESERVED_STEP_BYTES, reserve)?;
+            }
         }
         Ok(())
     }
@@ -294,12 +330,7 @@ impl<'a> Work<'a> {
         Ok(sum)
     }
 
-    fn add_chunk(
-        &mut self,
-        chunk: &Chunk,
-        key: u64,
-        reserve: &mut dyn FnMut(usize) -> Result<()>,
-    ) -> Result<()> {
+    fn add_chunk(&mut self, chunk: &Chunk, key: u64, reserve: Reserve<'_>) -> Result<()> {
         let mut buffers = mem::take(&mut self.buffers);
         let added = self.add_chunk_with(chunk, key, &mut buffers, reserve);
         self.buffers = buffers;
@@ -311,9 +342,13 @@ impl<'a> Work<'a> {
         chunk: &Chunk,
         key: u64,
         buffers: &mut Buffers,
-        reserve: &mut dyn FnMut(usize) -> Result<()>,
+        reserve: Reserve<'_>,
     ) -> Result<()> {
         let place = self.place(chunk)?;
+        let facts = match self.spec.specials.as_slice() {
+            [] => None,
+            _ => Some(self.facts(chunk.part, chunk.series, chunk.chunk)?),
+        };
         let of = Decoded {
             cube: self.source.cube(),
             part: chunk.part,
@@ -347,8 +382,12 @@ impl<'a> Work<'a> {
                     target.count(input, &mut cells.rows);
                     read = input;
                 }
-                if let Some(measure) = cells.input.measure {
+                if let Some(measure) = cells.input.measure.filter(|_| !cells.has_only_specials) {
                     target.add(&chunk.data.measures[measure], read, plain, cells)?;
+                }
+                if let Some(facts) = facts.as_ref().filter(|_| !cells.specials.is_empty()) {
+                    let called = Called { target: &target, positions: read, facts };
+                    cells.add_specials(&self.spec.specials, &called, &chunk.data, plain)?;
                 }
             }
         }
@@ -389,7 +428,7 @@ impl<'a> Work<'a> {
 }
 
 /// Sets `out` to the positions that the request wants and that hold an observation.
-fn wanted(chunk: &Chunk, out: &mut Positions) {
+pub(super) fn wanted(chunk: &Chunk, out: &mut Positions) {
     out.clear(chunk.data.slots);
     chunk.positions.iter().for_each(|range| out.insert_range(range.clone()));
     chunk.data.absent.iter().for_each(|position| out.remove(usize::from(*position)));
