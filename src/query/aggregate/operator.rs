@@ -36,7 +36,7 @@ use crate::query::aggregate::levels::{Level, levels};
 use crate::query::aggregate::mapping::Mapping;
 use crate::query::aggregate::output::Output;
 use crate::query::aggregate::settle::settle;
-use crate::query::aggregate::work::Work;
+use crate::query::aggregate::work::{Work, check_cancelled};
 use crate::query::error::{from_datafusion, to_datafusion};
 use crate::query::scan::{Reads, ScanSpec, Source, split};
 use crate::store::{PeriodFilter, Selections};
@@ -45,6 +45,19 @@ use crate::store::{PeriodFilter, Selections};
 const SHARE_SERIES_MIN: u64 = 256;
 /// Shares a thread, so that a thread whose shares are light takes over from the others.
 const SHARES_PER_THREAD: u64 = 8;
+/// The same where no block is read: each share decodes the tables of its segments anew.
+const SHARES_OF_TABLES: u64 = 2;
+
+/// What an answer follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Basis {
+    /// Which periods each chunk covers.
+    Spans,
+    /// What is stored of each chunk.
+    Totals,
+    /// The observations.
+    Observations,
+}
 
 /// Aggregates the observations of selected series without making rows of them.
 #[derive(Clone, Debug)]
@@ -88,10 +101,27 @@ impl SeriesAggregateExec {
         }
     }
 
+    /// What the answer follows from.
+    fn basis(&self) -> Basis {
+        let is_of_series = self.spec.conditions.iter().all(|c| c.formula.is_of_series());
+        let is_whole = matches!(self.scan.periods, PeriodFilter::All);
+        if self.spec.reads_spans() && is_of_series {
+            Basis::Spans
+        } else if self.spec.reads_totals() && is_of_series && is_whole {
+            Basis::Totals
+        } else {
+            Basis::Observations
+        }
+    }
+
     /// The answer, aggregated now.
     async fn aggregate(self, context: Arc<TaskContext>) -> Result<Output> {
         let count = (self.scan.series.len() / SHARE_SERIES_MIN).max(1);
-        let count = count.min(self.threads as u64 * SHARES_PER_THREAD);
+        let most = match self.basis() {
+            Basis::Spans | Basis::Totals => SHARES_OF_TABLES,
+            Basis::Observations => SHARES_PER_THREAD,
+        };
+        let count = count.min(self.threads as u64 * most);
         let shares = Shares {
             pieces: split(&self.scan.series, usize::try_from(count).unwrap_or(1)),
             next: AtomicUsize::new(0),
@@ -113,7 +143,7 @@ impl SeriesAggregateExec {
             let work = task.map_err(|e| DataFusionError::External(Box::new(e)))?;
             found.push(work.map_err(to_datafusion)?);
         }
-        let (levels, reservation) = operator.levels(found).await?;
+        let (levels, reservation) = operator.levels(found, &shares).await?;
         let spec = Arc::clone(&operator.spec);
         let levels = settle(&spec, levels, operator.threads, &shares.cancelled).await?;
         let output = Output::new(spec, Arc::clone(&operator.schema), levels, batch_rows);
@@ -121,13 +151,19 @@ impl SeriesAggregateExec {
     }
 
     /// What all threads found, for each grouping set.
-    async fn levels(&self, found: Vec<Found>) -> Result<(Vec<Level>, MemoryReservation)> {
-        let spec = Arc::clone(&self.spec);
+    async fn levels(
+        &self,
+        found: Vec<Found>,
+        shares: &Shares,
+    ) -> Result<(Vec<Level>, MemoryReservation)> {
+        let (spec, cancelled) = (Arc::clone(&self.spec), Arc::clone(&shares.cancelled));
         let merged = move || -> error::Result<_> {
             let Found { groups, cells, reservation } = merge(found)?;
             let finest = Level { set: None, groups, cells };
-            let mut reserve =
-                |bytes: usize| reservation.try_resize(bytes).map_err(|e| from_datafusion(&e));
+            let mut reserve = |bytes: usize| {
+                check_cancelled(&cancelled)?;
+                reservation.try_resize(bytes).map_err(|e| from_datafusion(&e))
+            };
             let levels = levels(&spec, finest, &mut reserve)?;
             reserve(levels.iter().map(Level::memory_bytes).sum())?;
             Ok((levels, reservation))
@@ -240,16 +276,11 @@ impl DisplayAs for SeriesAggregateExec {
         if let Some(filter) = self.spec.filter {
             write!(f, "filter=[{}], ", self.spec.conditions[filter].text)?;
         }
-        let is_of_series = self.spec.conditions.iter().all(|c| c.formula.is_of_series());
-        let is_whole = matches!(self.scan.periods, PeriodFilter::All);
-        let from = if self.spec.reads_spans() && is_of_series {
-            "spans"
-        } else if self.spec.reads_totals() && is_of_series && is_whole {
-            "totals"
-        } else {
-            "observations"
+        let (from, reads) = match self.basis() {
+            Basis::Spans => ("spans", Reads::Totals),
+            Basis::Totals => ("totals", Reads::Totals),
+            Basis::Observations => ("observations", Reads::Blocks),
         };
-        let reads = if from == "observations" { Reads::Blocks } else { Reads::Totals };
         write!(f, "from={from}, ")?;
         self.scan.describe(&self.source, reads, f)
     }

@@ -7,11 +7,12 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::Decimal;
 use crate::query::aggregate::select::{Pieces, neighbours};
+use crate::query::aggregate::work::check_cancelled;
 
 /// Numbers in one piece: half a megabyte.
 const PIECE_NUMBERS: usize = 1 << 16;
@@ -179,9 +180,7 @@ impl<'a> Keys<'a> {
 impl Pieces for Keys<'_> {
     fn for_each(&self, mut each: impl FnMut(i64)) -> Result<()> {
         for piece in self.pieces {
-            if self.cancelled.load(Ordering::Relaxed) {
-                return Err(Error::bug("a cancelled aggregation whose result is awaited"));
-            }
+            check_cancelled(self.cancelled)?;
             match (piece, self.form) {
                 (Piece::Decimals(own, numbers), Form::Mantissas(scale)) => {
                     let factor = 10_i64.wrapping_pow(u32::from(scale - own));

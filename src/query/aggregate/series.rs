@@ -293,7 +293,8 @@ impl SeriesColumn {
         out: &mut [u64],
     ) -> Result<()> {
         let all: &Part = &cube.parts()[part];
-        let is_most = selection.len() > u64::from(all.series_count()) / 4;
+        // To copy all codes of a page costs a fraction of looking up a single one.
+        let is_most = selection.len() > u64::from(all.series_count()) / 32;
         if let Kind::Code(dimension) = self.kind
             && is_most
         {

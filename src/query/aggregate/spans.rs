@@ -127,7 +127,8 @@ impl Work<'_> {
         }
         for cells in &self.cells.inputs {
             let verdict = cells.input.condition.map(|condition| self.verdicts[condition]);
-            let specials: &[_] = if verdict == Some(Verdict::Never) { &[] } else { &cells.specials };
+            let specials: &[_] =
+                if verdict == Some(Verdict::Never) { &[] } else { &cells.specials };
             for (special, cells) in specials {
                 let Some(ranked) = self.spec.specials[*special].ranked() else { continue };
                 let of_series = match &ranked.of {

@@ -193,7 +193,7 @@ impl SpecialCells {
 
     /// Adds the number of a value to a cell.
     #[inline]
-    fn meet(&mut self, cell: usize, number: u32) {
+    pub(super) fn meet(&mut self, cell: usize, number: u32) {
         if number == NONE {
             return;
         }

@@ -127,6 +127,11 @@ impl<'a> Work<'a> {
         for (index, (part, selection)) in source.cube().parts().iter().zip(&series.0).enumerate() {
             let mut left = Vec::new();
             self.pack(index, selection, &mut packed)?;
+            if self.adds_totals_alone(index) {
+                self.add_totals_alone(index, (selection, &packed), &mut left, reserve)?;
+                rest.push(Selection::from_sorted(left));
+                continue;
+            }
             for (ordinal, key) in selection.iter().zip(&packed) {
                 self.check_cancelled()?;
                 let mut group = None;
@@ -275,10 +280,7 @@ impl<'a> Work<'a> {
     }
 
     pub(super) fn check_cancelled(&self) -> Result<()> {
-        if self.cancelled.load(Ordering::Relaxed) {
-            return Err(Error::bug("a cancelled aggregation whose result is awaited"));
-        }
-        Ok(())
+        check_cancelled(self.cancelled)
     }
 
     /// Decodes chunks and adds their values; `after_totals` leaves out those that are done.
@@ -425,6 +427,14 @@ impl<'a> Work<'a> {
             None => Err(Error::bug("a period outside the hull of its form")),
         }
     }
+}
+
+/// Ends what nobody waits for any more.
+pub(super) fn check_cancelled(cancelled: &AtomicBool) -> Result<()> {
+    if cancelled.load(Ordering::Relaxed) {
+        return Err(Error::bug("a cancelled aggregation whose result is awaited"));
+    }
+    Ok(())
 }
 
 /// Sets `out` to the positions that the request wants and that hold an observation.
