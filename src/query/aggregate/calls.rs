@@ -37,6 +37,9 @@ struct Argument {
     has_zeros: bool,
 }
 
+/// Digits of the type that `sum` makes of whole numbers.
+const SUM_OF_WHOLE: DataType = DataType::Decimal128(30, 0);
+
 impl<'a> Calls<'a> {
     pub(super) fn new(scan: &'a SeriesScanExec) -> Self {
         Self { scan, predicates: Vec::new(), conditions: Vec::new(), inputs: Vec::new() }
@@ -74,6 +77,10 @@ impl<'a> Calls<'a> {
         let name = call.fun().name();
         let filter = filter.map(Arc::clone);
         let argument = unwrapped(Arc::clone(argument), filter.clone(), name == "sum");
+        if let (Some(number), "sum") = (whole_number(&argument.expr), name) {
+            let found = self.times(number, &argument, filter.as_ref())?;
+            return Ok(found.filter(|_| *call.field().data_type() == SUM_OF_WHOLE));
+        }
         let found = match name {
             "count" => self.count(&argument)?,
             "sum" | "avg" | "min" | "max" | "var" | "var_pop" | "stddev" | "stddev_pop" => {
@@ -107,6 +114,18 @@ impl<'a> Calls<'a> {
                 Ok(self.input(None, Some(&condition))?.map(Function::CountRows))
             }
         }
+    }
+
+    /// The sum of a whole number for each observation.
+    fn times(
+        &mut self,
+        number: i64,
+        argument: &Argument,
+        filter: Option<&Expr>,
+    ) -> Result<Option<Function>> {
+        let input = self.input(None, argument.condition.as_ref())?;
+        let whole = if argument.has_zeros { self.input(None, filter)? } else { input };
+        Ok(input.zip(whole).map(|(input, whole)| Function::Times(input, whole, number)))
     }
 
     fn of_numbers(
@@ -185,6 +204,7 @@ fn only_case(case: &CaseExpr) -> Option<(Expr, &Expr, bool)> {
         Some(other) => match other.downcast_ref::<Literal>()?.value() {
             value if value.is_null() => false,
             ScalarValue::Float64(Some(number)) if number.to_bits() == 0 => true,
+            ScalarValue::Decimal128(Some(0), _, 0) => true,
             _ => return None,
         },
     };
@@ -196,6 +216,14 @@ fn only_case(case: &CaseExpr) -> Option<(Expr, &Expr, bool)> {
         }
     };
     Some((when, then, is_zero))
+}
+
+/// The whole number of a literal of the type that `sum` takes whole numbers as.
+fn whole_number(expr: &Expr) -> Option<i64> {
+    match expr.downcast_ref::<Literal>()?.value() {
+        ScalarValue::Decimal128(Some(number), _, 0) => i64::try_from(*number).ok(),
+        _ => None,
+    }
 }
 
 /// What holds where both hold.

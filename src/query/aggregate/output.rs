@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::UInt32Array;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{Decimal128Array, UInt32Array};
 use arrow::compute::take;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
 
@@ -98,14 +98,22 @@ impl Output {
                 }
             });
         }
-        for function in &self.spec.functions {
-            arrays.push(self.values(*function, cells).map_err(to_datafusion)?);
+        let fields = self.schema.fields().iter().skip(arrays.len());
+        for (function, field) in self.spec.functions.iter().zip(fields) {
+            let values = self.values(*function, field.data_type(), cells);
+            arrays.push(values.map_err(to_datafusion)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(cells.len()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?)
     }
 
-    fn values(&self, function: Function, cells: &[(usize, usize)]) -> error::Result<ArrayRef> {
+    /// The column of a function, of this type.
+    fn values(
+        &self,
+        function: Function,
+        data_type: &DataType,
+        cells: &[(usize, usize)],
+    ) -> error::Result<ArrayRef> {
         let width = self.cells.width;
         let places = cells.iter().map(|(group, cell)| group * width + cell);
         let input = function.input();
@@ -117,6 +125,13 @@ impl Output {
         match function {
             Function::CountRows(_) => Ok(counts(&|place| self.cells.rows_of(input, place))),
             Function::CountNumbers(_) => Ok(counts(&|place| self.cells.numbers_of(input, place))),
+            Function::Times(_, whole, number) => {
+                let sums = places.map(|place| {
+                    let sum = i128::from(number) * i128::from(self.cells.rows_of(input, place));
+                    (self.cells.rows_of(whole, place) > 0).then_some(sum)
+                });
+                Ok(Arc::new(sums.collect::<Decimal128Array>().with_data_type(data_type.clone())))
+            }
             _ => {
                 let values = places.map(|place| self.value(function, place));
                 Ok(Arc::new(values.collect::<error::Result<Float64Array>>()?))

@@ -26,6 +26,9 @@ pub(crate) enum Function {
     Max(usize),
     /// How far they are spread.
     Spread(usize, Spread),
+    /// So much for each observation of the first input, and nothing for the others of the second,
+    /// of which there is at least one: `sum(CASE WHEN condition THEN 1 ELSE 0 END)`.
+    Times(usize, usize, i64),
 }
 
 /// A measure of how far numbers are spread.
@@ -48,7 +51,8 @@ impl Function {
             | Self::Avg(input)
             | Self::Min(input)
             | Self::Max(input)
-            | Self::Spread(input, _) => input,
+            | Self::Spread(input, _)
+            | Self::Times(input, ..) => input,
         }
     }
 
@@ -73,7 +77,7 @@ impl fmt::Display for Function {
         let name = match self {
             Self::CountRows(_) => "count(*)",
             Self::CountNumbers(_) => "count",
-            Self::Sum(_) | Self::SumOrZero(..) => "sum",
+            Self::Sum(_) | Self::SumOrZero(..) | Self::Times(..) => "sum",
             Self::Avg(_) => "avg",
             Self::Min(_) => "min",
             Self::Max(_) => "max",
