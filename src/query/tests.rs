@@ -250,7 +250,7 @@ fn context(table: Arc<dyn TableProvider>, has_rules: bool, threads: usize) -> Se
     context
 }
 
-const LEAVES: [&str; 24] = [
+const LEAVES: [&str; 36] = [
     "ref_area = 'B1'",
     "ref_area = 'none'",
     "kind IN ('A', 'M')",
@@ -275,6 +275,18 @@ const LEAVES: [&str; 24] = [
     "period_end IS NOT NULL",
     "ref_area BETWEEN 'C' AND 'J'",
     "note IS NULL",
+    "obs_value IS NULL",
+    "obs_value IS NOT NULL",
+    "obs_value BETWEEN -5.5 AND 90000.25",
+    "obs_value IN (12.5, 1000, 3)",
+    "obs_value <> 12.5",
+    "-20000 >= obs_value",
+    "obs_value_text = '12.5'",
+    "title > 'K'",
+    "title || kind < 'PA'",
+    "coalesce(obs_status, note, '-') <> 'A'",
+    "obs_status IN ('E', 'A')",
+    "CASE WHEN obs_status IS NULL THEN note IS NOT NULL END",
 ];
 
 fn predicate(random: &mut Random, depth: u32) -> String {
@@ -289,7 +301,7 @@ fn predicate(random: &mut Random, depth: u32) -> String {
     }
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 16] = [
     "kind",
     "ref_area",
     "item",
@@ -300,9 +312,15 @@ const KEYS: [&str; 10] = [
     "date_trunc('quarter', period_start)",
     "CASE WHEN kind = 'A' THEN NULL ELSE kind END",
     "substr(time_period, 1, 4)",
+    "obs_status",
+    "coalesce(obs_status, note)",
+    "title",
+    "kind || item",
+    "length(title) + length(item)",
+    "CASE WHEN obs_status IS NULL THEN 'none' END",
 ];
 
-const FUNCTIONS: [&str; 7] = [
+const FUNCTIONS: [&str; 20] = [
     "",
     ", count(*)",
     ", sum(obs_value), count(*)",
@@ -310,6 +328,19 @@ const FUNCTIONS: [&str; 7] = [
     ", max(obs_value), count(obs_value), sum(obs_value)",
     ", count(obs_value), min(item)",
     ", sum(obs_value) + 1 AS x, count(time_period)",
+    ", sum(obs_value) FILTER (WHERE kind = 'A'), count(*) FILTER (WHERE obs_status = 'E')",
+    ", sum(CASE WHEN item < 'I2' THEN obs_value END), max(CASE kind WHEN 'Q' THEN obs_value END)",
+    ", sum(CASE WHEN obs_value > 0 THEN obs_value ELSE 0 END)",
+    ", sum(CASE WHEN kind = 'M' THEN obs_value ELSE 0 END) FILTER (WHERE note IS NULL)",
+    ", avg(obs_value) FILTER (WHERE time_period > '2002' OR obs_value < 5), count(obs_status)",
+    ", var_samp(obs_value), stddev_pop(obs_value) FILTER (WHERE obs_status <> 'E')",
+    ", stddev(obs_value), var_pop(obs_value), count(title || note)",
+    ", count(CASE WHEN obs_value < 1000 THEN 1 END), min(obs_value) FILTER (WHERE item > 'I3')",
+    ", count(obs_value) FILTER (WHERE obs_value > 12), count(*) FILTER (WHERE obs_value IS NULL)",
+    ", count(1 + obs_value), count(NULL), count(obs_value_text)",
+    ", sum(obs_value) FILTER (WHERE NULL), count(*) FILTER (WHERE true)",
+    ", sum(CAST(CASE WHEN obs_status = 'E' THEN 1 ELSE 0 END AS decimal(20, 0)))",
+    ", sum(CAST(CASE WHEN kind = 'A' THEN 3 END AS decimal(20, 0))) FILTER (WHERE item > 'I2')",
 ];
 
 const ORDERS: [&str; 4] = [
@@ -404,7 +435,9 @@ fn query(random: &mut Random) -> (String, bool) {
             let all = "count(*), count(obs_value), sum(obs_value), avg(obs_value), \
                        min(obs_value), max(obs_value), count(kind)";
             let more = random.pick(&["", ", min(item), max(time_period)"]);
-            (format!("SELECT {all}{more} {rows}"), false)
+            let own = format!("1 AS one{}", random.pick(&FUNCTIONS));
+            let wanted = if random.chance(30) { format!("{all}{more}") } else { own };
+            (format!("SELECT {wanted} {rows}"), false)
         }
         _ => {
             let mut keys: Vec<&str> = (0..=random.below(3)).map(|_| random.pick(&KEYS)).collect();

@@ -40,6 +40,9 @@ struct Argument {
     has_zeros: bool,
 }
 
+/// Digits of the type that `sum` makes of whole numbers.
+const SUM_OF_WHOLE: DataType = DataType::Decimal128(30, 0);
+
 impl<'a> Calls<'a> {
     pub(super) fn new(scan: &'a SeriesScanExec) -> Self {
         let (predicates, conditions, inputs) = (Vec::new(), Vec::new(), Vec::new());
@@ -73,6 +76,10 @@ impl<'a> Calls<'a> {
         let name = call.name.as_str();
         let argument = unwrapped(Arc::clone(first), call.filter.clone(), name == "sum");
         let is_plain = !call.is_distinct && call.order.is_empty() && rest.is_empty();
+        if let (Some(number), "sum", true) = (whole_number(&argument.expr), name, is_plain) {
+            let found = self.times(number, &argument, call.filter.as_ref())?;
+            return Ok(found.filter(|_| call.data_type == SUM_OF_WHOLE));
+        }
         let found = match name {
             "count" if is_plain => self.count(&argument)?,
             "sum" | "avg" | "min" | "max" | "var" | "var_pop" | "stddev" | "stddev_pop"
@@ -131,6 +138,18 @@ impl<'a> Calls<'a> {
                 Ok(self.input(None, Some(&condition))?.map(Function::CountRows))
             }
         }
+    }
+
+    /// The sum of a whole number for each observation.
+    fn times(
+        &mut self,
+        number: i64,
+        argument: &Argument,
+        filter: Option<&Expr>,
+    ) -> Result<Option<Function>> {
+        let input = self.input(None, argument.condition.as_ref())?;
+        let whole = if argument.has_zeros { self.input(None, filter)? } else { input };
+        Ok(input.zip(whole).map(|(input, whole)| Function::Times(input, whole, number)))
     }
 
     fn of_numbers(
@@ -209,6 +228,7 @@ fn only_case(case: &CaseExpr) -> Option<(Expr, &Expr, bool)> {
         Some(other) => match other.downcast_ref::<Literal>()?.value() {
             value if value.is_null() => false,
             ScalarValue::Float64(Some(number)) if number.to_bits() == 0 => true,
+            ScalarValue::Decimal128(Some(0), _, 0) => true,
             _ => return None,
         },
     };
@@ -220,6 +240,14 @@ fn only_case(case: &CaseExpr) -> Option<(Expr, &Expr, bool)> {
         }
     };
     Some((when, then, is_zero))
+}
+
+/// The whole number of a literal of the type that `sum` takes whole numbers as.
+fn whole_number(expr: &Expr) -> Option<i64> {
+    match expr.downcast_ref::<Literal>()?.value() {
+        ScalarValue::Decimal128(Some(number), _, 0) => i64::try_from(*number).ok(),
+        _ => None,
+    }
 }
 
 /// What holds where both hold.

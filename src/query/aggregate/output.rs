@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions};
-use arrow::array::{UInt32Array, UInt64Array, new_null_array};
+use arrow::array::{Decimal128Array, UInt32Array, UInt64Array, new_null_array};
 use arrow::compute::{cast, take};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::MemoryReservation;
 
@@ -120,8 +120,10 @@ impl Output {
             let ids = UInt64Array::from(vec![set.id; cells.len()]);
             arrays.push(cast(&ids, self.schema.field(arrays.len()).data_type())?);
         }
-        for function in &self.spec.functions {
-            arrays.push(self.values(level, *function, cells).map_err(to_datafusion)?);
+        let fields = self.schema.fields().iter().skip(arrays.len());
+        for (function, field) in self.spec.functions.iter().zip(fields) {
+            let values = self.values(level, (*function, field.data_type()), cells);
+            arrays.push(values.map_err(to_datafusion)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(cells.len()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?)
@@ -153,10 +155,11 @@ impl Output {
         }
     }
 
+    /// The column of a function, of this type.
     fn values(
         &self,
         level: &Level,
-        function: Function,
+        (function, data_type): (Function, &DataType),
         cells: &[(usize, usize)],
     ) -> error::Result<ArrayRef> {
         let (state, width) = (&level.cells, level.cells.width);
@@ -175,6 +178,13 @@ impl Output {
                 let found = specials.find(|(known, _)| *known == special);
                 let (_, found) = found.ok_or_else(|| Error::bug("a function without state"))?;
                 found.answers(&self.spec.specials[special], places)
+            }
+            Function::Times(_, whole, number) => {
+                let sums = places.map(|place| {
+                    let sum = i128::from(number) * i128::from(state.rows_of(input, place));
+                    (state.rows_of(whole, place) > 0).then_some(sum)
+                });
+                Ok(Arc::new(sums.collect::<Decimal128Array>().with_data_type(data_type.clone())))
             }
             _ => {
                 let values = places.map(|place| value(state, function, place));

@@ -30,6 +30,9 @@ pub(crate) enum Function {
     Spread(usize, Spread),
     /// A function with a state of its own, by its place in [`AggregateSpec::specials`].
     Special(usize, usize),
+    /// So much for each observation of the first input, and nothing for the others of the second,
+    /// of which there is at least one: `sum(CASE WHEN condition THEN 1 ELSE 0 END)`.
+    Times(usize, usize, i64),
 }
 
 /// A measure of how far numbers are spread.
@@ -53,6 +56,7 @@ impl Function {
             | Self::Min(input)
             | Self::Max(input)
             | Self::Spread(input, _)
+            | Self::Times(input, ..)
             | Self::Special(input, _) => input,
         }
     }
@@ -78,7 +82,7 @@ impl fmt::Display for Function {
         let name = match self {
             Self::CountRows(_) => "count(*)",
             Self::CountNumbers(_) => "count",
-            Self::Sum(_) | Self::SumOrZero(..) => "sum",
+            Self::Sum(_) | Self::SumOrZero(..) | Self::Times(..) => "sum",
             Self::Avg(_) => "avg",
             Self::Min(_) => "min",
             Self::Max(_) => "max",

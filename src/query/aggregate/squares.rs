@@ -180,12 +180,13 @@ mod tests {
         let (mut left, mut right) = (Squares::new(1), Squares::new(1));
         left.grow(1);
         right.grow(1);
-        let mut sum = Decimal { mantissa: 0, scale: 20 };
+        let most = numbers.iter().map(|(_, scale)| *scale).max().unwrap_or_default();
+        let mut sum = Decimal { mantissa: 0, scale: most };
         for (place, (mantissa, scale)) in numbers.iter().enumerate() {
             let table = if place % 2 == 0 { &mut left } else { &mut right };
             table.add_all(0, 0, &[*mantissa], *scale);
             let number = Decimal { mantissa: (*mantissa).into(), scale: *scale };
-            sum.mantissa += number.rescale(20).expect("fits").mantissa;
+            sum.mantissa += number.rescale(most).expect("fits").mantissa;
         }
         left.merge(&right, Mapping::of_groups(&[0]));
         left.spread(0, numbers.len() as u64, (sum, None), SAMPLE)

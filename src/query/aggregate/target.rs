@@ -60,20 +60,24 @@ impl<'a> Target<'a> {
 
     /// Counts observations.
     pub(super) fn count(&self, positions: &Positions, rows: &mut [u64]) {
+        match self.cells {
+            CellsOfChunk::One => rows[self.group] += positions.len() as u64,
+            _ => positions.runs().for_each(|run| self.count_run(&run, rows)),
+        }
+    }
+
+    /// Counts the observations of a run.
+    pub(super) fn count_run(&self, run: &Range<usize>, rows: &mut [u64]) {
         let base = self.group * self.width;
         match self.cells {
-            CellsOfChunk::One => rows[base] += positions.len() as u64,
+            CellsOfChunk::One => rows[base] += run.len() as u64,
             CellsOfChunk::Line(first) => {
-                for run in positions.runs() {
-                    let start = base + first + run.start;
-                    rows[start..start + run.len()].iter_mut().for_each(|count| *count += 1);
-                }
+                let start = base + first + run.start;
+                rows[start..start + run.len()].iter_mut().for_each(|count| *count += 1);
             }
             CellsOfChunk::Listed(numbers, first) => {
-                for run in positions.runs() {
-                    for number in &numbers[first + run.start..first + run.end] {
-                        rows[base + *number as usize] += 1;
-                    }
+                for number in &numbers[first + run.start..first + run.end] {
+                    rows[base + *number as usize] += 1;
                 }
             }
         }
@@ -106,15 +110,31 @@ impl<'a> Target<'a> {
     ) -> Result<()> {
         match &measure.numbers {
             Numbers::None => self.count(positions, &mut cells.lacking),
+            _ => {
+                for run in positions.runs() {
+                    self.add_run(measure, &run, cells)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the numbers of a run of which every position has one, or none has.
+    pub(super) fn add_run(
+        &self,
+        measure: &MeasureRun,
+        run: &Range<usize>,
+        cells: &mut InputCells,
+    ) -> Result<()> {
+        match &measure.numbers {
+            Numbers::None => self.count_run(run, &mut cells.lacking),
             Numbers::Doubles(values) => {
-                for position in positions.runs().flatten() {
+                for position in run.clone() {
                     cells.add_double(self.cell(position), values[position]);
                 }
             }
             Numbers::Decimals(values) => {
-                for run in positions.runs() {
-                    self.add_mantissas(&values[run.clone()], measure.scale, &run, cells)?;
-                }
+                self.add_mantissas(&values[run.clone()], measure.scale, run, cells)?;
             }
         }
         Ok(())

@@ -34,6 +34,8 @@ pub(super) struct Work<'a> {
     cancelled: &'a AtomicBool,
     /// Whether something depends on where periods stand in the table of periods.
     needs_place: bool,
+    /// Whether all observations of a series belong to one group, and every input reads them.
+    is_plain: bool,
     pub(super) groups: Groups,
     pub(super) cells: Cells,
     /// What is known of each condition for the chunk at hand.
@@ -91,6 +93,9 @@ impl<'a> Work<'a> {
             needs_place: has_periods
                 || spec.keys.periods.is_some()
                 || spec.has_specials_of_periods(),
+            is_plain: spec.conditions.is_empty()
+                && spec.keys.attributes.is_none()
+                && spec.specials.is_empty(),
             groups: Groups::new(spec.keys.key_count),
             cells: Cells::new(spec, spec.keys.width()),
             verdicts: vec![Verdict::Depends; count],
@@ -333,10 +338,32 @@ impl<'a> Work<'a> {
     }
 
     fn add_chunk(&mut self, chunk: &Chunk, key: u64, reserve: Reserve<'_>) -> Result<()> {
+        if self.is_plain && is_plain(chunk, &self.cells) {
+            return self.add_plain_chunk(chunk, key, reserve);
+        }
         let mut buffers = mem::take(&mut self.buffers);
         let added = self.add_chunk_with(chunk, key, &mut buffers, reserve);
         self.buffers = buffers;
         added
+    }
+
+    /// Adds a chunk without gaps, run by run.
+    fn add_plain_chunk(&mut self, chunk: &Chunk, key: u64, reserve: Reserve<'_>) -> Result<()> {
+        if chunk.positions.is_empty() {
+            return Ok(());
+        }
+        let place = self.place(chunk)?;
+        let group = self.group(key, reserve)?;
+        let target = Target::new(&self.spec.keys, place.unwrap_or_default(), group);
+        for run in &chunk.positions {
+            target.count_run(run, &mut self.cells.rows);
+            for cells in &mut self.cells.inputs {
+                if let Some(measure) = cells.input.measure {
+                    target.add_run(&chunk.data.measures[measure], run, cells)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn add_chunk_with(
@@ -435,6 +462,16 @@ pub(super) fn check_cancelled(cancelled: &AtomicBool) -> Result<()> {
         return Err(Error::bug("a cancelled aggregation whose result is awaited"));
     }
     Ok(())
+}
+
+/// Whether each position of a chunk has an observation, and none needs a look of its own.
+fn is_plain(chunk: &Chunk, cells: &Cells) -> bool {
+    let mut measures = cells.inputs.iter().filter_map(|cells| cells.input.measure);
+    chunk.data.absent.is_empty()
+        && measures.all(|measure| {
+            let measure = &chunk.data.measures[measure];
+            measure.missing.is_empty() && measure.texts.is_empty()
+        })
 }
 
 /// Sets `out` to the positions that the request wants and that hold an observation.
