@@ -398,7 +398,10 @@ fn special(random: &mut Random, rows: &str) -> String {
         3 => format!("GROUPING SETS (({listed}), ({}), ({}), ())", keys[0], keys[keys.len() - 1]),
         _ => return format!("SELECT {listed}, {functions} {rows} GROUP BY {listed}"),
     };
-    format!("SELECT {listed}, grouping({}) AS g, {functions} {rows} GROUP BY {by}", keys[0])
+    let is_column = |key: &&&str| !key.contains([' ', '(']);
+    let grouping = keys.iter().find(is_column).map(|key| format!(", grouping({key}) AS g"));
+    let grouping = grouping.unwrap_or_default();
+    format!("SELECT {listed}{grouping}, {functions} {rows} GROUP BY {by}")
 }
 
 /// Names the columns of functions by their place, since some come twice.
