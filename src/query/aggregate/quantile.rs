@@ -184,7 +184,11 @@ impl Pieces for Keys<'_> {
             match (piece, self.form) {
                 (Piece::Decimals(own, numbers), Form::Mantissas(scale)) => {
                     let factor = 10_i64.wrapping_pow(u32::from(scale - own));
-                    numbers.iter().for_each(|number| each(number.wrapping_mul(factor)));
+                    if factor == 1 {
+                        numbers.iter().for_each(|number| each(*number));
+                    } else {
+                        numbers.iter().for_each(|number| each(number.wrapping_mul(factor)));
+                    }
                 }
                 (Piece::Decimals(scale, numbers), Form::Doubles) => {
                     for mantissa in numbers.iter() {

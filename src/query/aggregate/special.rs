@@ -2,10 +2,11 @@
 //! and the number at the first or the last period.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, UInt32Array};
 use arrow::compute::take;
-use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::query::aggregate::condition::ChunkFacts;
@@ -47,6 +48,11 @@ impl Special {
             Self::Distinct(ranked) | Self::Foremost(ranked) => Some(ranked),
             Self::Quantile(_) | Self::End(..) => None,
         }
+    }
+
+    /// Whether it looks at numbers alone.
+    pub(super) fn is_of_numbers(&self) -> bool {
+        matches!(self, Self::Quantile(_))
     }
 
     /// Whether it looks at periods.
@@ -221,35 +227,45 @@ impl SpecialCells {
         plain: &Positions,
         called: &Called<'_>,
     ) {
-        let Self::Quantile { bags, count } = self else { return };
-        let target = called.target;
         for run in plain.runs() {
-            match (&measure.numbers, target.only()) {
-                (Numbers::None, _) => continue,
-                (Numbers::Decimals(mantissas), Some(cell)) => {
-                    bags[cell].push_decimals(&mantissas[run.clone()], measure.scale);
-                }
-                (Numbers::Decimals(mantissas), None) => {
-                    for position in run.clone() {
-                        let mantissa = mantissas[position];
-                        bags[target.at(position)].push_decimals(&[mantissa], measure.scale);
-                    }
-                }
-                (Numbers::Doubles(doubles), _) => {
-                    for position in run.clone() {
-                        bags[target.at(position)].push_double(doubles[position]);
-                    }
-                }
-            }
-            *count += run.len();
+            self.add_run(measure, &run, called.target);
         }
+        let Self::Quantile { bags, count } = self else { return };
         for position in measure.texts.iter().map(|(position, _)| usize::from(*position)) {
             let number = measure.number(position).filter(|_| called.positions.contains(position));
             if let Some(number) = number {
-                bags[target.at(position)].push_double(number);
+                bags[called.target.at(position)].push_double(number);
                 *count += 1;
             }
         }
+    }
+
+    /// Adds the numbers of a run in which every position has one.
+    pub(super) fn add_run(
+        &mut self,
+        measure: &MeasureRun,
+        run: &Range<usize>,
+        target: &Target<'_>,
+    ) {
+        let Self::Quantile { bags, count } = self else { return };
+        match (&measure.numbers, target.only()) {
+            (Numbers::None, _) => return,
+            (Numbers::Decimals(mantissas), Some(cell)) => {
+                bags[cell].push_decimals(&mantissas[run.clone()], measure.scale);
+            }
+            (Numbers::Decimals(mantissas), None) => {
+                for position in run.clone() {
+                    let mantissa = mantissas[position];
+                    bags[target.at(position)].push_decimals(&[mantissa], measure.scale);
+                }
+            }
+            (Numbers::Doubles(doubles), _) => {
+                for position in run.clone() {
+                    bags[target.at(position)].push_double(doubles[position]);
+                }
+            }
+        }
+        *count += run.len();
     }
 
     /// Looks for the observation that comes first in an order.

@@ -12,7 +12,7 @@ use crate::query::aggregate::condition::{ChunkFacts, Decoded, Verdict};
 use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::positions::Positions;
 use crate::query::aggregate::spans::Unsure;
-use crate::query::aggregate::special::Called;
+use crate::query::aggregate::special::{Called, Special};
 use crate::query::aggregate::target::Target;
 use crate::query::scan::{ScanSpec, Source};
 use crate::store::{Chunk, PeriodFilter, ScanOrder, ScanRequest, Selections};
@@ -95,7 +95,7 @@ impl<'a> Work<'a> {
                 || spec.has_specials_of_periods(),
             is_plain: spec.conditions.is_empty()
                 && spec.keys.attributes.is_none()
-                && spec.specials.is_empty(),
+                && spec.specials.iter().all(Special::is_of_numbers),
             groups: Groups::new(spec.keys.key_count),
             cells: Cells::new(spec, spec.keys.width()),
             verdicts: vec![Verdict::Depends; count],
@@ -358,8 +358,13 @@ impl<'a> Work<'a> {
         for run in &chunk.positions {
             target.count_run(run, &mut self.cells.rows);
             for cells in &mut self.cells.inputs {
-                if let Some(measure) = cells.input.measure {
-                    target.add_run(&chunk.data.measures[measure], run, cells)?;
+                let Some(measure) = cells.input.measure else { continue };
+                let measure = &chunk.data.measures[measure];
+                if !cells.has_only_specials {
+                    target.add_run(measure, run, cells)?;
+                }
+                for (_, cells) in &mut cells.specials {
+                    cells.add_run(measure, run, &target);
                 }
             }
         }
