@@ -351,7 +351,9 @@ const ORDERS: [&str; 4] = [
 ];
 
 /// Functions that have a state of their own.
-const SPECIALS: [&str; 14] = [
+const SPECIALS: [&str; 16] = [
+    "count(DISTINCT obs_status)",
+    "min(obs_status), max(coalesce(note, obs_status))",
     "count(DISTINCT item)",
     "count(DISTINCT time_period)",
     "count(DISTINCT substr(time_period, 1, 4))",

@@ -208,8 +208,11 @@ impl InputCells {
                 (Special::End(order, nulls), Some(measure)) => {
                     cells.add_ends((order, *nulls), measure, called)?;
                 }
-                (Special::Distinct(ranked) | Special::Foremost(ranked), _) => {
-                    cells.add_ranked(ranked, called)?;
+                (special @ (Special::Distinct(ranked) | Special::Foremost(ranked)), _) => {
+                    match special.attributes() {
+                        Some(of) => cells.add_attributes(of, chunk, plain, called),
+                        None => cells.add_ranked(ranked, called)?,
+                    }
                 }
                 (Special::Quantile(_) | Special::End(..), None) => {}
             }

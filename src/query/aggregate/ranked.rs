@@ -1,4 +1,5 @@
-//! The values that an expression of the series or of the period can have, numbered in an order.
+//! The values that an expression of the series, of the period or of attributes of the observation
+//! can have, numbered in an order.
 //!
 //! So `count(DISTINCT ref_area)`, `min(time_period)` or the order of `first_value(...)` are
 //! calculated with numbers, and the expression is evaluated once a code or once a period.
@@ -13,6 +14,7 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 
+use crate::query::aggregate::attributes::AttributeTable;
 use crate::query::aggregate::numbering::evaluate;
 use crate::query::aggregate::series::SeriesTable;
 use crate::query::aggregate::translate::contents;
@@ -40,6 +42,8 @@ pub(super) enum RankedOf {
     Period(Vec<u32>),
     /// The period, which is itself the value; its number is its place.
     Place,
+    /// Attributes of the observation: the number of each combination of their values.
+    Attributes(AttributeTable, Vec<u32>),
 }
 
 /// How values are numbered.
@@ -55,11 +59,11 @@ pub(super) enum Order {
 
 impl Ranked {
     /// Numbers the values of an expression over the output of a scan; NULL has no number. Absent
-    /// if it depends on more than one of series and period, or on neither.
+    /// if it depends on more than one of series, period and attributes, or on none.
     ///
     /// # Errors
     ///
-    /// If the expression fails for a code or a period of the cube.
+    /// If the expression fails for a code, a period or a value of the cube.
     pub(super) fn build(
         scan: &SeriesScanExec,
         expr: &Arc<dyn PhysicalExpr>,
@@ -81,6 +85,14 @@ impl Ranked {
             return Ok(values.map(|values| Self { of: RankedOf::Period(numbers), values }));
         }
         let source = scan.source();
+        if contents.iter().all(|content| matches!(content, Content::Attribute(_))) {
+            let table = AttributeTable::build(source, &contents).map_err(to_datafusion)?;
+            let Some(table) = table else { return Ok(None) };
+            let columns = table.evaluate(source, &[expr])?;
+            let (numbers, values) = number(&columns, &[options], Nulls::Unnumbered)?;
+            let of = RankedOf::Attributes(table, numbers);
+            return Ok(values.map(|values| Self { of, values }));
+        }
         let table = SeriesTable::build(source, &scan.spec().series, &contents);
         let Some(mut table) = table.map_err(to_datafusion)? else { return Ok(None) };
         let columns = [table.evaluate(source, expr)?];
@@ -124,7 +136,7 @@ impl Ranked {
     #[inline]
     pub(super) fn of_place(&self, place: usize) -> u32 {
         match &self.of {
-            RankedOf::Series(_) => NONE,
+            RankedOf::Series(_) | RankedOf::Attributes(..) => NONE,
             RankedOf::Period(numbers) => numbers[place],
             RankedOf::Place => u32::try_from(place).unwrap_or(NONE),
         }
@@ -132,7 +144,7 @@ impl Ranked {
 
     /// Whether values follow from the period.
     pub(super) fn is_of_period(&self) -> bool {
-        !matches!(self.of, RankedOf::Series(_))
+        matches!(self.of, RankedOf::Period(_) | RankedOf::Place)
     }
 }
 

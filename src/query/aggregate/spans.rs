@@ -135,7 +135,7 @@ impl Work<'_> {
                     RankedOf::Series(table) => {
                         Some(table.number(facts.cube, facts.part, facts.series)?)
                     }
-                    RankedOf::Period(_) | RankedOf::Place => None,
+                    RankedOf::Period(_) | RankedOf::Place | RankedOf::Attributes(..) => None,
                 };
                 let number = |at: usize| of_series.unwrap_or_else(|| ranked.of_place(place + at));
                 let mut all = positions.runs().flatten();

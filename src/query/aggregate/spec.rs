@@ -148,6 +148,9 @@ impl AggregateSpec {
         if let Some(key) = &self.keys.attributes {
             attributes.extend(key.table.attributes());
         }
+        for (table, _) in self.specials.iter().filter_map(Special::attributes) {
+            attributes.extend(table.attributes());
+        }
         for condition in &self.conditions {
             condition.formula.attributes(&mut attributes);
         }
@@ -159,17 +162,17 @@ impl AggregateSpec {
     /// Whether stored totals can answer, as far as the spec decides it.
     pub(crate) fn reads_totals(&self) -> bool {
         let has_squares = self.functions.iter().any(|function| function.needs_squares());
-        let has_numbers = self.specials.iter().any(|special| special.ranked().is_none());
+        let is_of_keys = self.specials.iter().all(Special::is_of_keys);
         let is_by_series = self.keys.periods.is_none() && self.keys.attributes.is_none();
-        is_by_series && !has_squares && !has_numbers
+        is_by_series && !has_squares && is_of_keys
     }
 
     /// Whether it is enough to know at which periods a series has an observation, and not how many
     /// there are: then spans of chunks answer, as far as the spec decides it.
     pub(crate) fn reads_spans(&self) -> bool {
         let is_special = |function: &Function| matches!(function, Function::Special(..));
-        let is_ranked = self.specials.iter().all(|special| special.ranked().is_some());
-        self.keys.attributes.is_none() && is_ranked && self.functions.iter().all(is_special)
+        let is_of_keys = self.specials.iter().all(Special::is_of_keys);
+        self.keys.attributes.is_none() && is_of_keys && self.functions.iter().all(is_special)
     }
 
     /// Whether a function looks at periods.

@@ -9,6 +9,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, UInt32Array};
 use arrow::compute::take;
 
 use crate::error::{Error, Result};
+use crate::query::aggregate::attributes::AttributeTable;
 use crate::query::aggregate::condition::ChunkFacts;
 use crate::query::aggregate::number_sets::NumberSets;
 use crate::query::aggregate::positions::Positions;
@@ -16,7 +17,7 @@ use crate::query::aggregate::quantile::{Bag, Quantile};
 use crate::query::aggregate::ranked::{NONE, Ranked, RankedOf};
 use crate::query::aggregate::series::SeriesTable;
 use crate::query::aggregate::target::Target;
-use crate::segment::{MeasureRun, Numbers};
+use crate::segment::{Chunk, MeasureRun, Numbers};
 
 /// A function with a state of its own.
 #[derive(Clone, Debug)]
@@ -48,6 +49,19 @@ impl Special {
             Self::Distinct(ranked) | Self::Foremost(ranked) => Some(ranked),
             Self::Quantile(_) | Self::End(..) => None,
         }
+    }
+
+    /// The attributes of observations whose values it looks at, each combination by its number.
+    pub(super) fn attributes(&self) -> Option<(&AttributeTable, &[u32])> {
+        match &self.ranked()?.of {
+            RankedOf::Attributes(table, numbers) => Some((table, numbers)),
+            RankedOf::Series(_) | RankedOf::Period(_) | RankedOf::Place => None,
+        }
+    }
+
+    /// Whether it follows from codes and periods alone.
+    pub(super) fn is_of_keys(&self) -> bool {
+        self.ranked().is_some() && self.attributes().is_none()
     }
 
     /// Whether it looks at numbers alone.
@@ -195,6 +209,29 @@ impl SpecialCells {
             self.meet(called.target.at(position), ranked.of_place(first + position));
         }
         Ok(())
+    }
+
+    /// Adds the values of attributes, by the number of their combination. `others` is for work.
+    pub(super) fn add_attributes(
+        &mut self,
+        (table, numbers): (&AttributeTable, &[u32]),
+        chunk: &Chunk,
+        others: &mut Positions,
+        called: &Called<'_>,
+    ) {
+        let (part, target) = (called.facts.part, called.target);
+        others.copy_from(called.positions);
+        table.exceptions(part, chunk, |position, combination| {
+            if others.contains(position) {
+                others.remove(position);
+                self.meet(target.at(position), numbers[combination]);
+            }
+        });
+        let most = numbers[table.of_most(part, chunk)];
+        match target.only().filter(|_| !others.is_empty()) {
+            Some(cell) => self.meet(cell, most),
+            None => others.runs().flatten().for_each(|at| self.meet(target.at(at), most)),
+        }
     }
 
     /// Adds the number of a value to a cell.
