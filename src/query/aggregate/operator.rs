@@ -34,7 +34,7 @@ use crate::query::aggregate::keys::KeyColumn;
 use crate::query::aggregate::output::Output;
 use crate::query::aggregate::work::Work;
 use crate::query::error::{from_datafusion, to_datafusion};
-use crate::query::scan::{Reads, ScanSpec, Source, split};
+use crate::query::scan::{Reads, ScanSpec, SeriesReader, Source, split};
 use crate::store::{PeriodFilter, Selections};
 
 /// Series of one share of the work, at least: some ten thousand observations.
@@ -206,6 +206,22 @@ impl DisplayAs for SeriesAggregateExec {
             !matches!(self.scan.periods, PeriodFilter::All) || self.spec.keys.periods.is_some();
         write!(f, "from={}, ", if reads { "observations" } else { "totals" })?;
         self.scan.describe(&self.source, if reads { Reads::Blocks } else { Reads::Totals }, f)
+    }
+}
+
+impl SeriesReader for SeriesAggregateExec {
+    fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    fn spec(&self) -> &ScanSpec {
+        &self.scan
+    }
+
+    fn narrowed(&self, series: Selections) -> Result<Arc<dyn ExecutionPlan>> {
+        let (series, memberships) = (Arc::new(series), Vec::new());
+        let scan = ScanSpec { series, memberships, ..self.scan.as_ref().clone() };
+        Ok(Arc::new(Self { scan: Arc::new(scan), ..self.clone() }))
     }
 }
 
