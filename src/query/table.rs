@@ -96,6 +96,7 @@ impl TableProvider for CubeTable {
             order: ScanOrder::Stored,
             projection: (0..self.source.contents().len()).collect(),
             fetch: None,
+            memberships: Vec::new(),
         };
         statistics::of_scan(&self.source, &spec, &spec.series).ok()
     }
@@ -116,6 +117,7 @@ impl TableProvider for CubeTable {
             order: ScanOrder::Stored,
             projection: projection.map_or_else(all, Clone::clone),
             fetch: limit.filter(|_| pushdown.is_exact && self.operators == Operators::Series),
+            memberships: Vec::new(),
         };
         let target = state.config().target_partitions();
         Ok(Arc::new(SeriesScanExec::try_new(Arc::clone(&self.source), spec, target)?))

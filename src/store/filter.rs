@@ -31,6 +31,11 @@ pub enum SeriesFilter {
 pub struct Selections(pub Vec<Selection>);
 
 impl Selections {
+    /// No series of so many parts.
+    pub fn none(parts: usize) -> Self {
+        Self(vec![Selection::empty(); parts])
+    }
+
     /// How many series are selected; one that stands in several parts counts for each.
     pub fn len(&self) -> u64 {
         self.0.iter().map(Selection::len).sum()

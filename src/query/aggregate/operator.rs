@@ -38,7 +38,7 @@ use crate::query::aggregate::output::Output;
 use crate::query::aggregate::settle::settle;
 use crate::query::aggregate::work::{Work, check_cancelled};
 use crate::query::error::{from_datafusion, to_datafusion};
-use crate::query::scan::{Reads, ScanSpec, Source, split};
+use crate::query::scan::{Reads, ScanSpec, SeriesReader, Source, split};
 use crate::store::{PeriodFilter, Selections};
 
 /// Series of one share of the work, at least: some ten thousand observations.
@@ -283,6 +283,22 @@ impl DisplayAs for SeriesAggregateExec {
         };
         write!(f, "from={from}, ")?;
         self.scan.describe(&self.source, reads, f)
+    }
+}
+
+impl SeriesReader for SeriesAggregateExec {
+    fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    fn spec(&self) -> &ScanSpec {
+        &self.scan
+    }
+
+    fn narrowed(&self, series: Selections) -> Result<Arc<dyn ExecutionPlan>> {
+        let (series, memberships) = (Arc::new(series), Vec::new());
+        let scan = ScanSpec { series, memberships, ..self.scan.as_ref().clone() };
+        Ok(Arc::new(Self { scan: Arc::new(scan), ..self.clone() }))
     }
 }
 

@@ -11,6 +11,7 @@ use datafusion::physical_expr::expressions::Column;
 
 use crate::index::Selection;
 use crate::model::{PeriodForm, Slot};
+use crate::query::scan::membership::Membership;
 use crate::query::scan::{Content, Source};
 use crate::store::{PeriodFilter, ScanOrder, ScanRequest, Selections};
 
@@ -30,6 +31,8 @@ pub(crate) struct ScanSpec {
     pub projection: Vec<usize>,
     /// The rows after which each partition may stop.
     pub fetch: Option<usize>,
+    /// What else must hold of the series, found out before they are read.
+    pub memberships: Vec<Arc<Membership>>,
 }
 
 impl ScanSpec {

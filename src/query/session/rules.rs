@@ -11,6 +11,7 @@ use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 
 use crate::query::aggregate::SeriesAggregation;
 use crate::query::cancel::Cancellation;
+use crate::query::join::SeriesRules;
 use crate::query::order::SeriesOrder;
 
 /// Rules of DataFusion that ask a scan for more than its rows: what it knows of itself, or that it
@@ -27,8 +28,9 @@ const OF_SCANS: [&str; 5] = [
 pub(super) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut all = PhysicalOptimizer::new().rules;
     let first = all.iter().position(|rule| rule.name() == "join_selection").unwrap_or_default();
-    all.insert(first, Arc::new(SeriesOrder));
-    all.insert(first, Arc::new(SeriesAggregation));
+    let ours: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
+        vec![Arc::new(SeriesAggregation), Arc::new(SeriesOrder)];
+    all.insert(first, Arc::new(SeriesRules::new(ours)));
     all
 }
 
