@@ -39,7 +39,6 @@ use crate::query::error::to_datafusion;
 use crate::query::statistics;
 use crate::store::{ScanOrder, Selections};
 
-pub(crate) use batch::wanted_runs;
 pub(crate) use keys::{KeyNumbers, KeySet};
 pub(crate) use membership::{Membership, Wanted};
 pub(crate) use periods::PeriodTable;
