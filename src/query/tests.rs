@@ -1,6 +1,8 @@
 //! Random cubes and random queries against an independent witness: the same rows in memory,
 //! answered by DataFusion alone. Each query runs with our rules off and on.
 
+mod joins;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use arrow::util::display::array_value_to_string;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use tokio::runtime::Builder;
@@ -21,6 +24,7 @@ use crate::model::{
     Dimension, Identity, Measure, Period, PeriodForm, ReportingYearStart, Slot, Value,
 };
 use crate::query::aggregate::SeriesAggregation;
+use crate::query::join::SeriesRules;
 use crate::query::order::SeriesOrder;
 use crate::query::table::CubeTable;
 use crate::store::{Cube, Database, LoadOptions};
@@ -239,8 +243,9 @@ fn context(table: Arc<dyn TableProvider>, has_rules: bool, threads: usize) -> Se
     let mut rules = PhysicalOptimizer::new().rules;
     if has_rules {
         let at = rules.iter().position(|rule| rule.name() == "join_selection").expect("is there");
-        rules.insert(at, Arc::new(SeriesOrder));
-        rules.insert(at, Arc::new(SeriesAggregation));
+        let ours: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
+            vec![Arc::new(SeriesAggregation), Arc::new(SeriesOrder)];
+        rules.insert(at, Arc::new(SeriesRules::new(ours)));
     }
     let config = SessionConfig::new().with_target_partitions(threads).with_batch_size(500);
     let state = SessionStateBuilder::new().with_default_features().with_config(config);

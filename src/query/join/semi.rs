@@ -21,6 +21,7 @@ use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 
 use crate::query::aggregate::SeriesAggregateExec;
+use crate::query::join::eager::aggregate_first;
 use crate::query::join::operator::SeriesMembersExec;
 use crate::query::join::reduce::reduce;
 use crate::query::join::trace::{trace, with_scan};
@@ -147,13 +148,17 @@ impl PhysicalOptimizerRule for SeriesRules {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = reduce(plan, config.execution.target_partitions)?;
+        let on_series = |plan| {
+            let plan = aggregate_first(plan, &|plan| self.apply(plan, config))?;
+            self.apply(plan, config)
+        };
         let (noted, count) = self.noted(Arc::clone(&plan), config)?;
         if count == 0 {
-            return self.apply(plan, config);
+            return on_series(plan);
         }
-        let (done, found) = attached(self.apply(noted, config)?)?;
+        let (done, found) = attached(on_series(noted)?)?;
         // An operator that we do not know must not lose a note.
-        if found == count { Ok(done) } else { self.apply(plan, config) }
+        if found == count { Ok(done) } else { on_series(plan) }
     }
 
     fn name(&self) -> &'static str {

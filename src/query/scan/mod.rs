@@ -25,6 +25,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Constraints, Statistics};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::DynamicFilterTracking;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::filter_pushdown::{
@@ -113,6 +114,12 @@ impl SeriesScanExec {
     /// What is scanned.
     pub(crate) fn spec(&self) -> &ScanSpec {
         &self.spec
+    }
+
+    /// Whether what it reads depends on what joins and sorts above learn while they run.
+    pub(crate) fn learns(&self) -> bool {
+        let learns = |hint| DynamicFilterTracking::classify(hint).contains_dynamic_filter();
+        self.hints.iter().any(learns)
     }
 
     /// The same scan of these series instead, in up to `target_partitions` partitions.
@@ -233,6 +240,11 @@ impl ExecutionPlan for SeriesScanExec {
         _: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(self)
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Arc::new(Self { metrics, ..self.as_ref().clone() }))
     }
 
     fn execute(

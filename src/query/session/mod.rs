@@ -2,7 +2,7 @@
 //!
 //! Read in this order: `pool` (memory), `rules` (what the optimizer does, and what it does not),
 //! `engine` (what all sessions share), `settings` (what one session may set), `ready` (what planning
-//! needs), `statement` (one
+//! needs), `plans` (of statements that were asked before), `statement` (one
 //! session and the life of one statement), `headers` (what columns are called), `answer`,
 //! `transaction` and `write` (statements that
 //! write), `connection` (the same without async).
@@ -11,6 +11,7 @@ mod answer;
 mod connection;
 mod engine;
 mod headers;
+mod plans;
 mod pool;
 mod ready;
 mod rules;
