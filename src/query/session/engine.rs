@@ -14,6 +14,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionConfig;
+use tokio::runtime::Handle;
 
 use crate::error::Result;
 use crate::limits::{Budget, QUERY_MEMORY_BYTES, QUERY_SPILL_BYTES};
@@ -38,13 +39,15 @@ pub struct EngineOptions {
     pub batch_rows: usize,
     /// The folder for what does not fit into memory; without one, the operating system's.
     pub spill: Option<PathBuf>,
+    /// The threads that long statements run on; without them, all run where they are asked.
+    pub long: Option<Handle>,
 }
 
 impl EngineOptions {
     /// The usual limits, for so many threads.
     pub fn new(threads: NonZeroUsize) -> Self {
         let memory = Budget::new(QUERY_MEMORY, QUERY_MEMORY_BYTES);
-        Self { memory, threads, batch_rows: 8_192, spill: None }
+        Self { memory, threads, batch_rows: 8_192, spill: None, long: None }
     }
 }
 
@@ -71,6 +74,7 @@ pub struct Engine {
     base: SessionState,
     added: Vec<(String, SchemaFactory)>,
     operators: Operators,
+    long: Option<Handle>,
     /// The names of the snapshot that was asked for last.
     newest: Mutex<Option<Names>>,
 }
@@ -153,7 +157,7 @@ impl Engine {
         operators: Operators,
         rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
     ) -> Result<Arc<Self>> {
-        let EngineOptions { memory, threads, batch_rows, spill } = options;
+        let EngineOptions { memory, threads, batch_rows, spill, long } = options;
         let runtime = runtime(&memory, spill)?;
         // Our own `information_schema` answers: DataFusion's opens every table to list one.
         let config = SessionConfig::new()
@@ -171,7 +175,7 @@ impl Engine {
             base.register_udtf(&name, function);
         }
         let (added, newest) = (front.schemas, Mutex::default());
-        Ok(Arc::new(Self { database, base, added, operators, newest }))
+        Ok(Arc::new(Self { database, base, added, operators, long, newest }))
     }
 
     /// A session with the default settings.
@@ -190,6 +194,11 @@ impl Engine {
 
     pub(super) fn operators(&self) -> Operators {
         self.operators
+    }
+
+    /// The threads of long statements.
+    pub(super) fn long(&self) -> Option<&Handle> {
+        self.long.as_ref()
     }
 
     pub(super) fn added(&self) -> &[(String, SchemaFactory)] {

@@ -7,7 +7,6 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
@@ -22,6 +21,7 @@ use crate::query::guard::{self, Access, Request};
 use crate::query::names;
 use crate::query::session::answer::Origin;
 use crate::query::session::headers;
+use crate::query::session::long;
 use crate::query::session::plans::{Planned, Run, reads_session};
 use crate::query::session::ready::{Configure, Ready, Visible};
 use crate::query::session::settings::{self, Settings};
@@ -342,7 +342,7 @@ impl Session {
             let operators = operators.map_err(|error| from_datafusion(&error))?;
             let schema = headers::named(&plan.logical, &operators.schema());
             let run = Run { operators, schema };
-            return start(prepared.tag, run, Planned::new(bound), &ready, token);
+            return self.start(prepared.tag, run, Planned::new(bound), &ready, token);
         }
         let plan = plan.logical.clone().with_param_values(values);
         let plan = plan.map_err(|error| from_datafusion(&error))?;
@@ -388,7 +388,7 @@ impl Session {
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
         if let Some(run) = planned.again().map_err(|error| from_datafusion(&error))? {
-            return start(tag, run, Arc::clone(planned), ready, token);
+            return self.start(tag, run, Arc::clone(planned), ready, token);
         }
         let logical = &planned.logical;
         let reads_session = reads_session(logical).map_err(|error| from_datafusion(&error))?;
@@ -406,7 +406,24 @@ impl Session {
         if !reads_session {
             planned.keep(&run);
         }
-        start(tag, run, Arc::clone(planned), ready, token)
+        self.start(tag, run, Arc::clone(planned), ready, token)
+    }
+
+    /// Starts the operators of a plan.
+    fn start(
+        &self,
+        tag: &'static str,
+        run: Run,
+        plan: Arc<Planned>,
+        ready: &Arc<Ready>,
+        token: Option<&CancelToken>,
+    ) -> Result<Answer> {
+        let Run { operators, schema } = run;
+        let (task, long) = (ready.task(token), self.engine.long());
+        let stream = long::execute(Arc::clone(&operators), task, long);
+        let stream = stream.map_err(|error| from_datafusion(&error))?;
+        let origin = Origin { plan, ready: Arc::clone(ready) };
+        Ok(Answer::new(tag, schema, Some(operators), stream).with_origin(origin))
     }
 
     /// What planning needs, for the snapshot of this moment.
@@ -490,21 +507,6 @@ impl Session {
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// Starts the operators of a plan.
-fn start(
-    tag: &'static str,
-    run: Run,
-    plan: Arc<Planned>,
-    ready: &Arc<Ready>,
-    token: Option<&CancelToken>,
-) -> Result<Answer> {
-    let Run { operators, schema } = run;
-    let stream = execute_stream(Arc::clone(&operators), ready.task(token));
-    let stream = stream.map_err(|error| from_datafusion(&error))?;
-    let origin = Origin { plan, ready: Arc::clone(ready) };
-    Ok(Answer::new(tag, schema, Some(operators), stream).with_origin(origin))
 }
 
 fn tag(statement: &Statement) -> &'static str {
