@@ -2,25 +2,17 @@
 //!
 //! Read in this order: `pool` (memory), `rules` (what the optimizer does, and what it does not),
 //! `engine` (what all sessions share), `settings` (what one session may set), `ready` (what planning
-<<<<<<< HEAD
-//! needs), `plans` (of statements that were asked before), `statement` (one
-//! session and the life of one statement), `headers` (what columns are called), `answer`,
+//! needs), `plans` (of statements that were asked before), `statement` (one session and the life of
+//! one statement), `headers` (what columns are called), `long` (on which threads it runs), `answer`,
 //! `transaction` and `write` (statements that
-=======
-//! needs), `statement` (one session and the life of one statement), `headers` (what columns are
-//! called), `long` (on which threads it runs), `answer`, `transaction` and `write` (statements that
->>>>>>> harness
 //! write), `connection` (the same without async).
 
 mod answer;
 mod connection;
 mod engine;
 mod headers;
-<<<<<<< HEAD
-mod plans;
-=======
 mod long;
->>>>>>> harness
+mod plans;
 mod pool;
 mod ready;
 mod rules;
