@@ -137,6 +137,12 @@ pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
 pub const DENSE_GROUPS_MAX: usize = 1 << 20;
 /// Groups times periods that one aggregation by time holds: more is left to the general operator.
 pub const GROUP_CELLS_MAX: usize = 1 << 22;
+/// State of distinct counts, medians and their like in all groups of an aggregation, about: more is
+/// left to the general operator.
+pub const SPECIAL_BYTES_MAX: usize = 256 << 20;
+/// Numbers among which medians and quantiles are found: a gigabyte. For more, the general operator
+/// spills to disk.
+pub const QUANTILE_NUMBERS_MAX: u64 = 1 << 27;
 /// Memory of the distinct values that one JSON message refers to by number: codes and periods are
 /// thousands, and free text may be millions.
 pub const MESSAGE_VALUES_BYTES_MAX: usize = 64 << 20;

@@ -255,7 +255,7 @@ fn context(table: Arc<dyn TableProvider>, has_rules: bool, threads: usize) -> Se
     context
 }
 
-const LEAVES: [&str; 24] = [
+const LEAVES: [&str; 36] = [
     "ref_area = 'B1'",
     "ref_area = 'none'",
     "kind IN ('A', 'M')",
@@ -280,6 +280,18 @@ const LEAVES: [&str; 24] = [
     "period_end IS NOT NULL",
     "ref_area BETWEEN 'C' AND 'J'",
     "note IS NULL",
+    "obs_value IS NULL",
+    "obs_value IS NOT NULL",
+    "obs_value BETWEEN -5.5 AND 90000.25",
+    "obs_value IN (12.5, 1000, 3)",
+    "obs_value <> 12.5",
+    "-20000 >= obs_value",
+    "obs_value_text = '12.5'",
+    "title > 'K'",
+    "title || kind < 'PA'",
+    "coalesce(obs_status, note, '-') <> 'A'",
+    "obs_status IN ('E', 'A')",
+    "CASE WHEN obs_status IS NULL THEN note IS NOT NULL END",
 ];
 
 fn predicate(random: &mut Random, depth: u32) -> String {
@@ -294,7 +306,7 @@ fn predicate(random: &mut Random, depth: u32) -> String {
     }
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 16] = [
     "kind",
     "ref_area",
     "item",
@@ -305,9 +317,15 @@ const KEYS: [&str; 10] = [
     "date_trunc('quarter', period_start)",
     "CASE WHEN kind = 'A' THEN NULL ELSE kind END",
     "substr(time_period, 1, 4)",
+    "obs_status",
+    "coalesce(obs_status, note)",
+    "title",
+    "kind || item",
+    "length(title) + length(item)",
+    "CASE WHEN obs_status IS NULL THEN 'none' END",
 ];
 
-const FUNCTIONS: [&str; 7] = [
+const FUNCTIONS: [&str; 20] = [
     "",
     ", count(*)",
     ", sum(obs_value), count(*)",
@@ -315,6 +333,19 @@ const FUNCTIONS: [&str; 7] = [
     ", max(obs_value), count(obs_value), sum(obs_value)",
     ", count(obs_value), min(item)",
     ", sum(obs_value) + 1 AS x, count(time_period)",
+    ", sum(obs_value) FILTER (WHERE kind = 'A'), count(*) FILTER (WHERE obs_status = 'E')",
+    ", sum(CASE WHEN item < 'I2' THEN obs_value END), max(CASE kind WHEN 'Q' THEN obs_value END)",
+    ", sum(CASE WHEN obs_value > 0 THEN obs_value ELSE 0 END)",
+    ", sum(CASE WHEN kind = 'M' THEN obs_value ELSE 0 END) FILTER (WHERE note IS NULL)",
+    ", avg(obs_value) FILTER (WHERE time_period > '2002' OR obs_value < 5), count(obs_status)",
+    ", var_samp(obs_value), stddev_pop(obs_value) FILTER (WHERE obs_status <> 'E')",
+    ", stddev(obs_value), var_pop(obs_value), count(title || note)",
+    ", count(CASE WHEN obs_value < 1000 THEN 1 END), min(obs_value) FILTER (WHERE item > 'I3')",
+    ", count(obs_value) FILTER (WHERE obs_value > 12), count(*) FILTER (WHERE obs_value IS NULL)",
+    ", count(1 + obs_value), count(NULL), count(obs_value_text)",
+    ", sum(obs_value) FILTER (WHERE NULL), count(*) FILTER (WHERE true)",
+    ", sum(CAST(CASE WHEN obs_status = 'E' THEN 1 ELSE 0 END AS decimal(20, 0)))",
+    ", sum(CAST(CASE WHEN kind = 'A' THEN 3 END AS decimal(20, 0))) FILTER (WHERE item > 'I2')",
 ];
 
 const ORDERS: [&str; 4] = [
@@ -324,6 +355,70 @@ const ORDERS: [&str; 4] = [
     "item, item, ref_area, kind, time_period",
 ];
 
+/// Functions that have a state of their own.
+const SPECIALS: [&str; 16] = [
+    "count(DISTINCT obs_status)",
+    "min(obs_status), max(coalesce(note, obs_status))",
+    "count(DISTINCT item)",
+    "count(DISTINCT time_period)",
+    "count(DISTINCT substr(time_period, 1, 4))",
+    "count(DISTINCT CASE WHEN kind = 'A' THEN item END)",
+    "count(DISTINCT item) FILTER (WHERE kind <> 'Q')",
+    "count(DISTINCT ref_area) FILTER (WHERE obs_value > 0)",
+    "count(*)",
+    "sum(obs_value)",
+    "min(time_period), max(time_period)",
+    "min(period_start), max(period_end)",
+    "max(upper(item)), min(ref_area)",
+    "median(obs_value)",
+    "percentile_cont(0.3) WITHIN GROUP (ORDER BY obs_value)",
+    "median(obs_value) FILTER (WHERE time_period > '2001')",
+];
+
+/// A query of functions that have a state of their own, perhaps over grouping sets.
+fn special(random: &mut Random, rows: &str) -> String {
+    if random.chance(10) {
+        let order = random.pick(&["time_period", "time_period DESC"]);
+        let functions = format!(
+            "first_value(obs_value ORDER BY {order}) AS f, \
+             last_value(obs_value IGNORE NULLS ORDER BY {order}) AS l, \
+             first_value(obs_value ORDER BY {order}) FILTER (WHERE obs_status = 'A') AS a"
+        );
+        let keys = "kind, ref_area, item";
+        return format!("SELECT {keys}, {functions} {rows} GROUP BY {keys}");
+    }
+    let functions: Vec<&str> = (0..=random.below(3)).map(|_| random.pick(&SPECIALS)).collect();
+    let functions: Vec<String> =
+        functions.iter().enumerate().map(|(place, f)| alias(f, place)).collect();
+    let functions = functions.join(", ");
+    if random.chance(25) {
+        return format!("SELECT {functions} {rows}");
+    }
+    let mut keys: Vec<&str> = (0..=random.below(3)).map(|_| random.pick(&KEYS)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let listed = keys.join(", ");
+    let by = match random.below(5) {
+        0 => format!("CUBE ({listed})"),
+        1 => format!("ROLLUP ({listed})"),
+        2 => format!("{}, CUBE ({listed})", keys[0]),
+        3 => format!("GROUPING SETS (({listed}), ({}), ({}), ())", keys[0], keys[keys.len() - 1]),
+        _ => return format!("SELECT {listed}, {functions} {rows} GROUP BY {listed}"),
+    };
+    let is_column = |key: &&&str| !key.contains([' ', '(']);
+    let grouping = keys.iter().find(is_column).map(|key| format!(", grouping({key}) AS g"));
+    let grouping = grouping.unwrap_or_default();
+    format!("SELECT {listed}{grouping}, {functions} {rows} GROUP BY {by}")
+}
+
+/// Names the columns of functions by their place, since some come twice.
+fn alias(functions: &str, place: usize) -> String {
+    match functions.split_once("), ") {
+        Some((first, second)) => format!("{first}) AS a{place}, {second} AS b{place}"),
+        None => format!("{functions} AS c{place}"),
+    }
+}
+
 /// A query, and whether its rows have an order.
 fn query(random: &mut Random) -> (String, bool) {
     let rows = if random.chance(70) {
@@ -332,7 +427,8 @@ fn query(random: &mut Random) -> (String, bool) {
         "FROM t".to_owned()
     };
     let limit = random.below(700);
-    match random.below(8) {
+    match random.below(12) {
+        8.. => (special(random, &rows), false),
         0 => (format!("SELECT * {rows}"), false),
         1 => {
             let keys = random.pick(&ORDERS);
@@ -349,7 +445,9 @@ fn query(random: &mut Random) -> (String, bool) {
             let all = "count(*), count(obs_value), sum(obs_value), avg(obs_value), \
                        min(obs_value), max(obs_value), count(kind)";
             let more = random.pick(&["", ", min(item), max(time_period)"]);
-            (format!("SELECT {all}{more} {rows}"), false)
+            let own = format!("1 AS one{}", random.pick(&FUNCTIONS));
+            let wanted = if random.chance(30) { format!("{all}{more}") } else { own };
+            (format!("SELECT {wanted} {rows}"), false)
         }
         _ => {
             let mut keys: Vec<&str> = (0..=random.below(3)).map(|_| random.pick(&KEYS)).collect();
