@@ -62,10 +62,16 @@ pub enum PeriodFilter {
 impl PeriodFilter {
     /// Whether any of `slots` slots from `first` on is wanted.
     pub fn wants(&self, form: PeriodForm, first: i32, slots: usize) -> bool {
-        match self {
-            Self::All => true,
-            Self::Slots(_) => !self.positions(form, first, slots).is_empty(),
-        }
+        let forms = match self {
+            Self::Slots(forms) if form != PeriodForm::Other => forms,
+            _ => return true,
+        };
+        let wanted = forms.iter().find(|(known, _)| *known == form);
+        wanted.is_some_and(|(_, ranges)| {
+            ranges.iter().any(|range| {
+                position(range.start, first, slots) < position(range.end, first, slots)
+            })
+        })
     }
 
     /// How many observations are wanted of a chunk: at least the start of this range, at most its
@@ -84,21 +90,39 @@ impl PeriodFilter {
 
     /// The positions wanted of `slots` slots from `first` on, ascending and disjoint.
     pub fn positions(&self, form: PeriodForm, first: i32, slots: usize) -> Vec<Range<usize>> {
-        let whole = 0..slots;
-        let Self::Slots(forms) = self else { return vec![whole] };
-        if form == PeriodForm::Other {
-            return vec![whole];
-        }
-        let Some((_, ranges)) = forms.iter().find(|(known, _)| *known == form) else {
-            return Vec::new();
-        };
-        let position = |slot: i32| {
-            let offset = i64::from(slot) - i64::from(first);
-            usize::try_from(offset.max(0)).unwrap_or(usize::MAX).min(slots)
-        };
-        let cut = ranges.iter().map(|range| position(range.start)..position(range.end));
-        cut.filter(|range| range.start < range.end).collect()
+        let mut positions = Vec::new();
+        self.positions_into(form, first, slots, &mut positions);
+        positions
     }
+
+    /// The same in place of what `out` had.
+    pub fn positions_into(
+        &self,
+        form: PeriodForm,
+        first: i32,
+        slots: usize,
+        out: &mut Vec<Range<usize>>,
+    ) {
+        out.clear();
+        let forms = match self {
+            Self::Slots(forms) if form != PeriodForm::Other => forms,
+            _ => {
+                out.push(0..slots);
+                return;
+            }
+        };
+        let Some((_, ranges)) = forms.iter().find(|(known, _)| *known == form) else { return };
+        let cut = ranges
+            .iter()
+            .map(|range| position(range.start, first, slots)..position(range.end, first, slots));
+        out.extend(cut.filter(|range| range.start < range.end));
+    }
+}
+
+/// The position of a slot among `slots` from `first` on, or the nearest one.
+fn position(slot: i32, first: i32, slots: usize) -> usize {
+    let offset = i64::from(slot) - i64::from(first);
+    usize::try_from(offset.max(0)).unwrap_or(usize::MAX).min(slots)
 }
 
 /// In which order series come.

@@ -4,7 +4,7 @@
 //!
 //! * `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow and its segments)
 //! * `as_of` (earlier states)
-//! * `filter` (what a reader wants), `walk` and `cursor` (reading it)
+//! * `filter` (what a reader wants), `walk`, `blocks` and `cursor` (reading it)
 //! * `load` (writing)
 //! * `transaction` (rows of a program)
 //! * `answer` (what readers of SDMX ask for)
@@ -22,6 +22,7 @@ mod answer;
 mod archive;
 mod as_of;
 mod backup;
+mod blocks;
 mod changes;
 mod check;
 mod compact;
@@ -51,10 +52,13 @@ pub use crate::catalog::{
     CommitKind, CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames,
 };
 pub use crate::catalog::{FoundRelease, Release, ReleaseMessage, ReleaseState, ReleaseTime};
-pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
+pub use crate::segment::{
+    AttributeRun, ChunkNumbers, ChunkSpan, MeasureRun, Numbers, Total, Writing,
+};
 pub use answer::{DataAnswer, DataMessage, ScopeParts, Written, availability};
 pub use as_of::AsOf;
 pub use backup::BackupReport;
+pub use blocks::{Block, BlockChunk, BlockCursor};
 pub use changes::{AttributeChange, CellChange, CellState, Changes, Difference, KeyFilter};
 pub use changes::{Revision, SeriesChange, changes_since};
 pub use check::CheckReport;
