@@ -17,8 +17,9 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, ReplaceChildrenOptions};
 
-use crate::query::scan::{Content, SeriesScanExec};
-use crate::store::ScanOrder;
+use crate::query::scan::{Content, ScanSpec, SeriesScanExec, Source};
+use crate::query::window::SeriesWindowExec;
+use crate::store::{ScanOrder, Selections};
 
 /// Replaces sorts of rows by sorts of series. It has to run before sorts are distributed over
 /// partitions.
@@ -76,25 +77,36 @@ fn sorted(
         let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
         return Arc::clone(plan).replace_children(vec![input], options).map(Some);
     }
+    if let Some(windows) = plan.downcast_ref::<SeriesWindowExec>() {
+        let content = |column| windows.content(column);
+        return Ok(match key(windows.source(), windows.scan(), content, order) {
+            Some(key) => Some(Arc::new(windows.sorted(key, fetch)?)),
+            None => None,
+        });
+    }
     let Some(scan) = plan.downcast_ref::<SeriesScanExec>() else { return Ok(None) };
-    match key(scan, order) {
+    match key(scan.source(), scan.spec(), |column| Some(scan.content(column)), order) {
         Some(key) => Ok(Some(Arc::new(scan.sorted(key, fetch)?))),
         None => Ok(None),
     }
 }
 
 /// The permutation of all dimensions that gives this order; absent if none does.
-fn key(scan: &SeriesScanExec, order: &[Option<usize>]) -> Option<Vec<usize>> {
+fn key(
+    source: &Source,
+    scan: &ScanSpec,
+    content: impl Fn(usize) -> Option<Content>,
+    order: &[Option<usize>],
+) -> Option<Vec<usize>> {
     // A scan that stops early keeps other rows in another order.
-    if scan.spec().order != ScanOrder::Stored || scan.spec().fetch.is_some() {
+    if scan.order != ScanOrder::Stored || scan.fetch.is_some() {
         return None;
     }
-    let source = scan.source();
     let dimensions = source.cube().flow().dimensions().len();
-    let is_fixed = fixed(scan);
+    let is_fixed = fixed(source, &scan.series);
     let mut key: Vec<usize> = Vec::with_capacity(dimensions);
     for column in order {
-        match scan.content((*column)?) {
+        match content((*column)?)? {
             Content::Code(dimension) if key.contains(&dimension) => {}
             Content::Code(dimension) => key.push(dimension),
             Content::PeriodText => {
@@ -114,9 +126,8 @@ fn key(scan: &SeriesScanExec, order: &[Option<usize>]) -> Option<Vec<usize>> {
 }
 
 /// Says whether a dimension has one code in all selected series.
-fn fixed(scan: &SeriesScanExec) -> impl Fn(usize) -> bool {
-    let cube = Arc::clone(scan.source().cube());
-    let series = Arc::clone(&scan.spec().series);
+pub(super) fn fixed(source: &Source, series: &Selections) -> impl Fn(usize) -> bool {
+    let cube = source.cube();
     move |dimension| {
         if cube.codes(dimension).len() <= 1 {
             return true;

@@ -21,6 +21,7 @@ mod sums;
 mod target;
 mod work;
 
+pub(crate) use exact::mean;
 pub(crate) use matching::SeriesAggregation;
 pub(crate) use operator::SeriesAggregateExec;
 pub(crate) use spec::{AggregateSpec, Function};

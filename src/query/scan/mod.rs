@@ -30,7 +30,7 @@ use crate::query::error::to_datafusion;
 use crate::query::statistics;
 use crate::store::{ScanOrder, Selections};
 
-pub(crate) use batch::wanted_runs;
+pub(crate) use batch::{BatchBuilder, wanted_runs};
 pub(crate) use periods::PeriodTable;
 pub(crate) use source::{Content, SDMX_ID, SDMX_ROLE, Source};
 pub(crate) use spec::{Reads, ScanSpec, split};

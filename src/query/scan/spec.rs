@@ -70,11 +70,21 @@ impl ScanSpec {
 
     /// The order of the rows as expressions over the output, as far as its columns are there.
     pub(crate) fn ordering(&self, source: &Source, schema: &Schema) -> Vec<PhysicalSortExpr> {
+        let content = |column: usize| Some(source.contents()[self.projection[column]]);
+        self.ordering_of(schema, content, source)
+    }
+
+    /// The same over other columns, of which `content` says what they show.
+    pub(crate) fn ordering_of(
+        &self,
+        schema: &Schema,
+        content: impl Fn(usize) -> Option<Content>,
+        source: &Source,
+    ) -> Vec<PhysicalSortExpr> {
         let ScanOrder::Key(key) = &self.order else { return Vec::new() };
-        let place = |wanted: Content| {
-            let shows = |column: &usize| source.contents()[*column] == wanted;
-            self.projection.iter().position(shows)
-        };
+        let columns = 0..schema.fields().len();
+        let place =
+            |wanted: Content| columns.clone().find(|column| content(*column) == Some(wanted));
         let mut wanted: Vec<Content> =
             key.iter().map(|dimension| Content::Code(*dimension)).collect();
         if key.len() == source.cube().flow().dimensions().len() {
