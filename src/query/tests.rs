@@ -68,7 +68,7 @@ impl Random {
 #[derive(Clone)]
 pub(super) struct Observation {
     key: [String; 3],
-    period: String,
+    pub(super) period: String,
     value: Value,
     status: &'static str,
     note: &'static str,

@@ -96,15 +96,47 @@ impl PeriodFilter {
     }
 }
 
+/// Which way an order goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The least first.
+    Ascending,
+    /// The greatest first.
+    Descending,
+}
+
+/// A dimension to sort by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyPart {
+    /// The position of the dimension.
+    pub dimension: usize,
+    /// Which way its codes go.
+    pub direction: Direction,
+}
+
+impl From<usize> for KeyPart {
+    fn from(dimension: usize) -> Self {
+        Self { dimension, direction: Direction::Ascending }
+    }
+}
+
 /// In which order series come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ScanOrder {
     /// As they are stored: part by part, each in its own key order.
     #[default]
     Stored,
-    /// By the codes of these dimensions, in bytewise order, then by the other dimensions in the
-    /// order of the structure, then by the text of the period; over all parts together.
-    Key(Vec<usize>),
+    /// By the codes of these dimensions, in bytewise order or against it, then by the other
+    /// dimensions in the order of the structure, then by the text of the period; over all parts
+    /// together.
+    Key(Vec<KeyPart>),
+}
+
+impl ScanOrder {
+    /// By the codes of these dimensions, each in bytewise order.
+    pub fn ascending(dimensions: impl IntoIterator<Item = usize>) -> Self {
+        Self::Key(dimensions.into_iter().map(KeyPart::from).collect())
+    }
 }
 
 /// A scan: series, slots, what to decode of them, and the order.

@@ -19,9 +19,10 @@ use crate::error::Error;
 use crate::query::error::to_datafusion;
 use crate::query::window::rows::SeriesBatch;
 use crate::query::window::shift::{Edge, at_edge, shifted};
-use crate::query::window::spec::{Column, Direction, Function, Plain, Window, WindowSpec};
+use crate::query::window::spec::{Column, Function, Plain, Window, WindowSpec};
 use crate::query::window::sums::{Counts, Of};
 use crate::query::window::{extremes, sums};
+use crate::store::Direction;
 
 /// What is read for a specification, and its expressions over that.
 #[derive(Clone, Debug)]

@@ -18,9 +18,9 @@ use crate::query::error::to_datafusion;
 use crate::query::order::fixed;
 use crate::query::scan::{Content, ScanSpec, SeriesScanExec, Source};
 use crate::query::window::SeriesWindowExec;
-use crate::query::window::spec::{Column, Direction, Input, WindowSpec};
+use crate::query::window::spec::{Column, Input, WindowSpec};
 use crate::query::window::wholeness;
-use crate::store::{ScanOrder, Selections};
+use crate::store::{Direction, ScanOrder, Selections};
 
 /// A plan that gives rows of series, as far as windows care.
 pub(super) struct Below {

@@ -9,6 +9,7 @@ use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
@@ -16,15 +17,16 @@ use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning};
 use datafusion::physical_plan::{PlanProperties, ReplaceChildrenOptions};
 
+use crate::index::Selection;
 use crate::query::error::to_datafusion;
 use crate::query::scan::{Content, Reads, ScanSpec, Source, split};
 use crate::query::statistics;
 use crate::query::window::columns::Layout;
 use crate::query::window::inputs::{Below, content};
-use crate::query::window::spec::{Column, Direction, Ends, Function, Window, WindowSpec};
+use crate::query::window::spec::{Column, Ends, Function, Window, WindowSpec};
 use crate::query::window::stream;
 use crate::query::window::wholeness::{Share, shares};
-use crate::store::{ScanOrder, Selections};
+use crate::store::{Direction, KeyPart, ScanOrder, Selections};
 
 /// Series below which one partition is faster than several: some ten thousand observations.
 const PARTITION_SERIES_MIN: u64 = 256;
@@ -134,8 +136,8 @@ impl SeriesWindowExec {
     /// # Errors
     ///
     /// None that it did not have itself.
-    pub(crate) fn sorted(&self, key: Vec<usize>, fetch: Option<usize>) -> Result<Self> {
-        let none = self.scan.series.0.iter().map(|_| crate::index::Selection::empty());
+    pub(crate) fn sorted(&self, key: Vec<KeyPart>, fetch: Option<usize>) -> Result<Self> {
+        let none = self.scan.series.0.iter().map(|_| Selection::empty());
         let (stored, mixed) = (Selections(none.collect()), Selections::clone(&self.scan.series));
         let shares = Arc::new(vec![Share { stored, mixed }]);
         let scan = ScanSpec { order: ScanOrder::Key(key), fetch, ..self.scan.clone() };
@@ -153,7 +155,11 @@ impl SeriesWindowExec {
 
     fn describe(&self, window: &Window, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = |column: &Column| match column {
-            Column::Input(input) => self.spec.inputs[*input].expr.to_string(),
+            Column::Input(input) => {
+                let expr = &self.spec.inputs[*input].expr;
+                let column = expr.downcast_ref::<expressions::Column>();
+                column.map_or_else(|| expr.to_string(), |column| column.name().to_owned())
+            }
             Column::Window(window) => format!("window {window}"),
         };
         let frame = window.frame;

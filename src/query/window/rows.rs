@@ -9,9 +9,9 @@ use datafusion::error::Result;
 
 use crate::query::error::to_datafusion;
 use crate::query::scan::{BatchBuilder, Source, wanted_runs};
-use crate::query::window::spec::{Direction, Ends};
+use crate::query::window::spec::Ends;
 use crate::segment::{MeasureRun, Numbers};
-use crate::store::{Chunk, Cursor};
+use crate::store::{Chunk, Cursor, Direction};
 
 /// Rows of whole series.
 pub(super) struct SeriesBatch {

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::windows::WindowExpr;
 
+use crate::store::Direction;
+
 /// The place of a column that functions can look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
@@ -73,13 +75,6 @@ pub(super) struct Window {
     pub(super) frame: Frame,
     /// Which way the window goes through time.
     pub(super) direction: Direction,
-}
-
-/// Along time, or against it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Direction {
-    Ascending,
-    Descending,
 }
 
 /// What a window function gives. Earlier and later, first and last are those of time, whichever way

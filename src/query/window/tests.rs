@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use datafusion::catalog::TableProvider;
+
 use crate::query::table::CubeTable;
 use crate::query::tests::{
     Random, answer, context, in_memory, is_same, load, observations, predicate, run,

@@ -16,7 +16,8 @@ use datafusion::physical_plan::windows::{
     PlainAggregateWindowExpr, StandardWindowExpr, WindowExpr, WindowUDFExpr,
 };
 
-use crate::query::window::spec::{Column, Direction, Frame, Function, Plain, Window};
+use crate::query::window::spec::{Column, Frame, Function, Plain, Window};
+use crate::store::Direction;
 
 /// What a window function sees.
 pub(super) struct Seen<'a> {
