@@ -15,4 +15,4 @@ mod reduce;
 mod semi;
 mod trace;
 
-pub(crate) use semi::SeriesRules;
+pub(crate) use semi::{SeriesRules, reader};

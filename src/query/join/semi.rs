@@ -26,6 +26,7 @@ use crate::query::join::operator::SeriesMembersExec;
 use crate::query::join::reduce::reduce;
 use crate::query::join::trace::{trace, with_scan};
 use crate::query::scan::{Membership, SeriesReader, SeriesScanExec, Wanted};
+use crate::query::window::SeriesWindowExec;
 
 /// A rule on physical plans.
 type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -186,9 +187,12 @@ fn attached(plan: Arc<dyn ExecutionPlan>) -> Result<(Arc<dyn ExecutionPlan>, usi
 }
 
 /// The operator, if it reads series by itself.
-pub(super) fn reader(plan: &Arc<dyn ExecutionPlan>) -> Option<&dyn SeriesReader> {
+pub(crate) fn reader(plan: &Arc<dyn ExecutionPlan>) -> Option<&dyn SeriesReader> {
     if let Some(scan) = plan.downcast_ref::<SeriesScanExec>() {
         return Some(scan);
+    }
+    if let Some(windows) = plan.downcast_ref::<SeriesWindowExec>() {
+        return Some(windows);
     }
     plan.downcast_ref::<SeriesAggregateExec>().map(|operator| operator as &dyn SeriesReader)
 }

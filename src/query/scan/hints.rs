@@ -117,8 +117,7 @@ impl Hint<'_> {
         }
         let filter = SeriesFilter::Codes { dimension: *dimension, codes: wanted };
         let carriers = self.source.cube().select(&filter).map_err(to_datafusion)?;
-        let both = series.0.iter().zip(&carriers.0).map(|(one, other)| one.and(other));
-        Ok(Selections(both.collect()))
+        Ok(series.and(&carriers))
     }
 
     fn by_keys(&self, series: &Selections, dimensions: &[(usize, Field)]) -> Result<Selections> {

@@ -38,9 +38,9 @@ use datafusion::physical_plan::{PlanProperties, ReplaceChildrenOptions};
 
 use crate::query::error::to_datafusion;
 use crate::query::statistics;
-use crate::store::{ScanOrder, Selections};
+use crate::store::{KeyPart, ScanOrder, Selections};
 
-pub(crate) use batch::wanted_runs;
+pub(crate) use batch::{BatchBuilder, wanted_runs};
 pub(crate) use keys::{KeyNumbers, KeySet};
 pub(crate) use membership::{Membership, Wanted};
 pub(crate) use periods::PeriodTable;
@@ -145,10 +145,20 @@ impl SeriesScanExec {
     /// # Errors
     ///
     /// None that the scan itself did not have.
-    pub(crate) fn sorted(&self, key: Vec<usize>, fetch: Option<usize>) -> Result<Self> {
+    pub(crate) fn sorted(&self, key: Vec<KeyPart>, fetch: Option<usize>) -> Result<Self> {
         let fetch = spec::least(self.spec.fetch, fetch);
         let spec = ScanSpec { order: ScanOrder::Key(key), fetch, ..self.spec.clone() };
         Self::try_new(Arc::clone(&self.source), spec, 1)
+    }
+
+    /// The same of these series alone.
+    ///
+    /// # Errors
+    ///
+    /// None that the scan itself did not have.
+    pub(crate) fn of_series(&self, series: Selections, target_partitions: usize) -> Result<Self> {
+        let spec = ScanSpec { series: Arc::new(series), ..self.spec.clone() };
+        Self::try_new(Arc::clone(&self.source), spec, target_partitions)
     }
 
     /// What each column of the output shows.

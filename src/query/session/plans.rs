@@ -25,7 +25,7 @@ use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::sql::sqlparser::ast;
 
 use crate::limits::PLANS_KEPT_MAX;
-use crate::query::aggregate::SeriesAggregateExec;
+use crate::query::join::reader;
 use crate::query::scan::SeriesScanExec;
 use crate::query::table::CubeTable;
 
@@ -122,7 +122,7 @@ fn is_repeatable(plan: &Arc<dyn ExecutionPlan>) -> bool {
             [child] => plan = child,
             [] => {
                 let scan = plan.downcast_ref::<SeriesScanExec>();
-                return scan.is_some_and(|scan| !scan.learns()) || plan.is::<SeriesAggregateExec>();
+                return reader(plan).is_some() && !scan.is_some_and(SeriesScanExec::learns);
             }
             _ => return false,
         }
