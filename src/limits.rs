@@ -19,6 +19,14 @@ pub const CHUNK_SLOTS_MAX: usize = 4_096;
 pub const BLOCK_SLOTS_TARGET: usize = 4_096;
 /// Chunks of one block, so that very short series do not make endless headers.
 pub const BLOCK_CHUNKS_MAX: usize = 1_024;
+/// Bytes of neighbouring blocks that a scan reads at one go: the system is asked once for fifty
+/// blocks, and little is read that nobody wants.
+pub const BLOCKS_READ_BYTES: usize = 256 << 10;
+/// Bytes of packed blocks that a database keeps in memory: 150 million observations.
+pub const BLOCK_CACHE_BYTES: u64 = 256 << 20;
+/// Periods of which a segment keeps totals, of all measures and forms together: seven hundred years
+/// of days, and some megabytes while it is written.
+pub const PERIOD_TOTALS_SLOTS_MAX: usize = 1 << 18;
 /// Bytes of one identifier or code.
 pub const CODE_BYTES_MAX: usize = 512;
 /// Bytes of one attribute or text value.
@@ -37,6 +45,9 @@ pub const PROBLEMS_SHOWN_MAX: usize = 20;
 pub const INLINE_SEGMENT_BYTES_MAX: usize = 64 << 10;
 /// Earlier states that one session keeps open: a triangle of revisions over five years of months.
 pub const PAST_STATES_MAX: usize = 64;
+/// Commits of one database, and segments: a thousand a second would take ten thousand years. What
+/// claims more is damaged.
+pub const COMMITS_MAX: u64 = 1 << 48;
 /// Commits between two checkpoints.
 pub const CHECKPOINT_COMMITS: u64 = 64;
 /// Bytes of one manifest or checkpoint.
@@ -96,6 +107,8 @@ pub const DECOMPRESSION_RATIO_MAX: u64 = 1_100;
 pub const DECOMPRESSION_FREE_BYTES: u64 = 64 << 20;
 /// Members of a zip archive.
 pub const ZIP_MEMBERS_MAX: usize = 1_000;
+/// Plans that a session keeps over one state: what a dashboard asks, some ten kilobytes each.
+pub const PLANS_KEPT_MAX: usize = 128;
 /// Bytes of one text of SQL: a list of many codes fits, a whole message does not.
 pub const STATEMENT_BYTES_MAX: usize = 16 << 20;
 /// Depth of nesting of one statement: the parser descends by recursion.

@@ -265,6 +265,15 @@ impl<'a> Column<'a> {
         self.decode_map(out, |value| value)
     }
 
+    /// Appends all values of an unsigned column of small numbers to `out`; 255 stands for all above.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] if no encoder wrote the column; `out` may then have grown.
+    pub fn decode_u8_into(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        self.decode_map(out, |value| u8::try_from(value.cast_unsigned()).unwrap_or(u8::MAX))
+    }
+
     fn decode_map<T: Copy + Default>(
         &self,
         out: &mut Vec<T>,

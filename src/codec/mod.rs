@@ -38,5 +38,5 @@ pub use exceptions::{Exceptions, encode_exceptions};
 pub use pco_column::{
     decode_pco_f64, decode_pco_i64, decode_pco_u64, encode_pco_f64, encode_pco_i64, encode_pco_u64,
 };
-pub use run::{Encoding, RunHeader, pack_run, plan_run, unpack_run_into};
+pub use run::{Encoding, RunHeader, pack_run, plan_run, unpack_run_into, unpack_run_over};
 pub use text::{Strings, TextLimits, decode_strings, encode_strings};

@@ -201,20 +201,49 @@ pub fn pack_run(header: &RunHeader, values: &[i64], out: &mut Vec<u8>) {
 /// [`Malformed`] if `bytes` are fewer than [`RunHeader::packed_len`], or the width is over 64.
 #[inline]
 pub fn unpack_run_into(header: &RunHeader, bytes: &[u8], out: &mut [i64]) -> Result<(), Malformed> {
+    unpack_run_over(header, bytes, out.len(), out)
+}
+
+/// Decodes a run of `slots` slots to the start of `out`, and may write any numbers to the rest of
+/// it: values come eight at a time, and those of the last eight that are too many cost less than to
+/// be left out. Where `out` has 8 places more, and `bytes` 80 more, there is always room for them.
+///
+/// # Errors
+///
+/// [`Malformed`] if `bytes` are fewer than [`RunHeader::packed_len`], or the width is over 64.
+#[inline]
+pub fn unpack_run_over(
+    header: &RunHeader,
+    bytes: &[u8],
+    slots: usize,
+    out: &mut [i64],
+) -> Result<(), Malformed> {
+    let whole = |count: usize, room: usize| {
+        let padded = count.next_multiple_of(8);
+        let fits = padded <= room && bits::packed_len(padded, header.width) <= bytes.len();
+        if fits { padded } else { count }
+    };
     match header.encoding {
         Encoding::Constant => {
-            out.fill(header.base);
+            out.get_mut(..slots).unwrap_or_default().fill(header.base);
             Ok(())
         }
-        Encoding::Frame => bits::unpack_i64_into(bytes, header.width, header.base, out),
+        Encoding::Frame => {
+            let count = whole(slots, out.len());
+            let out = out.get_mut(..count).unwrap_or_default();
+            bits::unpack_i64_into(bytes, header.width, header.base, out)
+        }
         Encoding::Delta | Encoding::DeltaFrame => {
-            let Some((first, deltas)) = out.split_first_mut() else {
+            let Some((first, deltas)) = out.split_first_mut().filter(|_| slots > 0) else {
                 return Ok(());
             };
             *first = header.base;
+            let count = whole(slots - 1, deltas.len());
+            let out = deltas.get_mut(..count).unwrap_or_default();
             // One kernel for all three: the codes are taken apart in the pass that adds them up.
-            bits::unpack_i64_into(bytes, header.width, header.bias, deltas)?;
+            bits::unpack_i64_into(bytes, header.width, header.bias, out)?;
             let mut value = header.base;
+            let deltas = deltas.iter_mut().take(slots - 1);
             if header.encoding == Encoding::Delta {
                 for slot in deltas {
                     value = value.wrapping_add(unzigzag(slot.cast_unsigned()));

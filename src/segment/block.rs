@@ -2,16 +2,17 @@
 //!
 //! Lists of exceptions (absent, missing, text, other statuses) run over the slots of the whole
 //! block, numbered from 0: their differences are small, and a chunk's part is found by its place.
+//! `decoder` reads what is written here.
 
-use crate::codec::column::{Column, encode_u64};
-use crate::codec::exceptions::{Exceptions, encode_exceptions};
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::Writer;
+use crate::codec::column::encode_u64;
+use crate::codec::exceptions::encode_exceptions;
 use crate::error::Result;
 use crate::limits::{BLOCK_CHUNKS_MAX, BLOCK_SLOTS_TARGET};
 use crate::model::PeriodForm;
-use crate::segment::chunk::{AttributeRun, Chunk, ChunkRows, MeasureRun, Numbers, Writing};
-use crate::segment::measure::{MeasureBlock, MeasureBuilder, Place};
-use crate::segment::totals::{Total, read_column};
+use crate::segment::chunk::ChunkRows;
+use crate::segment::measure::MeasureBuilder;
+use crate::segment::totals::Total;
 
 /// The time that a chunk covers: all that is known of it without reading its block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,13 +91,19 @@ impl BlockBuilder {
         let slots = self.slots as usize;
         encode_exceptions(&self.absent, slots, out);
         Writer::new(out).prefixed(&self.periods);
+        // The length of each goes before it, so that a reader passes over what it does not want.
+        let mut section = Vec::new();
         for measure in &mut self.measures {
-            measure.finish(slots, out)?;
+            section.clear();
+            measure.finish(slots, &mut section)?;
+            Writer::new(out).prefixed(&section);
         }
         for attribute in &mut self.attributes {
-            encode_u64(&attribute.defaults, out);
-            encode_exceptions(&attribute.positions, slots, out);
-            encode_u64(&attribute.values, out);
+            section.clear();
+            encode_u64(&attribute.defaults, &mut section);
+            encode_exceptions(&attribute.positions, slots, &mut section);
+            encode_u64(&attribute.values, &mut section);
+            Writer::new(out).prefixed(&section);
             *attribute = AttributeBuilder::default();
         }
         self.absent.clear();
@@ -143,145 +150,5 @@ impl Wanted {
     /// Everything.
     pub fn all(measure_count: usize, attribute_count: usize) -> Self {
         Self { measures: vec![true; measure_count], attributes: vec![true; attribute_count] }
-    }
-}
-
-/// A block, parsed but still packed.
-#[derive(Debug)]
-pub(crate) struct Block<'a> {
-    places: Vec<Place>,
-    absent: Vec<u32>,
-    periods: Vec<&'a str>,
-    measures: Vec<Option<MeasureBlock<'a>>>,
-    attributes: Vec<AttributeBlock>,
-}
-
-#[derive(Debug, Default)]
-struct AttributeBlock {
-    defaults: Vec<u64>,
-    exceptions: Vec<(u32, u32)>,
-}
-
-impl<'a> Block<'a> {
-    /// Parses a block whose chunks have these spans.
-    pub(crate) fn parse(
-        bytes: &'a [u8],
-        spans: &[ChunkSpan],
-        wanted: &Wanted,
-    ) -> Result<Self, Malformed> {
-        let mut input = Reader::new(bytes);
-        let mut places = Vec::with_capacity(spans.len());
-        let mut from = 0_u32;
-        for (index, span) in spans.iter().enumerate() {
-            let absent = u32::from(span.slots.saturating_sub(span.observations));
-            places.push(Place { index, from, slots: u32::from(span.slots), absent });
-            from += u32::from(span.slots);
-        }
-        let slots = from as usize;
-        let absent: Vec<u32> = Exceptions::read(&mut input, slots)?.iter().collect();
-        let expected: u32 = places.iter().map(|place| place.absent).sum();
-        if absent.len() != expected as usize {
-            return Err(input.malformed("absent slots of another number than the spans say"));
-        }
-        let periods = Self::parse_periods(&mut input, spans)?;
-        let mut measures = Vec::with_capacity(wanted.measures.len());
-        for is_wanted in &wanted.measures {
-            let measure = MeasureBlock::parse(&mut input, &places)?;
-            measures.push(is_wanted.then_some(measure));
-        }
-        let mut attributes = Vec::with_capacity(wanted.attributes.len());
-        for is_wanted in &wanted.attributes {
-            let attribute = AttributeBlock::parse(&mut input, places.len(), slots)?;
-            attributes.push(if *is_wanted { attribute } else { AttributeBlock::default() });
-        }
-        input.finish()?;
-        Ok(Self { places, absent, periods, measures, attributes })
-    }
-
-    fn parse_periods(
-        input: &mut Reader<'a>,
-        spans: &[ChunkSpan],
-    ) -> Result<Vec<&'a str>, Malformed> {
-        let mut texts = Reader::new(input.prefixed()?);
-        let others = spans.iter().filter(|span| span.form == PeriodForm::Other);
-        let mut periods = Vec::new();
-        for _ in 0..others.map(|span| usize::from(span.slots)).sum() {
-            let text = str::from_utf8(texts.prefixed()?);
-            periods.push(text.map_err(|_| texts.malformed("a period is not UTF-8"))?);
-        }
-        texts.finish()?;
-        Ok(periods)
-    }
-
-    /// Decodes the chunk with this number in the block.
-    pub(crate) fn decode(&self, index: usize, spans: &[ChunkSpan]) -> Result<Chunk, Malformed> {
-        let no_chunk = Malformed::new(0, "the block has no such chunk");
-        let (place, span) = self.places.get(index).zip(spans.get(index)).ok_or(no_chunk)?;
-        let position = |slot: u32| u16::try_from(slot - place.from).unwrap_or(u16::MAX);
-        let end = place.from + place.slots;
-        let absent_from = self.absent.partition_point(|slot| *slot < place.from);
-        let absent = self.absent.get(absent_from..).unwrap_or_default().iter();
-        let absent: Vec<u16> =
-            absent.take_while(|slot| **slot < end).map(|slot| position(*slot)).collect();
-        let mut measures = Vec::with_capacity(self.measures.len());
-        for measure in &self.measures {
-            measures.push(match measure {
-                Some(measure) => measure.decode(*place, &absent)?,
-                None => MeasureRun {
-                    numbers: Numbers::None,
-                    scale: 0,
-                    writing: Writing::Fixed,
-                    rescaled: Vec::new(),
-                    missing: Vec::new(),
-                    texts: Vec::new(),
-                },
-            });
-        }
-        let attributes = self.attributes.iter().map(|a| a.decode(place)).collect();
-        Ok(Chunk {
-            form: span.form,
-            first: span.first,
-            slots: place.slots as usize,
-            absent,
-            periods: self.periods_of(index, spans),
-            measures,
-            attributes,
-        })
-    }
-
-    fn periods_of(&self, index: usize, spans: &[ChunkSpan]) -> Vec<Box<str>> {
-        let is_other = |span: &&ChunkSpan| span.form == PeriodForm::Other;
-        let slots = |span: &ChunkSpan| usize::from(span.slots);
-        let Some(span) = spans.get(index).filter(is_other) else { return Vec::new() };
-        let from: usize = spans.iter().take(index).filter(is_other).map(slots).sum();
-        let texts = self.periods.get(from..from + slots(span)).unwrap_or_default();
-        texts.iter().map(|text| Box::from(*text)).collect()
-    }
-}
-
-impl AttributeBlock {
-    fn parse(input: &mut Reader<'_>, chunks: usize, slots: usize) -> Result<Self, Malformed> {
-        let defaults = read_column(input, chunks)?;
-        let positions = Exceptions::read(input, slots)?;
-        let values = Column::read(input, slots)?;
-        let mut numbers = Vec::with_capacity(values.len());
-        values.decode_into(&mut numbers)?;
-        if numbers.len() != positions.len() {
-            return Err(input.malformed("attribute values of another number than positions"));
-        }
-        let numbers = numbers.into_iter().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-        Ok(Self { defaults, exceptions: positions.iter().zip(numbers).collect() })
-    }
-
-    fn decode(&self, place: &Place) -> AttributeRun {
-        let default = self.defaults.get(place.index).copied().unwrap_or_default();
-        let from = self.exceptions.partition_point(|(slot, _)| *slot < place.from);
-        let own = self.exceptions.get(from..).unwrap_or_default().iter();
-        let own = own.take_while(|(slot, _)| *slot < place.from + place.slots);
-        let position = |slot: u32| u16::try_from(slot - place.from).unwrap_or(u16::MAX);
-        AttributeRun {
-            default: u32::try_from(default).unwrap_or(u32::MAX),
-            exceptions: own.map(|(slot, value)| (position(*slot), *value)).collect(),
-        }
     }
 }

@@ -14,6 +14,7 @@ use crate::segment::block::{BlockBuilder, ChunkSpan};
 use crate::segment::chunk::ChunkRows;
 use crate::segment::layout::{Extent, Footer, MAGIC, MAGIC_END, PAGE_ENTRIES, SectionKind};
 use crate::segment::partials::{self, PartialGroup};
+use crate::segment::periods::PeriodSums;
 use crate::segment::target::{CreateFile, Target, Written};
 use crate::segment::totals::{Total, Totals};
 
@@ -60,6 +61,7 @@ pub struct Builder<'a> {
     spans: Vec<ChunkSpan>,
     chunk_series: Vec<u64>,
     totals: Vec<Totals>,
+    period_sums: PeriodSums,
     block: BlockBuilder,
     blocks: Vec<(u32, Extent)>,
     block_first_chunk: u32,
@@ -110,6 +112,7 @@ impl<'a> Builder<'a> {
             spans: Vec::new(),
             chunk_series: Vec::new(),
             totals: vec![Totals::default(); schema.measures.len()],
+            period_sums: PeriodSums::new(schema.measures.len()),
             block: BlockBuilder::new(schema.measures.len(), schema.observation_attributes.len()),
             blocks: Vec::new(),
             block_first_chunk: 0,
@@ -179,6 +182,7 @@ impl<'a> Builder<'a> {
         }
         let mut scratch = mem::take(&mut self.scratch);
         self.block.push(rows, &mut scratch);
+        self.period_sums.push(rows, &scratch);
         for (totals, total) in self.totals.iter_mut().zip(&scratch) {
             totals.push(total);
         }
@@ -235,6 +239,17 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
+    fn write_period_totals(&mut self) -> Result<()> {
+        for (measure, totals) in mem::take(&mut self.period_sums).finish().iter().enumerate() {
+            if !totals.lines().is_empty() {
+                let mut bytes = Vec::new();
+                totals.encode(&mut bytes);
+                self.section(SectionKind::PeriodTotals, measure, 0, &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
     fn append(&mut self, bytes: &[u8]) -> Result<Extent> {
         let offset = self.target.position();
         let length = u32::try_from(bytes.len()).map_err(|_| Error::Limit {
@@ -271,6 +286,7 @@ impl<'a> Builder<'a> {
         if !self.spans.is_empty() {
             self.flush_totals()?;
         }
+        self.write_period_totals()?;
         self.write_dimensions()?;
         self.write_spans()?;
         self.write_attributes()?;

@@ -191,9 +191,10 @@ pub enum Writing {
 }
 
 /// The numbers of a chunk, one a slot. Slots without a number hold any number.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Numbers {
     /// No slot has a number.
+    #[default]
     None,
     /// Mantissas at the measure's scale.
     Decimals(Vec<i64>),
@@ -202,7 +203,7 @@ pub enum Numbers {
 }
 
 /// One measure of a chunk.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct MeasureRun {
     /// The numbers, one a slot.
     pub numbers: Numbers,
@@ -219,6 +220,15 @@ pub struct MeasureRun {
 }
 
 impl MeasureRun {
+    /// Empties the lists of exceptions, and keeps their memory and the numbers.
+    pub(crate) fn clear(&mut self) {
+        self.scale = 0;
+        self.writing = Writing::Fixed;
+        self.rescaled.clear();
+        self.missing.clear();
+        self.texts.clear();
+    }
+
     /// The number at a position that has an observation; absent where there is none to calculate
     /// with.
     pub fn number(&self, position: usize) -> Option<f64> {
@@ -292,6 +302,19 @@ pub struct Chunk {
 }
 
 impl Chunk {
+    /// A chunk without slots, to decode into.
+    pub fn empty() -> Self {
+        Self {
+            form: PeriodForm::Timeless,
+            first: 0,
+            slots: 0,
+            absent: Vec::new(),
+            periods: Vec::new(),
+            measures: Vec::new(),
+            attributes: Vec::new(),
+        }
+    }
+
     /// The positions with an observation within `positions`, as increasing runs.
     pub fn present(&self, positions: Range<usize>) -> impl Iterator<Item = Range<usize>> + '_ {
         let from = self.absent.partition_point(|absent| usize::from(*absent) < positions.start);

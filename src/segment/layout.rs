@@ -43,11 +43,14 @@ pub enum SectionKind {
     Partials = 9,
     /// First chunk, offset, length and checksum of each block.
     Blocks = 10,
+    /// Exact sum, count, minimum and maximum of all chunks in each period, for a measure; absent
+    /// where it is not worth it.
+    PeriodTotals = 11,
 }
 
 impl SectionKind {
     /// All kinds, by tag.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Codes,
         Self::Keys,
         Self::Index,
@@ -58,6 +61,7 @@ impl SectionKind {
         Self::SeriesValues,
         Self::Partials,
         Self::Blocks,
+        Self::PeriodTotals,
     ];
 
     /// What it holds, for a person.
@@ -73,6 +77,7 @@ impl SectionKind {
             Self::SeriesValues => "series attributes",
             Self::Partials => "partial-key attributes",
             Self::Blocks => "block directory",
+            Self::PeriodTotals => "totals by period",
         }
     }
 }

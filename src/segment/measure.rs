@@ -1,22 +1,22 @@
-//! One measure of the chunks of a block: from values as published to packed runs, and back.
+//! One measure of the chunks of a block: from values as published to packed runs. `numbers` is the
+//! way back.
 
 use std::iter;
 
-use crate::codec::column::{Column, encode_i64, encode_u64};
-use crate::codec::exceptions::{Exceptions, encode_exceptions};
-use crate::codec::pco_column::{decode_pco_f64, encode_pco_f64};
-use crate::codec::run::{Encoding, RunHeader, pack_run, plan_run, unpack_run_into};
-use crate::codec::{Malformed, Reader, Writer};
+use crate::codec::Writer;
+use crate::codec::column::{encode_i64, encode_u64};
+use crate::codec::exceptions::encode_exceptions;
+use crate::codec::pco_column::encode_pco_f64;
+use crate::codec::run::{RunHeader, pack_run, plan_run};
 use crate::error::Result;
-use crate::limits::BLOCK_CHUNKS_MAX;
 use crate::model::{Decimal, number_of_text};
-use crate::segment::chunk::{ChunkRows, MeasureRun, Numbers, Stored, Writing};
+use crate::segment::chunk::{ChunkRows, Stored, Writing};
 use crate::segment::totals::Total;
 
 /// The kind of a run that has no numbers.
-const KIND_NONE: u64 = 0;
+pub(super) const KIND_NONE: u8 = 0;
 /// The kind of a run of doubles; the kinds between are the encodings of runs of mantissas.
-const KIND_DOUBLES: u64 = 5;
+pub(super) const KIND_DOUBLES: u8 = 5;
 
 /// The runs of one measure, collected for one block.
 #[derive(Debug, Default)]
@@ -98,12 +98,12 @@ impl MeasureBuilder {
             self.mantissas.push(filler.unwrap_or(i64::MIN));
         }
         let header = plan_run(&self.mantissas);
-        self.push_header(u64::from(header.encoding.tag()) + 1, header, plan);
+        self.push_header(header.encoding.tag() + 1, header, plan);
         pack_run(&header, &self.mantissas, &mut self.runs);
     }
 
-    fn push_header(&mut self, kind: u64, header: RunHeader, plan: &Plan) {
-        self.kinds.push(kind);
+    fn push_header(&mut self, kind: u8, header: RunHeader, plan: &Plan) {
+        self.kinds.push(u64::from(kind));
         self.compact.push(u64::from(plan.is_compact));
         self.headers.push(header);
         self.scales.push(u64::from(plan.scale));
@@ -132,7 +132,7 @@ impl MeasureBuilder {
         let mut writer = Writer::new(out);
         writer.count(self.doubles.len());
         writer.prefixed(&doubles);
-        writer.prefixed(&self.runs);
+        writer.bytes(&self.runs);
         *self = Self::default();
         Ok(())
     }
@@ -233,202 +233,4 @@ impl Plan {
 fn is_shortest_double(decimal: Decimal) -> bool {
     let double = decimal.to_f64();
     double.is_finite() && double.to_string() == decimal.to_string()
-}
-
-/// The runs of one measure of a block, parsed but still packed.
-#[derive(Debug)]
-pub(crate) struct MeasureBlock<'a> {
-    kinds: Column<'a>,
-    compact: Column<'a>,
-    widths: Column<'a>,
-    bases: Column<'a>,
-    biases: Column<'a>,
-    scales: Column<'a>,
-    writings: Column<'a>,
-    missing: Vec<u32>,
-    texts: Vec<(u32, &'a str)>,
-    rescaled: Vec<(u32, u8)>,
-    doubles: Vec<f64>,
-    runs: &'a [u8],
-    /// Where the packed bytes and the doubles of each chunk begin.
-    starts: Vec<(u32, u32)>,
-}
-
-/// A chunk's place in its block.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    /// The number of the chunk in the block.
-    pub(crate) index: usize,
-    /// The block's slot of its position 0.
-    pub(crate) from: u32,
-    /// Its slots.
-    pub(crate) slots: u32,
-    /// Its slots without an observation.
-    pub(crate) absent: u32,
-}
-
-impl<'a> MeasureBlock<'a> {
-    /// Parses what [`MeasureBuilder::finish`] wrote for the chunks at `places`.
-    pub(crate) fn parse(input: &mut Reader<'a>, places: &[Place]) -> Result<Self, Malformed> {
-        let slots = places.last().map_or(0, |place| (place.from + place.slots) as usize);
-        let mut column = || {
-            let column = Column::read(input, BLOCK_CHUNKS_MAX)?;
-            let fits = column.len() == places.len();
-            if fits { Ok(column) } else { Err(input.malformed("a column of another length")) }
-        };
-        let mut block = Self {
-            kinds: column()?,
-            compact: column()?,
-            widths: column()?,
-            bases: column()?,
-            biases: column()?,
-            scales: column()?,
-            writings: column()?,
-            missing: Exceptions::read(input, slots)?.iter().collect(),
-            texts: Vec::new(),
-            rescaled: Vec::new(),
-            doubles: Vec::new(),
-            runs: &[],
-            starts: Vec::with_capacity(places.len()),
-        };
-        for position in Exceptions::read(input, slots)?.iter() {
-            let text = str::from_utf8(input.prefixed()?);
-            block.texts.push((position, text.map_err(|_| input.malformed("a text is not UTF-8"))?));
-        }
-        for position in Exceptions::read(input, slots)?.iter() {
-            block.rescaled.push((position, input.u8()?));
-        }
-        let double_count = input.count(slots)?;
-        let packed = input.prefixed()?;
-        if double_count > 0 {
-            block.doubles = decode_pco_f64(packed, double_count)?;
-        }
-        block.runs = input.prefixed()?;
-        block.locate(places).map_err(|error| error.offset_by(input.at()))?;
-        Ok(block)
-    }
-
-    /// Finds where the packed bytes of each chunk begin, and checks that they are there.
-    fn locate(&mut self, places: &[Place]) -> Result<(), Malformed> {
-        let (mut bytes, mut doubles) = (0_usize, 0_usize);
-        for place in places {
-            let start = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-            self.starts.push((start(bytes), start(doubles)));
-            match self.kinds.get(place.index) {
-                Some(KIND_NONE) => {}
-                Some(KIND_DOUBLES) => doubles += self.number_count(*place),
-                _ => bytes += self.header(place.index)?.packed_len(self.run_len(*place)),
-            }
-        }
-        if bytes != self.runs.len() || doubles != self.doubles.len() {
-            return Err(Malformed::new(0, "runs of another length than their headers say"));
-        }
-        Ok(())
-    }
-
-    fn header(&self, index: usize) -> Result<RunHeader, Malformed> {
-        let kind = self.kinds.get(index).and_then(|kind| u8::try_from(kind).ok());
-        let tag = kind.and_then(|kind| kind.checked_sub(1)).unwrap_or(u8::MAX);
-        let width = self.widths.get(index).and_then(|width| u8::try_from(width).ok());
-        Ok(RunHeader {
-            encoding: Encoding::from_tag(tag)?,
-            width: width.filter(|w| *w <= 64).ok_or(Malformed::new(0, "width over 64 bits"))?,
-            base: self.bases.get_i64(index).unwrap_or_default(),
-            bias: self.biases.get_i64(index).unwrap_or_default(),
-        })
-    }
-
-    fn is_compact(&self, index: usize) -> bool {
-        self.compact.get(index) == Some(1)
-    }
-
-    /// How many numbers are packed for a chunk of mantissas.
-    fn run_len(&self, place: Place) -> usize {
-        let absent = if self.is_compact(place.index) { place.absent } else { 0 };
-        place.slots.saturating_sub(absent) as usize
-    }
-
-    /// How many observations of a chunk have a double: all that are neither missing nor text.
-    fn number_count(&self, place: Place) -> usize {
-        let without = within(&self.missing, place, |slot| *slot).len()
-            + within(&self.texts, place, |(slot, _)| *slot).len();
-        (place.slots.saturating_sub(place.absent) as usize).saturating_sub(without)
-    }
-
-    /// Decodes the run of one chunk; `absent` are its positions without an observation.
-    pub(crate) fn decode(&self, place: Place, absent: &[u16]) -> Result<MeasureRun, Malformed> {
-        let position = |slot: u32| u16::try_from(slot - place.from).unwrap_or(u16::MAX);
-        let missing: Vec<u16> =
-            within(&self.missing, place, |slot| *slot).iter().map(|slot| position(*slot)).collect();
-        let texts = within(&self.texts, place, |(slot, _)| *slot);
-        let texts: Vec<(u16, Box<str>)> =
-            texts.iter().map(|(slot, text)| (position(*slot), Box::from(*text))).collect();
-        let rescaled = within(&self.rescaled, place, |(slot, _)| *slot);
-        let is_shortest = self.writings.get(place.index) == Some(1);
-        let scale = self.scales.get(place.index).and_then(|scale| u8::try_from(scale).ok());
-        let (start, first_double) = self.starts.get(place.index).copied().unwrap_or_default();
-        let numbers = match self.kinds.get(place.index) {
-            Some(KIND_NONE) => Numbers::None,
-            Some(KIND_DOUBLES) => {
-                let rest = self.doubles.get(first_double as usize..).unwrap_or_default();
-                Numbers::Doubles(spread_doubles(place, absent, &missing, &texts, rest))
-            }
-            _ => {
-                let header = self.header(place.index)?;
-                let mut values = vec![0; self.run_len(place)];
-                let packed = self.runs.get(start as usize..).unwrap_or_default();
-                unpack_run_into(&header, packed, &mut values)?;
-                if self.is_compact(place.index) {
-                    values = spread(place.slots as usize, absent, &values);
-                }
-                Numbers::Decimals(values)
-            }
-        };
-        Ok(MeasureRun {
-            numbers,
-            scale: scale.filter(|s| *s <= 38).ok_or(Malformed::new(0, "scale over 38 digits"))?,
-            writing: if is_shortest { Writing::Shortest } else { Writing::Fixed },
-            rescaled: rescaled.iter().map(|(slot, scale)| (position(*slot), *scale)).collect(),
-            missing,
-            texts,
-        })
-    }
-}
-
-/// One double a slot: those of the observations that are neither missing nor text.
-fn spread_doubles(
-    place: Place,
-    absent: &[u16],
-    missing: &[u16],
-    texts: &[(u16, Box<str>)],
-    doubles: &[f64],
-) -> Vec<f64> {
-    let mut without: Vec<u16> = absent.to_vec();
-    without.extend_from_slice(missing);
-    without.extend(texts.iter().map(|(position, _)| *position));
-    without.sort_unstable();
-    spread(place.slots as usize, &without, doubles)
-}
-
-/// The entries of a block-wide list that lie within a chunk.
-fn within<T>(list: &[T], place: Place, slot: impl Fn(&T) -> u32) -> &[T] {
-    let from = list.partition_point(|entry| slot(entry) < place.from);
-    let to = list.partition_point(|entry| slot(entry) < place.from + place.slots);
-    list.get(from..to).unwrap_or_default()
-}
-
-/// One number a slot from one number for each slot that is not left out; those repeat the one
-/// before.
-fn spread<T: Copy + Default>(slots: usize, left_out: &[u16], numbers: &[T]) -> Vec<T> {
-    let mut out = Vec::with_capacity(slots);
-    let mut numbers = numbers.iter();
-    let mut left_out = left_out.iter().peekable();
-    let mut last = T::default();
-    for slot in 0..slots {
-        if left_out.next_if(|position| usize::from(**position) == slot).is_none() {
-            last = numbers.next().copied().unwrap_or(last);
-        }
-        out.push(last);
-    }
-    out
 }

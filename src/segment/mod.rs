@@ -4,7 +4,8 @@
 //! and never changed: a revision writes a new segment and marks the chunks it replaces.
 //!
 //! Read in this order: `layout` (what stands where), `chunk` (a chunk in memory), `measure` and
-//! `block` (a chunk packed), `totals`, `partials`, `target` and `builder` (writing), `reader`.
+//! `block` (chunks packed), `totals`, `periods`, `partials`, `target` and `builder` (writing); `positions`,
+//! `numbers`, `doubles` and `decoder` (chunks unpacked), `reader`, `cache`.
 //!
 //! **Invariant:** this module knows keys as code numbers and periods as slots. It does not know SDMX
 //! syntax, SQL, or which segments make up a dataflow.
@@ -16,19 +17,30 @@
 
 mod block;
 mod builder;
+mod cache;
 mod chunk;
+mod decoder;
+mod doubles;
 mod layout;
 mod measure;
+mod numbers;
 mod partials;
+mod periods;
+mod positions;
 mod reader;
 mod target;
 mod totals;
 
 pub use block::{ChunkSpan, Wanted};
 pub use builder::{Builder, Schema, Summary};
+pub use cache::BlockCache;
 pub use chunk::{AttributeRun, Chunk, ChunkRows, MeasureRun, Numbers, Stored, Writing};
+pub use decoder::BlockDecoder;
 pub use layout::{Extent, Footer, SectionId, SectionKind};
+pub use numbers::ChunkNumbers;
 pub use partials::{PartialGroup, PartialRow};
+pub(crate) use periods::PeriodSums;
+pub use periods::{PeriodLine, PeriodTotal, PeriodTotals};
 pub use reader::{LoadedBlock, Segment};
 pub use target::{CreateFile, Written};
 pub use totals::{Total, Totals};

@@ -11,7 +11,7 @@ use crate::error::Result;
 /// The largest sum of a chunk, sign apart: fewer than 2^16 mantissas of 64 bits.
 const SUM_MAX: u128 = 1 << 79;
 /// The most digits after the point that a decimal has.
-const SCALE_MAX: u8 = 38;
+pub(super) const SCALE_MAX: u8 = 38;
 
 /// The total of one chunk in one measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

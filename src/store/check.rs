@@ -8,7 +8,7 @@ use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::index::DimensionIndex;
 use crate::model::Value;
-use crate::segment::{Segment, Wanted};
+use crate::segment::{PeriodSums, Segment, Wanted};
 use crate::store::database::Database;
 use crate::store::pool::open_at;
 
@@ -125,6 +125,7 @@ fn check_totals(segment: &Segment) -> Result<()> {
     let footer = segment.footer();
     let wanted = Wanted::all(footer.measures.len(), footer.observation_attributes.len());
     let mut observations = 0;
+    let mut periods = PeriodSums::new(footer.measures.len());
     for number in 0..segment.block_count() {
         let block = segment.read_block(number)?;
         let chunks: Vec<u32> = block.chunks().collect();
@@ -141,8 +142,10 @@ fn check_totals(segment: &Segment) -> Result<()> {
                     }
                 }
             }
-            for (measure, run) in data.measures.iter().enumerate() {
-                let total = segment.total(measure, chunk)?;
+            let totals = (0..footer.measures.len()).map(|measure| segment.total(measure, chunk));
+            let totals = totals.collect::<Result<Vec<_>>>()?;
+            periods.push(&data.to_rows(), &totals);
+            for (measure, (run, total)) in data.measures.iter().zip(&totals).enumerate() {
                 // Others hold numbers that no sum of mantissas has, some too wide to be added.
                 if !total.is_exact {
                     continue;
@@ -173,6 +176,12 @@ fn check_totals(segment: &Segment) -> Result<()> {
             }
             Ok(())
         })?;
+    }
+    for (measure, found) in periods.finish().iter().enumerate() {
+        if found != segment.period_totals(measure)? {
+            let id = &footer.measures[measure];
+            return Err(segment.damage(format!("the stored totals by period in {id} are wrong")));
+        }
     }
     if observations == footer.observations {
         Ok(())

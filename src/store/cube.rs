@@ -10,6 +10,7 @@ use crate::catalog::{FlowEntry, SqlNames};
 use crate::error::Result;
 use crate::index::Selection;
 use crate::model::{ComponentRole, Flow, PeriodForm};
+use crate::store::blocks::BlockCursor;
 use crate::store::cursor::Cursor;
 use crate::store::filter::{PeriodFilter, ScanRequest, Selections, SeriesFilter};
 use crate::store::part::Part;
@@ -355,6 +356,11 @@ impl Cube {
     /// None yet: nothing is read before the first chunk is asked for.
     pub fn cursor(self: &Arc<Self>, request: ScanRequest) -> Result<Cursor> {
         Ok(Cursor::new(Arc::clone(self), request))
+    }
+
+    /// Reads blocks, in stored order.
+    pub fn blocks_of(self: &Arc<Self>, request: ScanRequest) -> BlockCursor {
+        BlockCursor::new(Arc::clone(self), request)
     }
 
     /// The value of an attribute of the dataflow, a partial key or the series, for a series of a

@@ -1,24 +1,27 @@
 //! Reads the chunks that a request wants, one after the other.
 //!
-//! A cursor is pulled: whoever stops pulling has cancelled it. It holds the chunks of one block at
-//! a time; in key order those of a few hundred series, since neighbours in that order lie in
-//! different blocks, and each block shall be read once for all of them.
+//! A cursor is pulled: whoever stops pulling has cancelled it. In stored order it holds one block,
+//! and decodes one chunk at a time, in the memory of the one before. In key order it holds the
+//! chunks of a few hundred series, since neighbours in that order lie in different blocks, and each
+//! block shall be read once for all of them.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::limits::ORDERED_SLOTS_MAX;
 use crate::model::PeriodForm;
 use crate::segment;
-use crate::segment::{ChunkSpan, Wanted};
+use crate::segment::{BlockDecoder, ChunkSpan, Wanted};
+use crate::store::blocks::{BlockCursor, wanted_of_parts};
 use crate::store::cube::Cube;
-use crate::store::filter::{PeriodFilter, ScanOrder, ScanRequest, Selections};
+use crate::store::filter::{PeriodFilter, ScanOrder, ScanRequest};
 use crate::store::walk::{Place, SeriesWalk};
 
 /// Slots that are decoded ahead in the first batch of series in key order.
-const ORDERED_SLOTS_MIN: usize = 4_096;
+const ORDERED_SLOTS_MIN: usize = 512;
 /// What a decoded chunk costs besides its slots, in slots.
 const CHUNK_COST_SLOTS: usize = 32;
 
@@ -38,55 +41,66 @@ pub struct Chunk {
     pub data: Arc<segment::Chunk>,
 }
 
-/// Where the cursor goes next: chunks of one part that lie in one block.
-#[derive(Debug)]
-struct Step {
-    part: usize,
-    block: u32,
-    /// The chunks, each with its series, in the order wanted.
-    chunks: Vec<(u32, u32)>,
-}
-
 /// Reads the chunks of a request.
 #[derive(Debug)]
 pub struct Cursor {
-    cube: Arc<Cube>,
-    periods: PeriodFilter,
-    wanted: Vec<Wanted>,
     plan: Plan,
-    ready: VecDeque<Chunk>,
-    current: Option<Chunk>,
+    current: Chunk,
+    /// Whether `current` is the chunk that was asked for last.
+    has_current: bool,
 }
 
 #[derive(Debug)]
 enum Plan {
-    /// The selected chunks of each part, in stored order: part, and the first chunk not yet looked at.
-    Stored { part: usize, from: u32, series: Selections },
-    /// Series in key order, read ahead in batches of so many slots.
-    Key { walk: SeriesWalk, ends: Ends, slots: usize },
+    /// In stored order: of the block at hand, the next chunk that is wanted.
+    Stored { blocks: BlockCursor, next: usize },
+    /// In key order.
+    Key(Box<KeyOrder>),
+}
+
+/// Series in key order, read ahead in batches.
+#[derive(Debug)]
+struct KeyOrder {
+    cube: Arc<Cube>,
+    periods: PeriodFilter,
+    wanted: Vec<Wanted>,
+    walk: SeriesWalk,
+    ends: Ends,
+    /// Slots of a batch.
+    slots: usize,
+    decoder: BlockDecoder,
+    ready: VecDeque<Chunk>,
+    /// Chunks that nobody needs any more, and whose memory the next ones take.
+    spare: Vec<Chunk>,
+}
+
+impl Chunk {
+    fn empty() -> Self {
+        let data = Arc::new(segment::Chunk::empty());
+        Self { part: 0, series: 0, chunk: 0, positions: Vec::new(), data }
+    }
+}
+
+/// The data of a chunk to decode into: its own, if nobody else has it.
+fn data_mut(data: &mut Arc<segment::Chunk>) -> Result<&mut segment::Chunk> {
+    if Arc::get_mut(data).is_none() {
+        *data = Arc::new(segment::Chunk::empty());
+    }
+    Arc::get_mut(data).ok_or_else(|| Error::bug("a new chunk is shared"))
 }
 
 impl Cursor {
     pub(crate) fn new(cube: Arc<Cube>, request: ScanRequest) -> Self {
-        let wanted = cube.parts().iter().map(|part| {
-            let footer = part.segment().footer();
-            let measures = (0..footer.measures.len()).map(|m| request.measures.contains(&m));
-            let attributes = footer.observation_attributes.iter().map(|id| {
-                let flow = cube.flow().attributes();
-                request.attributes.iter().any(|a| flow.get(*a).is_some_and(|a| a.id == *id))
-            });
-            Wanted { measures: measures.collect(), attributes: attributes.collect() }
-        });
-        let wanted = wanted.collect();
-        let plan = match &request.order {
-            ScanOrder::Stored => Plan::Stored { part: 0, from: 0, series: request.series },
+        match &request.order {
+            ScanOrder::Stored => {
+                let plan = Plan::Stored { blocks: BlockCursor::new(cube, request), next: 0 };
+                Self { plan, current: Chunk::empty(), has_current: false }
+            }
             ScanOrder::Key(dimensions) => {
                 let walk = SeriesWalk::new(&cube, &request.series, dimensions);
-                Plan::Key { walk, ends: Ends::default(), slots: ORDERED_SLOTS_MIN }
+                Self::of_walk(cube, walk, Ends::default(), request)
             }
-        };
-        let (ready, current) = (VecDeque::new(), None);
-        Self { cube, periods: request.periods, wanted, plan, ready, current }
+        }
     }
 
     /// Reads what is left of a walk; of each series no chunk that the ends can do without.
@@ -96,9 +110,18 @@ impl Cursor {
         ends: Ends,
         request: ScanRequest,
     ) -> Self {
-        let mut cursor = Self::new(cube, request);
-        cursor.plan = Plan::Key { walk, ends, slots: ORDERED_SLOTS_MIN };
-        cursor
+        let order = KeyOrder {
+            wanted: wanted_of_parts(&cube, &request),
+            cube,
+            periods: request.periods,
+            walk,
+            ends,
+            slots: ORDERED_SLOTS_MIN,
+            decoder: BlockDecoder::default(),
+            ready: VecDeque::new(),
+            spare: Vec::new(),
+        };
+        Self { plan: Plan::Key(Box::new(order)), current: Chunk::empty(), has_current: false }
     }
 
     /// The next chunk; absent at the end.
@@ -108,62 +131,63 @@ impl Cursor {
     /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a block cannot be read.
     #[expect(clippy::should_implement_trait, reason = "it lends what it owns, and may fail")]
     pub fn next(&mut self) -> Result<Option<&Chunk>> {
-        while self.ready.is_empty() {
-            let more = match &mut self.plan {
-                Plan::Stored { part, from, series } => {
-                    match next_block(&self.cube, &self.periods, series, part, from)? {
-                        Some(step) => {
-                            self.read(&step)?;
-                            true
-                        }
-                        None => false,
-                    }
-                }
-                Plan::Key { .. } => self.read_batch()?,
-            };
-            if !more {
-                return Ok(None);
-            }
-        }
-        self.current = self.ready.pop_front();
-        Ok(self.current.as_ref())
+        self.has_current = match &mut self.plan {
+            Plan::Stored { blocks, next } => next_stored(blocks, next, &mut self.current)?,
+            Plan::Key(order) => order.next(&mut self.current)?,
+        };
+        Ok(self.has_current.then_some(&self.current))
     }
 
     /// The next chunk, to keep.
     pub(super) fn take(&mut self) -> Result<Option<Chunk>> {
-        self.next()?;
-        Ok(self.current.take())
+        Ok(self.next()?.cloned())
     }
+}
 
-    /// Reads one block, and queues the chunks that a step wants of it.
-    fn read(&mut self, step: &Step) -> Result<()> {
-        let segment = self.cube.parts()[step.part].segment();
-        let block = segment.read_block(step.block)?;
-        let numbers: Vec<u32> = step.chunks.iter().map(|(chunk, _)| *chunk).collect();
-        let mut series = step.chunks.iter().map(|(_, series)| *series);
-        let (ready, periods) = (&mut self.ready, &self.periods);
-        segment.decode_chunks(&block, &numbers, &self.wanted[step.part], |chunk, data| {
-            let positions = periods.positions(data.form, data.first, data.slots);
-            let series = series.next().unwrap_or_default();
-            let data = Arc::new(data);
-            ready.push_back(Chunk { part: step.part, series, chunk, positions, data });
-            Ok(())
-        })
+/// Decodes the next chunk that is wanted of a block, or of the next one.
+fn next_stored(blocks: &mut BlockCursor, next: &mut usize, out: &mut Chunk) -> Result<bool> {
+    loop {
+        let (part, chunks) = blocks.step();
+        if let Some((chunk, series)) = chunks.get(*next) {
+            *next += 1;
+            (out.part, out.chunk, out.series) = (part, *chunk, *series);
+            let data = data_mut(&mut out.data)?;
+            blocks.decode(*chunk, data)?;
+            blocks.periods().positions_into(data.form, data.first, data.slots, &mut out.positions);
+            return Ok(true);
+        }
+        *next = 0;
+        if !blocks.advance()? {
+            return Ok(false);
+        }
+    }
+}
+
+impl KeyOrder {
+    fn next(&mut self, out: &mut Chunk) -> Result<bool> {
+        while self.ready.is_empty() {
+            if !self.read_batch()? {
+                return Ok(false);
+            }
+        }
+        if let Some(next) = self.ready.pop_front() {
+            self.spare.push(mem::replace(out, next));
+        }
+        Ok(true)
     }
 
     /// Queues the next series in key order: as many as may be decoded ahead, so that a block which
     /// holds chunks of many of them is read and parsed once.
     fn read_batch(&mut self) -> Result<bool> {
-        let Plan::Key { walk, ends, slots } = &mut self.plan else { return Ok(false) };
         let mut batch = Batch::default();
-        while batch.slots < *slots {
-            let Some(series) = walk.peek()? else { break };
-            batch.push(&self.cube, &self.periods, *ends, series)?;
-            walk.advance();
+        while batch.slots < self.slots {
+            let Some(series) = self.walk.peek()? else { break };
+            batch.push(&self.cube, &self.periods, self.ends, series)?;
+            self.walk.advance();
         }
         // The first series shall come soon, the others fast.
-        *slots = (*slots * 2).min(ORDERED_SLOTS_MAX);
-        let is_end = batch.series.is_empty() && walk.peek()?.is_none();
+        self.slots = (self.slots * 2).min(ORDERED_SLOTS_MAX);
+        let is_end = batch.series.is_empty() && self.walk.peek()?.is_none();
         let mut decoded = self.decode(&batch)?.into_iter();
         for (count, is_mixed) in batch.series {
             let chunks = decoded.by_ref().take(count).flatten();
@@ -173,11 +197,12 @@ impl Cursor {
                 self.ready.extend(chunks);
             }
         }
+        self.spare.clear();
         Ok(!is_end)
     }
 
     /// Decodes the chunks of a batch, block by block.
-    fn decode(&self, batch: &Batch) -> Result<Vec<Option<Chunk>>> {
+    fn decode(&mut self, batch: &Batch) -> Result<Vec<Option<Chunk>>> {
         let mut steps = Vec::with_capacity(batch.chunks.len());
         for (index, (part, chunk, _)) in batch.chunks.iter().enumerate() {
             let block = self.cube.parts()[*part].segment().block_of(*chunk)?;
@@ -190,18 +215,18 @@ impl Cursor {
             let Some(&(part, block, _)) = same.first() else { continue };
             let segment = self.cube.parts()[part].segment();
             let block = segment.read_block(block)?;
-            let indexes = same.iter().map(|(_, _, index)| *index);
-            let numbers: Vec<u32> = indexes.clone().map(|index| batch.chunks[index].1).collect();
-            let mut indexes = indexes;
-            segment.decode_chunks(&block, &numbers, &self.wanted[part], |chunk, data| {
-                let positions = self.periods.positions(data.form, data.first, data.slots);
-                if let Some(index) = indexes.next() {
-                    let series = batch.chunks[index].2;
-                    let data = Arc::new(data);
-                    decoded[index] = Some(Chunk { part, series, chunk, positions, data });
-                }
-                Ok(())
-            })?;
+            let first = block.chunks().start;
+            segment.open_block(block, &self.wanted[part], &mut self.decoder)?;
+            for (_, _, index) in same {
+                let (_, number, series) = batch.chunks[*index];
+                let mut chunk = self.spare.pop().unwrap_or_else(Chunk::empty);
+                (chunk.part, chunk.chunk, chunk.series) = (part, number, series);
+                let data = data_mut(&mut chunk.data)?;
+                segment.decode_chunk(&self.decoder, (number - first) as usize, data)?;
+                let (form, first, slots) = (data.form, data.first, data.slots);
+                self.periods.positions_into(form, first, slots, &mut chunk.positions);
+                decoded[*index] = Some(chunk);
+            }
         }
         Ok(decoded)
     }
@@ -320,43 +345,4 @@ pub(super) fn pieces(
         }
     }
     pieces
-}
-
-/// The next block that holds chunks wanted in stored order.
-fn next_block(
-    cube: &Cube,
-    periods: &PeriodFilter,
-    series: &Selections,
-    part_index: &mut usize,
-    from: &mut u32,
-) -> Result<Option<Step>> {
-    while let Some(part) = cube.parts().get(*part_index) {
-        let selection = &series.0[*part_index];
-        let mut step: Option<Step> = None;
-        let first = *from;
-        if first < part.segment().chunk_count() {
-            let series = selection.iter_from(part.segment().series_of(first)?);
-            'series: for ordinal in series {
-                for chunk in part.live_chunks(ordinal)?.filter(|chunk| *chunk >= first) {
-                    let span = part.span(chunk)?;
-                    if periods.wants(span.form, span.first, usize::from(span.slots)) {
-                        let block = part.segment().block_of(chunk)?;
-                        let part = *part_index;
-                        let step = step.get_or_insert(Step { part, block, chunks: Vec::new() });
-                        if step.block != block {
-                            break 'series;
-                        }
-                        step.chunks.push((chunk, ordinal));
-                    }
-                    *from = chunk + 1;
-                }
-            }
-        }
-        if step.is_some() {
-            return Ok(step);
-        }
-        *part_index += 1;
-        *from = 0;
-    }
-    Ok(None)
 }

@@ -31,6 +31,17 @@ pub enum SeriesFilter {
 pub struct Selections(pub Vec<Selection>);
 
 impl Selections {
+    /// Those that are selected by both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(one, other)| one.and(other)).collect())
+    }
+
+    /// No series of so many parts.
+    pub fn none(parts: usize) -> Self {
+        Self(vec![Selection::empty(); parts])
+    }
+
     /// How many series are selected; one that stands in several parts counts for each.
     pub fn len(&self) -> u64 {
         self.0.iter().map(Selection::len).sum()
@@ -57,10 +68,16 @@ pub enum PeriodFilter {
 impl PeriodFilter {
     /// Whether any of `slots` slots from `first` on is wanted.
     pub fn wants(&self, form: PeriodForm, first: i32, slots: usize) -> bool {
-        match self {
-            Self::All => true,
-            Self::Slots(_) => !self.positions(form, first, slots).is_empty(),
-        }
+        let forms = match self {
+            Self::Slots(forms) if form != PeriodForm::Other => forms,
+            _ => return true,
+        };
+        let wanted = forms.iter().find(|(known, _)| *known == form);
+        wanted.is_some_and(|(_, ranges)| {
+            ranges.iter().any(|range| {
+                position(range.start, first, slots) < position(range.end, first, slots)
+            })
+        })
     }
 
     /// How many observations are wanted of a chunk: at least the start of this range, at most its
@@ -79,20 +96,62 @@ impl PeriodFilter {
 
     /// The positions wanted of `slots` slots from `first` on, ascending and disjoint.
     pub fn positions(&self, form: PeriodForm, first: i32, slots: usize) -> Vec<Range<usize>> {
-        let whole = 0..slots;
-        let Self::Slots(forms) = self else { return vec![whole] };
-        if form == PeriodForm::Other {
-            return vec![whole];
-        }
-        let Some((_, ranges)) = forms.iter().find(|(known, _)| *known == form) else {
-            return Vec::new();
+        let mut positions = Vec::new();
+        self.positions_into(form, first, slots, &mut positions);
+        positions
+    }
+
+    /// The same in place of what `out` had.
+    pub fn positions_into(
+        &self,
+        form: PeriodForm,
+        first: i32,
+        slots: usize,
+        out: &mut Vec<Range<usize>>,
+    ) {
+        out.clear();
+        let forms = match self {
+            Self::Slots(forms) if form != PeriodForm::Other => forms,
+            _ => {
+                out.push(0..slots);
+                return;
+            }
         };
-        let position = |slot: i32| {
-            let offset = i64::from(slot) - i64::from(first);
-            usize::try_from(offset.max(0)).unwrap_or(usize::MAX).min(slots)
-        };
-        let cut = ranges.iter().map(|range| position(range.start)..position(range.end));
-        cut.filter(|range| range.start < range.end).collect()
+        let Some((_, ranges)) = forms.iter().find(|(known, _)| *known == form) else { return };
+        let cut = ranges
+            .iter()
+            .map(|range| position(range.start, first, slots)..position(range.end, first, slots));
+        out.extend(cut.filter(|range| range.start < range.end));
+    }
+}
+
+/// The position of a slot among `slots` from `first` on, or the nearest one.
+fn position(slot: i32, first: i32, slots: usize) -> usize {
+    let offset = i64::from(slot) - i64::from(first);
+    usize::try_from(offset.max(0)).unwrap_or(usize::MAX).min(slots)
+}
+
+/// Which way an order goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The least first.
+    Ascending,
+    /// The greatest first.
+    Descending,
+}
+
+/// A dimension to sort by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyPart {
+    /// The position of the dimension.
+    pub dimension: usize,
+    /// Which way its codes go.
+    pub direction: Direction,
+}
+
+impl From<usize> for KeyPart {
+    fn from(dimension: usize) -> Self {
+        Self { dimension, direction: Direction::Ascending }
     }
 }
 
@@ -102,9 +161,17 @@ pub enum ScanOrder {
     /// As they are stored: part by part, each in its own key order.
     #[default]
     Stored,
-    /// By the codes of these dimensions, in bytewise order, then by the other dimensions in the
-    /// order of the structure, then by the text of the period; over all parts together.
-    Key(Vec<usize>),
+    /// By the codes of these dimensions, in bytewise order or against it, then by the other
+    /// dimensions in the order of the structure, then by the text of the period; over all parts
+    /// together.
+    Key(Vec<KeyPart>),
+}
+
+impl ScanOrder {
+    /// By the codes of these dimensions, each in bytewise order.
+    pub fn ascending(dimensions: impl IntoIterator<Item = usize>) -> Self {
+        Self::Key(dimensions.into_iter().map(KeyPart::from).collect())
+    }
 }
 
 /// A scan: series, slots, what to decode of them, and the order.

@@ -4,7 +4,7 @@
 //!
 //! * `database`, `snapshot` (one immutable state), `cube` and `part` (a dataflow and its segments)
 //! * `as_of` (earlier states)
-//! * `filter` (what a reader wants), `walk` and `cursor` (reading it)
+//! * `filter` (what a reader wants), `walk`, `blocks` and `cursor` (reading it)
 //! * `load` (writing)
 //! * `transaction` (rows of a program)
 //! * `answer` (what readers of SDMX ask for)
@@ -22,6 +22,7 @@ mod answer;
 mod archive;
 mod as_of;
 mod backup;
+mod blocks;
 mod changes;
 mod check;
 mod compact;
@@ -51,10 +52,13 @@ pub use crate::catalog::{
     CommitKind, CommitRecord, Counts, FlowEntry, Health, SegmentId, Source, SqlNames,
 };
 pub use crate::catalog::{FoundRelease, Release, ReleaseMessage, ReleaseState, ReleaseTime};
-pub use crate::segment::{AttributeRun, ChunkSpan, MeasureRun, Numbers, Total, Writing};
+pub use crate::segment::{
+    AttributeRun, ChunkNumbers, ChunkSpan, MeasureRun, Numbers, Total, Writing,
+};
 pub use answer::{DataAnswer, DataMessage, ScopeParts, Written, availability};
 pub use as_of::AsOf;
 pub use backup::BackupReport;
+pub use blocks::{Block, BlockChunk, BlockCursor};
 pub use changes::{AttributeChange, CellChange, CellState, Changes, Difference, KeyFilter};
 pub use changes::{Revision, SeriesChange, changes_since};
 pub use check::CheckReport;
@@ -62,7 +66,8 @@ pub use compact::{CompactOptions, CompactReport};
 pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};
 pub use database::Database;
-pub use filter::{PeriodFilter, ScanOrder, ScanRequest, Selections, SeriesFilter};
+pub use filter::SeriesFilter;
+pub use filter::{Direction, KeyPart, PeriodFilter, ScanOrder, ScanRequest, Selections};
 pub use history::{History, Version};
 pub use load::{Load, LoadOptions, LoadReport, Message, Prepared, Progress};
 pub use names::{fold, is_plain_name, text_column};

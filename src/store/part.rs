@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::catalog::SegmentId;
 use crate::error::Result;
 use crate::index::Selection;
-use crate::segment::{ChunkSpan, PartialGroup, Segment, Total};
+use crate::segment::{ChunkSpan, PartialGroup, PeriodTotals, Segment, Total};
 use crate::store::cube::CodeTable;
 
 /// A segment with its live chunks, speaking the cube's numbers of codes.
@@ -231,6 +231,22 @@ impl Part {
     #[inline]
     pub fn total(&self, measure: usize, chunk: u32) -> Result<Total> {
         self.segment.total(measure, chunk)
+    }
+
+    /// The totals of a measure by period over all live chunks, each period once a form. Reads no
+    /// block. Absent where chunks must be decoded for them: some of the part are superseded, or the
+    /// segment does not have the totals of all its observations.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
+    pub fn period_totals(&self, measure: usize) -> Result<Option<&PeriodTotals>> {
+        if !self.is_full() {
+            return Ok(None);
+        }
+        let totals = self.segment.period_totals(measure)?;
+        let is_whole = totals.observations() == self.segment.footer().observations;
+        Ok(is_whole.then_some(totals))
     }
 
     /// The live rows of attributes of partial keys, each with its number in the segment.

@@ -8,12 +8,15 @@ use hashbrown::{HashMap, HashSet};
 use crate::catalog::{Catalog, LiveSegment, Located, SegmentId, State};
 use crate::disk::is_missing;
 use crate::error::{Error, Result};
-use crate::segment::Segment;
+use crate::limits::{BLOCK_CACHE_BYTES, Budget};
+use crate::segment::{BlockCache, Segment};
 
 /// Segments by number, each opened once.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pool {
     open: Mutex<HashMap<SegmentId, Known>>,
+    /// The blocks of all segments that stay in memory.
+    cache: Arc<BlockCache>,
     /// Where segments below a number are. A draft numbers its segments as the next commit will, so
     /// they must not meet in one pool.
     below: Option<(Arc<Pool>, SegmentId)>,
@@ -22,15 +25,23 @@ pub(crate) struct Pool {
 /// An open segment, and the redaction that wrote it, if one did.
 type Known = (Option<u64>, Arc<Segment>);
 
+impl Default for Pool {
+    fn default() -> Self {
+        let budget = Budget::new("the blocks that stay in memory", BLOCK_CACHE_BYTES);
+        Self { open: Mutex::default(), cache: Arc::new(BlockCache::new(budget)), below: None }
+    }
+}
+
 impl Pool {
     /// A pool for the segments from `first` on; those before are in `below`.
     pub(crate) fn over(below: &Arc<Self>, first: SegmentId) -> Arc<Self> {
-        Arc::new(Self { open: Mutex::default(), below: Some((Arc::clone(below), first)) })
+        let (cache, below) = (Arc::clone(&below.cache), Some((Arc::clone(below), first)));
+        Arc::new(Self { open: Mutex::default(), cache, below })
     }
 
     /// Adds a segment that is open.
     pub(crate) fn insert(&self, id: SegmentId, segment: Segment) {
-        self.lock().insert(id, (None, Arc::new(segment)));
+        self.lock().insert(id, (None, Arc::new(segment.with_cache(&self.cache))));
     }
 
     /// Opens a segment, unless it is open. One whose manifest is damaged is read from the copy in a
@@ -61,18 +72,27 @@ impl Pool {
             }
             opened => opened?,
         };
-        let segment = Arc::new(segment);
-        self.lock().insert(id, (redaction, Arc::clone(&segment)));
+        let segment = Arc::new(segment.with_cache(&self.cache));
+        if let Some((_, old)) = self.lock().insert(id, (redaction, Arc::clone(&segment))) {
+            old.leave_cache();
+        }
         Ok(segment)
     }
 
-    /// Forgets the segments that a state does not have, or has elsewhere. Older snapshots keep theirs.
+    /// Forgets the segments that a state does not have, or has elsewhere. Older snapshots keep theirs,
+    /// but not the blocks in memory: what was redacted or forgotten shall not stay there.
     pub(crate) fn retain(&self, state: &State) {
         let mut open = self.lock();
         if !open.is_empty() {
             let live: HashSet<SegmentId> = state.all_segments().map(|s| s.entry.id).collect();
             let redaction = |id| state.home(id).map(|home| home.commit);
-            open.retain(|id, (known, _)| live.contains(id) && *known == redaction(*id));
+            open.retain(|id, (known, segment)| {
+                let is_kept = live.contains(id) && *known == redaction(*id);
+                if !is_kept {
+                    segment.leave_cache();
+                }
+                is_kept
+            });
         }
     }
 

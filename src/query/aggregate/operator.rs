@@ -38,7 +38,7 @@ use crate::query::aggregate::output::Output;
 use crate::query::aggregate::settle::settle;
 use crate::query::aggregate::work::{Work, check_cancelled};
 use crate::query::error::{from_datafusion, to_datafusion};
-use crate::query::scan::{Reads, ScanSpec, Source, split};
+use crate::query::scan::{Reads, ScanSpec, SeriesReader, Source, split};
 use crate::store::{PeriodFilter, Selections};
 
 /// Series of one share of the work, at least: some ten thousand observations.
@@ -286,6 +286,22 @@ impl DisplayAs for SeriesAggregateExec {
     }
 }
 
+impl SeriesReader for SeriesAggregateExec {
+    fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    fn spec(&self) -> &ScanSpec {
+        &self.scan
+    }
+
+    fn narrowed(&self, series: Selections) -> Result<Arc<dyn ExecutionPlan>> {
+        let (series, memberships) = (Arc::new(series), Vec::new());
+        let scan = ScanSpec { series, memberships, ..self.scan.as_ref().clone() };
+        Ok(Arc::new(Self { scan: Arc::new(scan), ..self.clone() }))
+    }
+}
+
 impl ExecutionPlan for SeriesAggregateExec {
     fn name(&self) -> &'static str {
         "SeriesAggregateExec"
@@ -319,6 +335,11 @@ impl ExecutionPlan for SeriesAggregateExec {
         _: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(self)
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Arc::new(Self { metrics, ..self.as_ref().clone() }))
     }
 
     fn execute(

@@ -18,8 +18,10 @@ use crate::disk::DiskFile;
 use crate::error::{Error, Result};
 use crate::index::DimensionIndex;
 use crate::segment::block::ChunkSpan;
+use crate::segment::cache::{BlockCache, CachedBlocks};
 use crate::segment::layout::{Extent, FOOTER_BYTES_MAX, Footer, MAGIC, MAGIC_END, PAGE_ENTRIES};
 use crate::segment::layout::{SectionKind, TAIL_BYTES};
+use crate::segment::periods::PeriodTotals;
 use crate::segment::reader::blocks::BlockEntry;
 use crate::segment::reader::tables::CodePage;
 use crate::segment::totals::Totals;
@@ -42,9 +44,12 @@ pub struct Segment {
     spans: Vec<OnceLock<Vec<ChunkSpan>>>,
     chunk_series: OnceLock<Vec<u32>>,
     totals: Vec<Vec<OnceLock<Totals>>>,
+    period_totals: Vec<OnceLock<PeriodTotals>>,
     values: Vec<OnceLock<Strings>>,
     series_values: Vec<Vec<OnceLock<CodePage>>>,
     blocks: OnceLock<Vec<BlockEntry>>,
+    /// Absent where blocks are always read.
+    cache: Option<CachedBlocks>,
 }
 
 impl Segment {
@@ -111,9 +116,11 @@ impl Segment {
             spans: cells((footer.chunks as usize).div_ceil(PAGE_ENTRIES)),
             chunk_series: OnceLock::new(),
             totals: pages(footer.measures.len(), footer.chunks),
+            period_totals: cells(footer.measures.len()),
             values: cells(series_attributes + footer.observation_attributes.len()),
             series_values: pages(series_attributes, footer.series),
             blocks: OnceLock::new(),
+            cache: None,
             file,
             start,
             length,
@@ -140,6 +147,30 @@ impl Segment {
             Ok(())
         } else {
             Err(self.corrupt(next, "there are bytes that no section covers".to_owned()))
+        }
+    }
+
+    /// The same, keeping the blocks that it reads in a cache that many segments share.
+    #[must_use]
+    pub fn with_cache(mut self, cache: &Arc<BlockCache>) -> Self {
+        self.cache = Some(CachedBlocks::new(cache));
+        self
+    }
+
+    /// Drops the blocks that it has in the cache, and keeps none from now on.
+    pub fn leave_cache(&self) {
+        if let Some(cache) = &self.cache {
+            cache.leave();
+        }
+    }
+
+    fn cached(&self, block: u32) -> Option<Arc<LoadedBlock>> {
+        self.cache.as_ref()?.get(block)
+    }
+
+    fn keep(&self, block: u32, loaded: &Arc<LoadedBlock>) {
+        if let Some(cache) = &self.cache {
+            cache.insert(block, loaded);
         }
     }
 
@@ -177,19 +208,30 @@ impl Segment {
         self.footer.chunks
     }
 
+    /// Reads and verifies what an extent says.
     fn read_extent(&self, extent: Extent, name: &str) -> Result<Vec<u8>> {
-        let end = extent.offset.checked_add(u64::from(extent.length));
-        if end.is_none_or(|end| end > self.length) {
-            let reason = format!("{name}: reaches beyond the end of the segment");
-            return Err(self.corrupt(extent.offset, reason));
-        }
-        let mut bytes = vec![0; extent.length as usize];
-        self.file.read_at(self.start + extent.offset, &mut bytes)?;
+        let bytes = self.read_bytes(extent.offset, extent.length, name)?;
         if crc32c::crc32c(&bytes) == extent.checksum {
             Ok(bytes)
         } else {
-            Err(self.corrupt(extent.offset, format!("{name}: the checksum is wrong")))
+            Err(self.wrong_checksum(extent.offset, name))
         }
+    }
+
+    /// Reads bytes that nobody has verified.
+    fn read_bytes(&self, offset: u64, length: u32, name: &str) -> Result<Vec<u8>> {
+        let end = offset.checked_add(u64::from(length));
+        if end.is_none_or(|end| end > self.length) {
+            let reason = format!("{name}: reaches beyond the end of the segment");
+            return Err(self.corrupt(offset, reason));
+        }
+        let mut bytes = vec![0; length as usize];
+        self.file.read_at(self.start + offset, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn wrong_checksum(&self, at: u64, name: &str) -> Error {
+        self.corrupt(at, format!("{name}: the checksum is wrong"))
     }
 
     /// Reads and verifies a section, and decodes it.

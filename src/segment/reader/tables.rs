@@ -14,6 +14,7 @@ use crate::model::PeriodForm;
 use crate::segment::block::ChunkSpan;
 use crate::segment::layout::{PAGE_ENTRIES, SectionKind};
 use crate::segment::partials::{self, PartialGroup};
+use crate::segment::periods::PeriodTotals;
 use crate::segment::reader::{Segment, get_or_read};
 use crate::segment::totals::{Total, Totals, read_column};
 
@@ -163,7 +164,7 @@ impl Segment {
         Ok(Ordering::Equal)
     }
 
-    fn span_page(&self, page: usize) -> Result<&Vec<ChunkSpan>> {
+    pub(super) fn span_page(&self, page: usize) -> Result<&Vec<ChunkSpan>> {
         get_or_read(&self.spans[page], || {
             let count = Self::page_len(self.footer.chunks, page);
             self.section(SectionKind::Spans, 0, page, |bytes| decode_spans(bytes, count))
@@ -244,6 +245,21 @@ impl Segment {
             self.section(SectionKind::Totals, measure, page, |bytes| Totals::decode(bytes, count))
         })?;
         Ok(totals.get(index))
+    }
+
+    /// The totals of a measure by period, over all chunks; without lines where there are none.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
+    pub fn period_totals(&self, measure: usize) -> Result<&PeriodTotals> {
+        get_or_read(&self.period_totals[measure], || {
+            let component = u16::try_from(measure).unwrap_or(u16::MAX);
+            if !self.footer.sections.contains_key(&(SectionKind::PeriodTotals, component, 0)) {
+                return Ok(PeriodTotals::default());
+            }
+            self.section(SectionKind::PeriodTotals, measure, 0, PeriodTotals::decode)
+        })
     }
 
     /// The values of an attribute: of the series first, then of the observation. Number 1 is the

@@ -1,0 +1,109 @@
+//! Where in a block the few slots lie that differ, and which of them belong to each chunk.
+
+use std::ops::Range;
+
+use crate::codec::exceptions::Exceptions;
+use crate::codec::{Malformed, Reader};
+
+/// A chunk's place in its block.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// The block's slot of its position 0.
+    pub(crate) from: u32,
+    /// Its slots.
+    pub(crate) slots: u32,
+    /// Its slots without an observation.
+    pub(crate) absent: u32,
+}
+
+impl Place {
+    /// The slot after its last one.
+    #[inline]
+    pub(crate) fn end(self) -> u32 {
+        self.from + self.slots
+    }
+
+    /// Its position of one of its slots.
+    #[inline]
+    pub(crate) fn position(self, slot: u32) -> u16 {
+        u16::try_from(slot - self.from).unwrap_or(u16::MAX)
+    }
+}
+
+/// Slots of a block, ascending, in memory that is used again for the next block.
+#[derive(Debug, Default)]
+pub(crate) struct Positions {
+    slots: Vec<u32>,
+    /// For each chunk, how many of the slots come before its end; empty where there are none.
+    ends: Vec<u32>,
+}
+
+impl Positions {
+    /// Takes the list of a block whose chunks have these places from `input`.
+    pub(crate) fn read(
+        &mut self,
+        input: &mut Reader<'_>,
+        places: &[Place],
+    ) -> Result<(), Malformed> {
+        let slots = places.last().map_or(0, |place| place.end() as usize);
+        Exceptions::read_into(input, slots, &mut self.slots)?;
+        self.ends.clear();
+        if self.slots.is_empty() {
+            return Ok(());
+        }
+        self.ends.resize(places.len(), 0);
+        let mut slots = self.slots.iter();
+        let mut next = slots.next();
+        let mut before = 0;
+        for (end, place) in self.ends.iter_mut().zip(places) {
+            while next.is_some_and(|slot| *slot < place.end()) {
+                next = slots.next();
+                before += 1;
+            }
+            *end = before;
+        }
+        Ok(())
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> &[u32] {
+        &self.slots
+    }
+
+    /// Which of them lie in a chunk.
+    #[inline]
+    pub(crate) fn range(&self, chunk: usize) -> Range<usize> {
+        let end = |chunk: usize| self.ends.get(chunk).map_or(0, |end| *end as usize);
+        chunk.checked_sub(1).map_or(0, end)..end(chunk)
+    }
+
+    /// Those of a chunk.
+    #[inline]
+    pub(crate) fn of(&self, chunk: usize) -> &[u32] {
+        self.slots.get(self.range(chunk)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::encode_exceptions;
+
+    #[test]
+    fn every_slot_belongs_to_the_chunk_that_has_it() {
+        let place = |from, slots| Place { from, slots, absent: 0 };
+        let places = [place(0, 3), place(3, 5), place(8, 1), place(9, 4)];
+        let mut positions = Positions::default();
+        for slots in [&[][..], &[0, 2, 3, 7, 12], &[8], &[1, 9, 10, 11, 12]] {
+            let mut bytes = Vec::new();
+            encode_exceptions(slots, 13, &mut bytes);
+            positions.read(&mut Reader::new(&bytes), &places).expect("a list");
+            assert_eq!(positions.all(), slots);
+            for (chunk, place) in places.iter().enumerate() {
+                let within = |slot: &&u32| (place.from..place.end()).contains(slot);
+                let expected: Vec<u32> = slots.iter().filter(within).copied().collect();
+                assert_eq!(positions.of(chunk), expected);
+            }
+        }
+    }
+}
