@@ -7,7 +7,7 @@
 //! (values by number), `number_sets`, `quantile` and `select`; `sets` (grouping sets); `wanted` (what a
 //! plan asks for), `matching`, `calls`, `special_calls` and `translate` (the rule that finds such
 //! plans); `groups`, `sums`, `squares`, `exact` and `cells` (the state); `positions`, `target`, `work`
-//! (one thread's share), `totals` and `spans` (what needs no block); `operator` ([`SeriesAggregateExec`], which
+//! (one thread's share), `totals`, `spans` and `covered` (what needs no block); `operator` ([`SeriesAggregateExec`], which
 //! runs the threads and merges them by a `mapping`); `levels` (the states of all grouping sets),
 //! `settle` (quantiles), `output`.
 //!
@@ -19,6 +19,7 @@ mod attributes;
 mod calls;
 mod cells;
 mod condition;
+mod covered;
 mod exact;
 mod groups;
 mod keys;
