@@ -107,6 +107,8 @@ pub const DECOMPRESSION_RATIO_MAX: u64 = 1_100;
 pub const DECOMPRESSION_FREE_BYTES: u64 = 64 << 20;
 /// Members of a zip archive.
 pub const ZIP_MEMBERS_MAX: usize = 1_000;
+/// Plans that a session keeps over one state: what a dashboard asks, some ten kilobytes each.
+pub const PLANS_KEPT_MAX: usize = 128;
 /// Bytes of one text of SQL: a list of many codes fits, a whole message does not.
 pub const STATEMENT_BYTES_MAX: usize = 16 << 20;
 /// Depth of nesting of one statement: the parser descends by recursion.

@@ -1,6 +1,8 @@
 //! Random cubes and random queries against an independent witness: the same rows in memory,
 //! answered by DataFusion alone. Each query runs with our rules off and on.
 
+mod joins;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use arrow::util::display::array_value_to_string;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use tokio::runtime::Builder;
@@ -21,8 +24,10 @@ use crate::model::{
     Dimension, Identity, Measure, Period, PeriodForm, ReportingYearStart, Slot, Value,
 };
 use crate::query::aggregate::SeriesAggregation;
+use crate::query::join::SeriesRules;
 use crate::query::order::SeriesOrder;
 use crate::query::table::CubeTable;
+use crate::query::window::SeriesWindows;
 use crate::store::{Cube, Database, LoadOptions};
 
 /// Cubes that one run makes, and queries on each.
@@ -30,44 +35,44 @@ const CUBES: u64 = 24;
 const QUERIES: usize = 25;
 
 /// A small generator of numbers (xorshift), so that a seed names a whole case.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let mut random = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         (0..10).for_each(|_| _ = random.below(2));
         random
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) % end
     }
 
-    fn small(&mut self, end: u8) -> u8 {
+    pub(super) fn small(&mut self, end: u8) -> u8 {
         u8::try_from(self.below(u64::from(end))).expect("below a byte")
     }
 
-    fn slots(&mut self, end: u64) -> i32 {
+    pub(super) fn slots(&mut self, end: u64) -> i32 {
         i32::try_from(self.below(end)).expect("small")
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub(super) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    fn pick<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
+    pub(super) fn pick<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
         list[usize::try_from(self.below(list.len() as u64)).expect("small")]
     }
 }
 
 /// One observation: its key, period, value, status and note.
 #[derive(Clone)]
-struct Observation {
+pub(super) struct Observation {
     key: [String; 3],
-    period: String,
+    pub(super) period: String,
     value: Value,
     status: &'static str,
     note: &'static str,
@@ -113,7 +118,11 @@ fn value(random: &mut Random, scales: u8, only_decimals: bool) -> Value {
     }
 }
 
-fn observations(random: &mut Random, has_other: bool, only_decimals: bool) -> Vec<Observation> {
+pub(super) fn observations(
+    random: &mut Random,
+    has_other: bool,
+    only_decimals: bool,
+) -> Vec<Observation> {
     let forms: &[PeriodForm] = match random.below(4) {
         0 => &[PeriodForm::Year],
         1 => &[PeriodForm::Year, PeriodForm::Quarter],
@@ -160,7 +169,7 @@ fn observations(random: &mut Random, has_other: bool, only_decimals: bool) -> Ve
 }
 
 /// Loads the observations in so many commits; some of them come with another value first.
-fn load(random: &mut Random, all: &[Observation], commits: usize) -> Arc<Cube> {
+pub(super) fn load(random: &mut Random, all: &[Observation], commits: usize) -> Arc<Cube> {
     let header = "DATAFLOW,KIND,REF_AREA,ITEM,TIME_PERIOD,OBS_VALUE,OBS_STATUS,TITLE,NOTE\n";
     let mut messages = vec![header.to_owned(); commits];
     let mut write = |at: usize, one: &Observation, value: &Value| {
@@ -194,7 +203,7 @@ fn load(random: &mut Random, all: &[Observation], commits: usize) -> Arc<Cube> {
 }
 
 /// The witness: the same rows in memory.
-fn in_memory(all: &[Observation], schema: &SchemaRef, has_other: bool) -> MemTable {
+pub(super) fn in_memory(all: &[Observation], schema: &SchemaRef, has_other: bool) -> MemTable {
     let texts = |of: &dyn Fn(&Observation) -> Option<String>| -> ArrayRef {
         Arc::new(all.iter().map(of).collect::<StringViewArray>())
     };
@@ -235,12 +244,17 @@ fn in_memory(all: &[Observation], schema: &SchemaRef, has_other: bool) -> MemTab
     MemTable::try_new(Arc::clone(schema), vec![vec![batch]]).expect("fits the table")
 }
 
-fn context(table: Arc<dyn TableProvider>, has_rules: bool, threads: usize) -> SessionContext {
+pub(super) fn context(
+    table: Arc<dyn TableProvider>,
+    has_rules: bool,
+    threads: usize,
+) -> SessionContext {
     let mut rules = PhysicalOptimizer::new().rules;
     if has_rules {
         let at = rules.iter().position(|rule| rule.name() == "join_selection").expect("is there");
-        rules.insert(at, Arc::new(SeriesOrder));
-        rules.insert(at, Arc::new(SeriesAggregation));
+        let ours: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
+            vec![Arc::new(SeriesAggregation), Arc::new(SeriesWindows), Arc::new(SeriesOrder)];
+        rules.insert(at, Arc::new(SeriesRules::new(ours)));
     }
     let config = SessionConfig::new().with_target_partitions(threads).with_batch_size(500);
     let state = SessionStateBuilder::new().with_default_features().with_config(config);
@@ -289,7 +303,7 @@ const LEAVES: [&str; 36] = [
     "CASE WHEN obs_status IS NULL THEN note IS NOT NULL END",
 ];
 
-fn predicate(random: &mut Random, depth: u32) -> String {
+pub(super) fn predicate(random: &mut Random, depth: u32) -> String {
     if depth == 0 || random.chance(40) {
         return random.pick(&LEAVES).to_owned();
     }
@@ -456,7 +470,11 @@ fn query(random: &mut Random) -> (String, bool) {
 }
 
 /// The answer as texts, sorted unless it has an order; doubles to seven digits.
-async fn answer(context: &SessionContext, sql: &str, has_order: bool) -> Vec<Vec<String>> {
+pub(super) async fn answer(
+    context: &SessionContext,
+    sql: &str,
+    has_order: bool,
+) -> Vec<Vec<String>> {
     let planned = context.sql(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
     let batches = planned.collect().await.unwrap_or_else(|e| panic!("{sql}: {e}"));
     let shown = |column: &ArrayRef, row: usize| match column
@@ -480,7 +498,7 @@ async fn answer(context: &SessionContext, sql: &str, has_order: bool) -> Vec<Vec
 }
 
 /// Whether two answers are the same but for the last digits of doubles.
-fn is_same(a: &[Vec<String>], b: &[Vec<String>]) -> bool {
+pub(super) fn is_same(a: &[Vec<String>], b: &[Vec<String>]) -> bool {
     let close = |(a, b): (&String, &String)| match (a.parse::<f64>(), b.parse::<f64>()) {
         (Ok(x), Ok(y)) => (x - y).abs() <= 1e-5 * x.abs().max(y.abs()).max(1e-2),
         _ => a == b,
@@ -524,7 +542,7 @@ async fn check(seed: u64) -> usize {
     replaced
 }
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
     runtime.block_on(future)
 }

@@ -131,7 +131,7 @@ fn low_half(integer: u128) -> u32 {
 }
 
 /// The nearest double to `sum / count`.
-pub(super) fn mean(sum: Decimal, count: u64) -> f64 {
+pub(crate) fn mean(sum: Decimal, count: u64) -> f64 {
     const EXACT_INTEGERS: u128 = 1 << 53;
     if count == 0 {
         return f64::NAN;

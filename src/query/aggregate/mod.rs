@@ -52,6 +52,7 @@ mod values;
 mod wanted;
 mod work;
 
+pub(crate) use exact::mean;
 pub(crate) use matching::SeriesAggregation;
 pub(crate) use operator::SeriesAggregateExec;
 pub(crate) use spec::{AggregateSpec, Function};

@@ -350,6 +350,11 @@ impl ExecutionPlan for SeriesAggregateExec {
         Ok(self)
     }
 
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Arc::new(Self { metrics, ..self.as_ref().clone() }))
+    }
+
     fn execute(
         &self,
         partition: usize,

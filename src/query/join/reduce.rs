@@ -20,8 +20,8 @@ use crate::query::join::trace::{Traced, trace, with_scan};
 use crate::query::scan::{KeyNumbers, KeySet, SeriesScanExec};
 use crate::store::Selections;
 
-/// Series of both sides together whose keys are compared, at most: a tenth of a second.
-const SERIES_MAX: u64 = 1 << 20;
+/// Series of both sides together whose keys are compared, at most: fifty milliseconds.
+const SERIES_MAX: u64 = 1 << 19;
 
 /// `plan` with smaller scans below its joins, in up to `partitions` partitions each.
 pub(super) fn reduce(

@@ -21,10 +21,12 @@ use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 
 use crate::query::aggregate::SeriesAggregateExec;
+use crate::query::join::eager::aggregate_first;
 use crate::query::join::operator::SeriesMembersExec;
 use crate::query::join::reduce::reduce;
 use crate::query::join::trace::{trace, with_scan};
 use crate::query::scan::{Membership, SeriesReader, SeriesScanExec, Wanted};
+use crate::query::window::SeriesWindowExec;
 
 /// A rule on physical plans.
 type Rule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
@@ -147,13 +149,17 @@ impl PhysicalOptimizerRule for SeriesRules {
         config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = reduce(plan, config.execution.target_partitions)?;
+        let on_series = |plan| {
+            let plan = aggregate_first(plan, &|plan| self.apply(plan, config))?;
+            self.apply(plan, config)
+        };
         let (noted, count) = self.noted(Arc::clone(&plan), config)?;
         if count == 0 {
-            return self.apply(plan, config);
+            return on_series(plan);
         }
-        let (done, found) = attached(self.apply(noted, config)?)?;
+        let (done, found) = attached(on_series(noted)?)?;
         // An operator that we do not know must not lose a note.
-        if found == count { Ok(done) } else { self.apply(plan, config) }
+        if found == count { Ok(done) } else { on_series(plan) }
     }
 
     fn name(&self) -> &'static str {
@@ -181,9 +187,12 @@ fn attached(plan: Arc<dyn ExecutionPlan>) -> Result<(Arc<dyn ExecutionPlan>, usi
 }
 
 /// The operator, if it reads series by itself.
-pub(super) fn reader(plan: &Arc<dyn ExecutionPlan>) -> Option<&dyn SeriesReader> {
+pub(crate) fn reader(plan: &Arc<dyn ExecutionPlan>) -> Option<&dyn SeriesReader> {
     if let Some(scan) = plan.downcast_ref::<SeriesScanExec>() {
         return Some(scan);
+    }
+    if let Some(windows) = plan.downcast_ref::<SeriesWindowExec>() {
+        return Some(windows);
     }
     plan.downcast_ref::<SeriesAggregateExec>().map(|operator| operator as &dyn SeriesReader)
 }

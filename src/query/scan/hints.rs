@@ -22,6 +22,7 @@ use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
 use crate::error;
 use crate::index::Selection;
 use crate::model::Decimal;
+use crate::query::cancel::CancelToken;
 use crate::query::error::to_datafusion;
 use crate::query::scan::{Content, ScanSpec, Source};
 use crate::segment::Total;
@@ -30,18 +31,23 @@ use crate::store::{Part, Selections, SeriesFilter};
 /// Series whose keys are looked up one by one, at most: more would take longer than a batch.
 const KEYS_MAX: u64 = 1 << 18;
 
-/// Those of `series` that may have rows for which all of `hints` are true.
+/// Series of which totals are looked at before one looks whether the statement was cancelled.
+const SERIES_BETWEEN_CHECKS: usize = 1 << 14;
+
+/// Those of `series` that may have rows for which all of `hints` are true. Stops when `token` says
+/// so.
 pub(super) fn worth_reading(
     source: &Source,
     spec: &ScanSpec,
     hints: &[Arc<dyn PhysicalExpr>],
     series: &Selections,
+    token: Option<&CancelToken>,
 ) -> Result<Selections> {
     let mut left = series.clone();
     for hint in hints {
         let hint = snapshot_physical_expr(Arc::clone(hint))?;
         for part in split_conjunction(&hint) {
-            left = Hint { source, spec, predicate: part }.narrow(left)?;
+            left = Hint { source, spec, predicate: part, token }.narrow(left)?;
         }
     }
     Ok(left)
@@ -63,12 +69,13 @@ struct Hint<'a> {
     source: &'a Source,
     spec: &'a ScanSpec,
     predicate: &'a Arc<dyn PhysicalExpr>,
+    token: Option<&'a CancelToken>,
 }
 
 impl Hint<'_> {
     fn narrow(&self, series: Selections) -> Result<Selections> {
         if let Some(comparison) = self.comparison() {
-            return self.by_totals(&series, comparison).map_err(to_datafusion);
+            return self.by_totals(&series, comparison);
         }
         let Some(dimensions) = self.dimensions() else { return Ok(series) };
         match dimensions.as_slice() {
@@ -110,8 +117,7 @@ impl Hint<'_> {
         }
         let filter = SeriesFilter::Codes { dimension: *dimension, codes: wanted };
         let carriers = self.source.cube().select(&filter).map_err(to_datafusion)?;
-        let both = series.0.iter().zip(&carriers.0).map(|(one, other)| one.and(other));
-        Ok(Selections(both.collect()))
+        Ok(series.and(&carriers))
     }
 
     fn by_keys(&self, series: &Selections, dimensions: &[(usize, Field)]) -> Result<Selections> {
@@ -167,12 +173,15 @@ impl Hint<'_> {
         &self,
         series: &Selections,
         comparison: (usize, Operator, f64),
-    ) -> error::Result<Selections> {
+    ) -> Result<Selections> {
         let mut narrowed = Vec::with_capacity(series.0.len());
         for (part, selection) in self.source.cube().parts().iter().zip(&series.0) {
             let mut wanted = Vec::new();
-            for ordinal in selection.iter() {
-                if may_hold(part, ordinal, comparison)? {
+            for (place, ordinal) in selection.iter().enumerate() {
+                if let Some(token) = self.token.filter(|_| place % SERIES_BETWEEN_CHECKS == 0) {
+                    token.check()?;
+                }
+                if may_hold(part, ordinal, comparison).map_err(to_datafusion)? {
                     wanted.push(ordinal);
                 }
             }

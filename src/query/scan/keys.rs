@@ -10,6 +10,8 @@ use crate::store::{Cube, Part};
 const DENSE_KEYS_MAX: u128 = 1 << 24;
 /// The share of a part's series from which the codes of all of them are read at one go.
 const MOST_SERIES_DIVISOR: u64 = 4;
+/// Series of a part whose codes are read at one go, at most: four megabytes a dimension.
+const ALL_CODES_SERIES_MAX: u64 = 1 << 20;
 /// The number of a key that the other cube cannot have.
 const NO_KEY: u128 = u128::MAX;
 
@@ -81,12 +83,11 @@ impl KeyNumbers {
 
     /// Adds the keys of the selected series of a part.
     pub(crate) fn add(&self, part: &Part, selection: &Selection, set: &mut KeySet) -> Result<()> {
-        let mut keys = Vec::new();
-        self.read(part, selection, &mut keys)?;
-        for key in keys.into_iter().filter(|key| *key != NO_KEY) {
-            set.insert(key);
-        }
-        Ok(())
+        self.each(part, selection, |_, key| {
+            if key != NO_KEY {
+                set.insert(key);
+            }
+        })
     }
 
     /// The selected series of a part whose keys are in `set`, or are not.
@@ -97,30 +98,38 @@ impl KeyNumbers {
         set: &KeySet,
         is_member: bool,
     ) -> Result<Selection> {
-        let mut keys = Vec::new();
-        self.read(part, selection, &mut keys)?;
-        let found = selection.iter().zip(keys);
-        let found = found.filter(|(_, key)| (*key != NO_KEY && set.contains(*key)) == is_member);
-        Ok(Selection::from_sorted(found.map(|(ordinal, _)| ordinal)))
+        let mut found = Vec::new();
+        self.each(part, selection, |ordinal, key| {
+            if (key != NO_KEY && set.contains(key)) == is_member {
+                found.push(ordinal);
+            }
+        })?;
+        Ok(Selection::from_sorted(found))
     }
 
-    /// Sets `keys` to the key of each selected series of a part, in their order.
-    fn read(&self, part: &Part, selection: &Selection, keys: &mut Vec<u128>) -> Result<()> {
-        keys.clear();
-        keys.resize(usize::try_from(selection.len()).unwrap_or(usize::MAX), 0);
-        let is_most = selection.len() > u64::from(part.series_count()) / MOST_SERIES_DIVISOR;
-        let mut codes = Vec::new();
-        for column in &self.columns {
-            if is_most {
-                part.codes_into(column.dimension, &mut codes)?;
-                for (key, ordinal) in keys.iter_mut().zip(selection.iter()) {
-                    column.extend(key, codes[ordinal as usize]);
-                }
-            } else {
-                for (key, ordinal) in keys.iter_mut().zip(selection.iter()) {
-                    column.extend(key, part.code(column.dimension, ordinal)?);
-                }
+    /// Shows `see` each selected series of a part with its key, in their order.
+    fn each(
+        &self,
+        part: &Part,
+        selection: &Selection,
+        mut see: impl FnMut(u32, u128),
+    ) -> Result<()> {
+        let all = u64::from(part.series_count());
+        let reads_all = selection.len() > all / MOST_SERIES_DIVISOR && all <= ALL_CODES_SERIES_MAX;
+        let mut codes = vec![Vec::new(); self.columns.len()];
+        for (column, codes) in self.columns.iter().zip(&mut codes).filter(|_| reads_all) {
+            part.codes_into(column.dimension, codes)?;
+        }
+        for ordinal in selection.iter() {
+            let mut key = 0;
+            for (column, codes) in self.columns.iter().zip(&codes) {
+                let code = match codes.get(ordinal as usize) {
+                    Some(code) => *code,
+                    None => part.code(column.dimension, ordinal)?,
+                };
+                column.extend(&mut key, code);
             }
+            see(ordinal, key);
         }
         Ok(())
     }

@@ -25,6 +25,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Constraints, Statistics};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::DynamicFilterTracking;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::filter_pushdown::{
@@ -37,9 +38,9 @@ use datafusion::physical_plan::{PlanProperties, ReplaceChildrenOptions};
 
 use crate::query::error::to_datafusion;
 use crate::query::statistics;
-use crate::store::{ScanOrder, Selections};
+use crate::store::{KeyPart, ScanOrder, Selections};
 
-pub(crate) use batch::wanted_runs;
+pub(crate) use batch::BatchBuilder;
 pub(crate) use keys::{KeyNumbers, KeySet};
 pub(crate) use membership::{Membership, Wanted};
 pub(crate) use periods::PeriodTable;
@@ -115,6 +116,12 @@ impl SeriesScanExec {
         &self.spec
     }
 
+    /// Whether what it reads depends on what joins and sorts above learn while they run.
+    pub(crate) fn learns(&self) -> bool {
+        let learns = |hint| DynamicFilterTracking::classify(hint).contains_dynamic_filter();
+        self.hints.iter().any(learns)
+    }
+
     /// The same scan of these series instead, in up to `target_partitions` partitions.
     ///
     /// # Errors
@@ -138,10 +145,20 @@ impl SeriesScanExec {
     /// # Errors
     ///
     /// None that the scan itself did not have.
-    pub(crate) fn sorted(&self, key: Vec<usize>, fetch: Option<usize>) -> Result<Self> {
+    pub(crate) fn sorted(&self, key: Vec<KeyPart>, fetch: Option<usize>) -> Result<Self> {
         let fetch = spec::least(self.spec.fetch, fetch);
         let spec = ScanSpec { order: ScanOrder::Key(key), fetch, ..self.spec.clone() };
         Self::try_new(Arc::clone(&self.source), spec, 1)
+    }
+
+    /// The same of these series alone.
+    ///
+    /// # Errors
+    ///
+    /// None that the scan itself did not have.
+    pub(crate) fn of_series(&self, series: Selections, target_partitions: usize) -> Result<Self> {
+        let spec = ScanSpec { series: Arc::new(series), ..self.spec.clone() };
+        Self::try_new(Arc::clone(&self.source), spec, target_partitions)
     }
 
     /// What each column of the output shows.
@@ -233,6 +250,11 @@ impl ExecutionPlan for SeriesScanExec {
         _: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(self)
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Arc::new(Self { metrics, ..self.as_ref().clone() }))
     }
 
     fn execute(

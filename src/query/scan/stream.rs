@@ -13,6 +13,7 @@ use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, MetricBuilder};
 use futures::Stream;
 
+use crate::query::cancel::CancelToken;
 use crate::query::error::to_datafusion;
 use crate::query::scan::SeriesScanExec;
 use crate::query::scan::batch::BatchBuilder;
@@ -40,6 +41,7 @@ pub(super) fn open(
         schema: Arc::clone(schema),
         reading: Reading::Waiting(Box::new((scan.clone(), series))),
         builder,
+        token: context.session_config().get_extension::<CancelToken>(),
         batch_rows,
         left: spec.fetch,
         reservation,
@@ -68,6 +70,8 @@ struct SeriesStream {
     schema: SchemaRef,
     reading: Reading,
     builder: BatchBuilder,
+    /// Tells when nobody wants the rows any more.
+    token: Option<Arc<CancelToken>>,
     batch_rows: usize,
     /// Rows that may still be handed out.
     left: Option<usize>,
@@ -82,7 +86,7 @@ impl SeriesStream {
         let Reading::Waiting(waiting) = &self.reading else { return Ok(()) };
         let (scan, series) = waiting.as_ref();
         let (source, spec) = (&scan.source, &scan.spec);
-        let series = worth_reading(source, spec, &scan.hints, series)?;
+        let series = worth_reading(source, spec, &scan.hints, series, self.token.as_deref())?;
         let request = spec.request(source, series);
         let cursor = source.cube().cursor(request).map_err(to_datafusion)?;
         self.reading = Reading::Open(Box::new(cursor));
