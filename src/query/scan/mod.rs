@@ -40,7 +40,7 @@ use crate::query::error::to_datafusion;
 use crate::query::statistics;
 use crate::store::{KeyPart, ScanOrder, Selections};
 
-pub(crate) use batch::BatchBuilder;
+pub(crate) use batch::{BatchBuilder, wanted_runs};
 pub(crate) use keys::{KeyNumbers, KeySet};
 pub(crate) use membership::{Membership, Wanted};
 pub(crate) use periods::PeriodTable;
@@ -149,16 +149,6 @@ impl SeriesScanExec {
         let fetch = spec::least(self.spec.fetch, fetch);
         let spec = ScanSpec { order: ScanOrder::Key(key), fetch, ..self.spec.clone() };
         Self::try_new(Arc::clone(&self.source), spec, 1)
-    }
-
-    /// The same of these series alone.
-    ///
-    /// # Errors
-    ///
-    /// None that the scan itself did not have.
-    pub(crate) fn of_series(&self, series: Selections, target_partitions: usize) -> Result<Self> {
-        let spec = ScanSpec { series: Arc::new(series), ..self.spec.clone() };
-        Self::try_new(Arc::clone(&self.source), spec, target_partitions)
     }
 
     /// What each column of the output shows.
