@@ -8,7 +8,7 @@ use crate::query::aggregate::spec::{AggregateSpec, Function, Input};
 use crate::query::aggregate::special::{Called, Special, SpecialCells};
 use crate::query::aggregate::squares::Squares;
 use crate::query::aggregate::sums::Sums;
-use crate::segment::{Chunk, Total};
+use crate::segment::{Chunk, PeriodTotal, Total};
 
 /// The state of all groups.
 #[derive(Debug)]
@@ -231,6 +231,28 @@ impl InputCells {
         if total.count > 0 {
             let sum = Decimal { mantissa: total.sum, scale: total.scale };
             self.add_decimals((group, 0, 1), sum, (total.min, total.max))?;
+        }
+        Ok(())
+    }
+
+    /// Counts the stored total of a period, whose mantissas have this scale.
+    pub(super) fn add_period_total(
+        &mut self,
+        (group, cell, width): (usize, usize, usize),
+        total: &PeriodTotal,
+        scale: u8,
+    ) -> Result<()> {
+        self.lacking[group * width + cell] += total.observations - total.count;
+        if total.count == 0 {
+            return Ok(());
+        }
+        let double = |mantissa: i128| Decimal { mantissa, scale }.to_f64();
+        if let Some(sums) = &mut self.sums {
+            sums.add(group, cell, Decimal { mantissa: total.sum, scale })?;
+        }
+        if let Some(cells) = &mut self.extremes {
+            widen(&mut cells[group * width + cell], double(total.min));
+            widen(&mut cells[group * width + cell], double(total.max));
         }
         Ok(())
     }

@@ -7,9 +7,10 @@
 //! (values by number), `number_sets`, `quantile` and `select`; `sets` (grouping sets); `wanted` (what a
 //! plan asks for), `matching`, `calls`, `special_calls` and `translate` (the rule that finds such
 //! plans); `groups`, `sums`, `squares`, `exact` and `cells` (the state); `positions`, `target`, `work`
-//! (one thread's share), `totals` and `spans` (what needs no block); `operator` ([`SeriesAggregateExec`], which
-//! runs the threads and merges them by a `mapping`); `levels` (the states of all grouping sets),
-//! `settle` (quantiles), `output`.
+//! (one thread's share), `totals`, `lines`, `spans` and `covered` (what needs no block), `plain`
+//! (what needs no look at single observations); `operator` ([`SeriesAggregateExec`], which runs the threads and
+//! merges them by a `mapping`); `levels` (the states of all grouping sets), `settle` (quantiles),
+//! `output`.
 //!
 //! **Exact.** A sum is an integer and a scale until the end, where it becomes the nearest double.
 //! True doubles are summed without rounding too. So no answer depends on the number of threads, on
@@ -19,16 +20,19 @@ mod attributes;
 mod calls;
 mod cells;
 mod condition;
+mod covered;
 mod exact;
 mod groups;
 mod keys;
 mod levels;
+mod lines;
 mod mapping;
 mod matching;
 mod number_sets;
 mod numbering;
 mod operator;
 mod output;
+mod plain;
 mod positions;
 mod quantile;
 mod ranked;

@@ -33,6 +33,7 @@ use crate::query::aggregate::cells::Cells;
 use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::keys::KeyColumn;
 use crate::query::aggregate::levels::{Level, levels};
+use crate::query::aggregate::lines::parts_by_period;
 use crate::query::aggregate::mapping::Mapping;
 use crate::query::aggregate::output::Output;
 use crate::query::aggregate::settle::settle;
@@ -105,6 +106,10 @@ impl SeriesAggregateExec {
     fn basis(&self) -> Basis {
         let is_of_series = self.spec.conditions.iter().all(|c| c.formula.is_of_series());
         let is_whole = matches!(self.scan.periods, PeriodFilter::All);
+        let by_period = parts_by_period(&self.source, &self.scan, &self.spec);
+        if by_period.is_ok_and(|(parts, rest)| !parts.is_empty() && rest.is_empty()) {
+            return Basis::Totals;
+        }
         if self.spec.reads_spans() && is_of_series {
             Basis::Spans
         } else if self.spec.reads_totals() && is_of_series && is_whole {
@@ -116,14 +121,17 @@ impl SeriesAggregateExec {
 
     /// The answer, aggregated now.
     async fn aggregate(self, context: Arc<TaskContext>) -> Result<Output> {
-        let count = (self.scan.series.len() / SHARE_SERIES_MIN).max(1);
+        let by_period = parts_by_period(&self.source, &self.scan, &self.spec);
+        let (by_period, rest) = by_period.map_err(to_datafusion)?;
+        let count = (rest.len() / SHARE_SERIES_MIN).max(1);
         let most = match self.basis() {
             Basis::Spans | Basis::Totals => SHARES_OF_TABLES,
             Basis::Observations => SHARES_PER_THREAD,
         };
         let count = count.min(self.threads as u64 * most);
         let shares = Shares {
-            pieces: split(&self.scan.series, usize::try_from(count).unwrap_or(1)),
+            by_period,
+            pieces: split(&rest, usize::try_from(count).unwrap_or(1)),
             next: AtomicUsize::new(0),
             cancelled: Arc::new(AtomicBool::new(false)),
         };
@@ -188,6 +196,9 @@ impl SeriesAggregateExec {
         let mut reserve =
             |bytes: usize| reservation.try_resize(bytes).map_err(|e| from_datafusion(&e));
         reserve(work.memory_bytes())?;
+        if thread == 0 {
+            work.add_lines(&shares.by_period, &mut reserve)?;
+        }
         loop {
             let share = shares.next.fetch_add(1, Ordering::Relaxed);
             let Some(series) = shares.pieces.get(share) else { break };
@@ -200,6 +211,8 @@ impl SeriesAggregateExec {
 
 /// What the threads share.
 struct Shares {
+    /// The parts that totals by period answer.
+    by_period: Vec<usize>,
     pieces: Vec<Selections>,
     next: AtomicUsize,
     cancelled: Arc<AtomicBool>,

@@ -45,10 +45,10 @@ pub(super) async fn settle(
     threads: usize,
     cancelled: &Arc<AtomicBool>,
 ) -> Result<Vec<Level>> {
-    let mut jobs = jobs(spec, &levels);
-    if jobs.is_empty() {
+    if !spec.specials.iter().any(Special::is_of_numbers) {
         return Ok(levels);
     }
+    let mut jobs = jobs(spec, &levels);
     // The largest first, so that no thread is left with one.
     jobs.sort_by_key(|job| Reverse(job.count));
     let threads = threads.min(jobs.len());

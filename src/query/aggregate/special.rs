@@ -16,8 +16,8 @@ use crate::query::aggregate::positions::Positions;
 use crate::query::aggregate::quantile::{Bag, Quantile};
 use crate::query::aggregate::ranked::{NONE, Ranked, RankedOf};
 use crate::query::aggregate::series::SeriesTable;
-use crate::query::aggregate::target::Target;
-use crate::segment::{Chunk, MeasureRun, Numbers};
+use crate::query::aggregate::target::{Target, numbers};
+use crate::segment::{Chunk, ChunkNumbers, MeasureRun};
 
 /// A function with a state of its own.
 #[derive(Clone, Debug)]
@@ -265,7 +265,7 @@ impl SpecialCells {
         called: &Called<'_>,
     ) {
         for run in plain.runs() {
-            self.add_run(measure, &run, called.target);
+            self.add_run(numbers(measure), &run, called.target);
         }
         let Self::Quantile { bags, count } = self else { return };
         for position in measure.texts.iter().map(|(position, _)| usize::from(*position)) {
@@ -280,23 +280,23 @@ impl SpecialCells {
     /// Adds the numbers of a run in which every position has one.
     pub(super) fn add_run(
         &mut self,
-        measure: &MeasureRun,
+        numbers: ChunkNumbers<'_>,
         run: &Range<usize>,
         target: &Target<'_>,
     ) {
         let Self::Quantile { bags, count } = self else { return };
-        match (&measure.numbers, target.only()) {
-            (Numbers::None, _) => return,
-            (Numbers::Decimals(mantissas), Some(cell)) => {
-                bags[cell].push_decimals(&mantissas[run.clone()], measure.scale);
+        match (numbers, target.only()) {
+            (ChunkNumbers::None, _) => return,
+            (ChunkNumbers::Decimals(mantissas, scale), Some(cell)) => {
+                bags[cell].push_decimals(&mantissas[run.clone()], scale);
             }
-            (Numbers::Decimals(mantissas), None) => {
+            (ChunkNumbers::Decimals(mantissas, scale), None) => {
                 for position in run.clone() {
                     let mantissa = mantissas[position];
-                    bags[target.at(position)].push_decimals(&[mantissa], measure.scale);
+                    bags[target.at(position)].push_decimals(&[mantissa], scale);
                 }
             }
-            (Numbers::Doubles(doubles), _) => {
+            (ChunkNumbers::Doubles(doubles), _) => {
                 for position in run.clone() {
                     bags[target.at(position)].push_double(doubles[position]);
                 }

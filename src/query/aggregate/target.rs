@@ -7,7 +7,7 @@ use crate::model::{Decimal, Value};
 use crate::query::aggregate::cells::{InputCells, widen};
 use crate::query::aggregate::keys::Keys;
 use crate::query::aggregate::positions::Positions;
-use crate::segment::{MeasureRun, Numbers};
+use crate::segment::{ChunkNumbers, MeasureRun, Numbers};
 
 /// Where the positions of a chunk go: the cells of its group.
 pub(super) struct Target<'a> {
@@ -37,7 +37,7 @@ impl<'a> Target<'a> {
     }
 
     /// The cell of a position, and what else names it.
-    fn cell(&self, position: usize) -> (usize, usize, usize) {
+    pub(super) fn cell(&self, position: usize) -> (usize, usize, usize) {
         let cell = match self.cells {
             CellsOfChunk::One => 0,
             CellsOfChunk::Line(first) => first + position,
@@ -108,11 +108,11 @@ impl<'a> Target<'a> {
         positions: &Positions,
         cells: &mut InputCells,
     ) -> Result<()> {
-        match &measure.numbers {
-            Numbers::None => self.count(positions, &mut cells.lacking),
-            _ => {
+        match numbers(measure) {
+            ChunkNumbers::None => self.count(positions, &mut cells.lacking),
+            numbers => {
                 for run in positions.runs() {
-                    self.add_run(measure, &run, cells)?;
+                    self.add_run(numbers, &run, cells)?;
                 }
             }
         }
@@ -122,19 +122,19 @@ impl<'a> Target<'a> {
     /// Adds the numbers of a run of which every position has one, or none has.
     pub(super) fn add_run(
         &self,
-        measure: &MeasureRun,
+        numbers: ChunkNumbers<'_>,
         run: &Range<usize>,
         cells: &mut InputCells,
     ) -> Result<()> {
-        match &measure.numbers {
-            Numbers::None => self.count_run(run, &mut cells.lacking),
-            Numbers::Doubles(values) => {
+        match numbers {
+            ChunkNumbers::None => self.count_run(run, &mut cells.lacking),
+            ChunkNumbers::Doubles(values) => {
                 for position in run.clone() {
                     cells.add_double(self.cell(position), values[position]);
                 }
             }
-            Numbers::Decimals(values) => {
-                self.add_mantissas(&values[run.clone()], measure.scale, run, cells)?;
+            ChunkNumbers::Decimals(values, scale) => {
+                self.add_mantissas(&values[run.clone()], scale, run, cells)?;
             }
         }
         Ok(())
@@ -184,6 +184,13 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
+    /// Counts observations without a value.
+    pub(super) fn add_missing(&self, missing: impl Iterator<Item = usize>, cells: &mut InputCells) {
+        for position in missing {
+            cells.lacking[self.at(position)] += 1;
+        }
+    }
+
     /// Counts what has no number, and adds the numbers that texts stand for.
     fn add_exceptions(
         &self,
@@ -191,12 +198,8 @@ impl<'a> Target<'a> {
         positions: &Positions,
         cells: &mut InputCells,
     ) -> Result<()> {
-        for position in measure.missing.iter().map(|position| usize::from(*position)) {
-            if positions.contains(position) {
-                let (group, cell, width) = self.cell(position);
-                cells.lacking[group * width + cell] += 1;
-            }
-        }
+        let missing = measure.missing.iter().map(|position| usize::from(*position));
+        self.add_missing(missing.filter(|position| positions.contains(*position)), cells);
         for (position, text) in &measure.texts {
             let position = usize::from(*position);
             if !positions.contains(position) {
@@ -211,6 +214,15 @@ impl<'a> Target<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// The numbers of a decoded chunk, lent.
+pub(super) fn numbers(measure: &MeasureRun) -> ChunkNumbers<'_> {
+    match &measure.numbers {
+        Numbers::None => ChunkNumbers::None,
+        Numbers::Decimals(values) => ChunkNumbers::Decimals(values, measure.scale),
+        Numbers::Doubles(values) => ChunkNumbers::Doubles(values),
     }
 }
 

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use crate::index::Selection;
+use crate::model::PeriodForm;
 use crate::query::aggregate::AggregateSpec;
 use crate::query::aggregate::attributes::Split;
 use crate::query::aggregate::cells::Cells;
 use crate::query::aggregate::condition::{ChunkFacts, Decoded, Verdict};
+use crate::query::aggregate::covered::Covered;
 use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::positions::Positions;
 use crate::query::aggregate::spans::Unsure;
@@ -40,6 +42,10 @@ pub(super) struct Work<'a> {
     pub(super) cells: Cells,
     /// What is known of each condition for the chunk at hand.
     pub(super) verdicts: Vec<Verdict>,
+    /// The periods of which groups know everything.
+    pub(super) covered: Covered,
+    /// Whether chunks within those are left out: nothing but the group and the periods matters.
+    pub(super) skips_covered: bool,
     /// Chunks whose spans do not say everything.
     pub(super) unsure: Vec<Unsure>,
     buffers: Buffers,
@@ -67,7 +73,7 @@ struct Buffers {
 
 /// What is done with a chunk.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// Nothing of it is wanted.
     Skip,
     /// Its stored totals say everything.
@@ -99,6 +105,10 @@ impl<'a> Work<'a> {
             groups: Groups::new(spec.keys.key_count),
             cells: Cells::new(spec, spec.keys.width()),
             verdicts: vec![Verdict::Depends; count],
+            covered: Covered::default(),
+            skips_covered: spec.reads_spans()
+                && spec.conditions.is_empty()
+                && spec.specials.iter().all(Special::is_of_period),
             unsure: Vec::new(),
             span: (Positions::default(), Positions::default()),
             reserved: 0,
@@ -141,6 +151,9 @@ impl<'a> Work<'a> {
                 self.check_cancelled()?;
                 let mut group = None;
                 for chunk in part.live_chunks(ordinal)? {
+                    if self.skips_covered && self.covered.has(*key, &part.span(chunk)?) {
+                        continue;
+                    }
                     let facts = self.facts(index, ordinal, chunk)?;
                     match self.step(&facts)? {
                         Step::Skip => {}
@@ -176,7 +189,7 @@ impl<'a> Work<'a> {
     }
 
     /// What to do with a chunk; sets the verdicts of all conditions if its totals are taken.
-    fn step(&mut self, facts: &ChunkFacts<'_>) -> Result<Step> {
+    pub(super) fn step(&mut self, facts: &ChunkFacts<'_>) -> Result<Step> {
         let (span, slots) = (&facts.span, usize::from(facts.span.slots));
         if let PeriodFilter::Slots(_) = &self.scan.periods {
             let wanted = self.scan.periods.positions(span.form, span.first, slots);
@@ -281,7 +294,7 @@ impl<'a> Work<'a> {
 
     /// Bytes of memory, about.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.groups.memory_bytes() + self.cells.memory_bytes()
+        self.groups.memory_bytes() + self.cells.memory_bytes() + self.covered.memory_bytes()
     }
 
     pub(super) fn check_cancelled(&self) -> Result<()> {
@@ -303,6 +316,9 @@ impl<'a> Work<'a> {
             attributes: self.spec.attributes(),
             order: ScanOrder::Stored,
         };
+        if self.is_plain {
+            return self.run_blocks(request, after_totals, reserve);
+        }
         let mut cursor = source.cube().cursor(request)?;
         let mut last: Option<(usize, u32, u64)> = None;
         while let Some(chunk) = cursor.next()? {
@@ -319,17 +335,23 @@ impl<'a> Work<'a> {
             };
             last = Some((chunk.part, chunk.series, key));
             self.add_chunk(chunk, key, reserve)?;
-            if !self.spec.specials.is_empty()
-                && self.memory_bytes() > self.reserved + RESERVED_STEP_BYTES
-            {
-                self.reserve(RESERVED_STEP_BYTES, reserve)?;
-            }
+            self.reserve_grown(reserve)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for the memory that functions with a state of their own have grown by.
+    pub(super) fn reserve_grown(&mut self, reserve: Reserve<'_>) -> Result<()> {
+        if !self.spec.specials.is_empty()
+            && self.memory_bytes() > self.reserved + RESERVED_STEP_BYTES
+        {
+            self.reserve(RESERVED_STEP_BYTES, reserve)?;
         }
         Ok(())
     }
 
     /// The part of the packed key that follows from a series.
-    fn key(&self, part: usize, series: u32) -> Result<u64> {
+    pub(super) fn key(&self, part: usize, series: u32) -> Result<u64> {
         let mut sum = 0;
         for key in &self.spec.keys.series {
             sum += u64::from(key.table.number(self.source.cube(), part, series)?) * key.stride;
@@ -337,38 +359,16 @@ impl<'a> Work<'a> {
         Ok(sum)
     }
 
-    fn add_chunk(&mut self, chunk: &Chunk, key: u64, reserve: Reserve<'_>) -> Result<()> {
-        if self.is_plain && is_plain(chunk, &self.cells) {
-            return self.add_plain_chunk(chunk, key, reserve);
-        }
+    pub(super) fn add_chunk(
+        &mut self,
+        chunk: &Chunk,
+        key: u64,
+        reserve: Reserve<'_>,
+    ) -> Result<()> {
         let mut buffers = mem::take(&mut self.buffers);
         let added = self.add_chunk_with(chunk, key, &mut buffers, reserve);
         self.buffers = buffers;
         added
-    }
-
-    /// Adds a chunk without gaps, run by run.
-    fn add_plain_chunk(&mut self, chunk: &Chunk, key: u64, reserve: Reserve<'_>) -> Result<()> {
-        if chunk.positions.is_empty() {
-            return Ok(());
-        }
-        let place = self.place(chunk)?;
-        let group = self.group(key, reserve)?;
-        let target = Target::new(&self.spec.keys, place.unwrap_or_default(), group);
-        for run in &chunk.positions {
-            target.count_run(run, &mut self.cells.rows);
-            for cells in &mut self.cells.inputs {
-                let Some(measure) = cells.input.measure else { continue };
-                let measure = &chunk.data.measures[measure];
-                if !cells.has_only_specials {
-                    target.add_run(measure, run, cells)?;
-                }
-                for (_, cells) in &mut cells.specials {
-                    cells.add_run(measure, run, &target);
-                }
-            }
-        }
-        Ok(())
     }
 
     fn add_chunk_with(
@@ -378,7 +378,7 @@ impl<'a> Work<'a> {
         buffers: &mut Buffers,
         reserve: Reserve<'_>,
     ) -> Result<()> {
-        let place = self.place(chunk)?;
+        let place = self.place(chunk.data.form, chunk.data.first)?;
         let facts = match self.spec.specials.as_slice() {
             [] => None,
             _ => Some(self.facts(chunk.part, chunk.series, chunk.chunk)?),
@@ -447,13 +447,12 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// The place of the first period of a chunk, where places matter.
-    fn place(&self, chunk: &Chunk) -> Result<Option<usize>> {
+    /// The place of a slot in the table of periods, where places matter.
+    pub(super) fn place(&self, form: PeriodForm, slot: i32) -> Result<Option<usize>> {
         if !self.needs_place {
             return Ok(None);
         }
-        let first = chunk.data.slot(0);
-        let place = self.source.periods().and_then(|table| table.place(first.form, first.index));
+        let place = self.source.periods().and_then(|table| table.place(form, slot));
         match place {
             Some(place) => Ok(Some(place)),
             None => Err(Error::bug("a period outside the hull of its form")),
@@ -467,16 +466,6 @@ pub(super) fn check_cancelled(cancelled: &AtomicBool) -> Result<()> {
         return Err(Error::bug("a cancelled aggregation whose result is awaited"));
     }
     Ok(())
-}
-
-/// Whether each position of a chunk has an observation, and none needs a look of its own.
-fn is_plain(chunk: &Chunk, cells: &Cells) -> bool {
-    let mut measures = cells.inputs.iter().filter_map(|cells| cells.input.measure);
-    chunk.data.absent.is_empty()
-        && measures.all(|measure| {
-            let measure = &chunk.data.measures[measure];
-            measure.missing.is_empty() && measure.texts.is_empty()
-        })
 }
 
 /// Sets `out` to the positions that the request wants and that hold an observation.
