@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use datafusion::common::Statistics;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::joins::{CrossJoinExec, NestedLoopJoinExec};
 use datafusion::physical_plan::statistics::StatisticsArgs;
@@ -48,7 +48,7 @@ pub(super) fn execute(
             Ok(())
         };
         rows.spawn_on(work, &long);
-        Ok(rows.build())
+        Ok::<_, DataFusionError>(rows.build())
     };
     let rows = stream::once(started).try_flatten();
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
