@@ -1,4 +1,4 @@
-//! Aggregates a scan before it is joined: `sum(f.obs_value)` of a cube joined with a table of areas.
+//! Aggregates a scan before it is joined, as for `sum(f.obs_value)` of a cube and a table of areas.
 //!
 //! A row of a scan meets other rows of an inner join by its key alone. So all rows of one key, and
 //! of one value in each column that is looked at further up, may be added up first: what comes of
