@@ -10,7 +10,7 @@ const QUERIES: usize = 25;
 
 /// The columns that two sides of a join agree in.
 const PAIRS: [&str; 6] = [
-    "a.item = b.item",
+    "a.item = b.item AND a.obs_value = b.obs_value",
     "a.item = b.item AND a.ref_area = b.ref_area",
     "a.item = b.item AND a.ref_area = b.ref_area AND a.time_period = b.time_period",
     "a.ref_area = b.ref_area AND a.time_period = b.time_period",
