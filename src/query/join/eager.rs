@@ -10,6 +10,7 @@
 //! is its own state. Nothing is done unless the series can be aggregated without making rows, and
 //! far fewer groups than rows come of it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
@@ -359,7 +360,7 @@ struct Rebuilt {
     /// Of each column that it had, which that is now; absent for those that are gone.
     columns: Vec<Option<usize>>,
     /// The columns with the answers of the functions.
-    answers: std::ops::Range<usize>,
+    answers: Range<usize>,
 }
 
 impl Rebuilt {

@@ -151,16 +151,6 @@ impl SeriesScanExec {
         Self::try_new(Arc::clone(&self.source), spec, 1)
     }
 
-    /// The same of these series alone.
-    ///
-    /// # Errors
-    ///
-    /// None that the scan itself did not have.
-    pub(crate) fn of_series(&self, series: Selections, target_partitions: usize) -> Result<Self> {
-        let spec = ScanSpec { series: Arc::new(series), ..self.spec.clone() };
-        Self::try_new(Arc::clone(&self.source), spec, target_partitions)
-    }
-
     /// What each column of the output shows.
     pub(crate) fn content(&self, column: usize) -> Content {
         self.source.contents()[self.spec.projection[column]]
