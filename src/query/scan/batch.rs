@@ -363,7 +363,7 @@ fn count(positions: usize) -> u32 {
 }
 
 /// The runs of positions that the request wants and that hold an observation.
-fn wanted_runs(chunk: &Chunk, runs: &mut Vec<Range<usize>>) {
+pub(crate) fn wanted_runs(chunk: &Chunk, runs: &mut Vec<Range<usize>>) {
     runs.clear();
     runs.extend(chunk.positions.iter().flat_map(|wanted| chunk.data.present(wanted.clone())));
 }

@@ -40,7 +40,7 @@ use crate::query::error::to_datafusion;
 use crate::query::statistics;
 use crate::store::{KeyPart, ScanOrder, Selections};
 
-pub(crate) use batch::BatchBuilder;
+pub(crate) use batch::{BatchBuilder, wanted_runs};
 pub(crate) use keys::{KeyNumbers, KeySet};
 pub(crate) use membership::{Membership, Wanted};
 pub(crate) use periods::PeriodTable;

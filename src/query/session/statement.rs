@@ -342,7 +342,7 @@ impl Session {
             let operators = operators.map_err(|error| from_datafusion(&error))?;
             let schema = headers::named(&plan.logical, &operators.schema());
             let run = Run { operators, schema };
-            return self.run_operators(prepared.tag, run, Planned::new(bound), &ready, token);
+            return self.answer_with(prepared.tag, run, Planned::new(bound), &ready, token);
         }
         let plan = plan.logical.clone().with_param_values(values);
         let plan = plan.map_err(|error| from_datafusion(&error))?;
@@ -388,14 +388,11 @@ impl Session {
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
         if let Some(run) = planned.again().map_err(|error| from_datafusion(&error))? {
-            return self.run_operators(tag, run, Arc::clone(planned), ready, token);
+            return self.answer_with(tag, run, Arc::clone(planned), ready, token);
         }
         let logical = &planned.logical;
         let reads_session = reads_session(logical).map_err(|error| from_datafusion(&error))?;
-        let operators = if let Some(optimized) = planned.optimized(&ready.session) {
-            let planner = ready.session.query_planner();
-            planner.create_physical_plan(optimized, &ready.session).await
-        } else if reads_session {
+        let operators = if reads_session {
             // `now()` is one moment for the whole statement.
             let mut session = ready.session.clone();
             session.mark_start_execution();
@@ -409,11 +406,11 @@ impl Session {
         if !reads_session {
             planned.keep(&run);
         }
-        self.run_operators(tag, run, Arc::clone(planned), ready, token)
+        self.answer_with(tag, run, Arc::clone(planned), ready, token)
     }
 
     /// Starts the operators of a plan.
-    fn run_operators(
+    fn answer_with(
         &self,
         tag: &'static str,
         run: Run,
