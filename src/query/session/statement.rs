@@ -392,10 +392,7 @@ impl Session {
         }
         let logical = &planned.logical;
         let reads_session = reads_session(logical).map_err(|error| from_datafusion(&error))?;
-        let operators = if let Some(optimized) = planned.optimized(&ready.session) {
-            let planner = ready.session.query_planner();
-            planner.create_physical_plan(optimized, &ready.session).await
-        } else if reads_session {
+        let operators = if reads_session {
             // `now()` is one moment for the whole statement.
             let mut session = ready.session.clone();
             session.mark_start_execution();
