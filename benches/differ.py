@@ -92,6 +92,8 @@ class Cube:
         reference = first[self.header.index("DATAFLOW" if "DATAFLOW" in self.header else "STRUCTURE_ID")]
         agency, flow, version = re.fullmatch(r"([^:]+):([^(]+)(?:\((.*)\))?", reference).groups()
         self.schema, self.table, self.version = agency.lower(), flow.lower(), version
+        # As REST names it.
+        self.path = f"{agency}/{flow}/{version or '*'}"
         text = Path(structure).read_text(encoding="utf-8")
         found = set(re.findall(r"<(?:\w+:)?Dimension id=\"([^\"]+)\"", text))
         columns = [it for it in self.header if it not in FIXED_COLUMNS]

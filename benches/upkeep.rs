@@ -185,7 +185,7 @@ const READS: [(&str, Read); 5] = [
     ("selections", selections),
     ("totals", totals),
     ("scan", |cube| scan(cube, ScanOrder::Stored)),
-    ("key order", |cube| scan(cube, ScanOrder::Key((0..cube.flow().dimensions().len()).collect()))),
+    ("key order", |cube| scan(cube, ScanOrder::ascending(0..cube.flow().dimensions().len()))),
 ];
 
 /// A thousand series, each by its key.

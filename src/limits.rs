@@ -45,6 +45,9 @@ pub const PROBLEMS_SHOWN_MAX: usize = 20;
 pub const INLINE_SEGMENT_BYTES_MAX: usize = 64 << 10;
 /// Earlier states that one session keeps open: a triangle of revisions over five years of months.
 pub const PAST_STATES_MAX: usize = 64;
+/// Commits of one database, and segments: a thousand a second would take ten thousand years. What
+/// claims more is damaged.
+pub const COMMITS_MAX: u64 = 1 << 48;
 /// Commits between two checkpoints.
 pub const CHECKPOINT_COMMITS: u64 = 64;
 /// Bytes of one manifest or checkpoint.
@@ -104,6 +107,8 @@ pub const DECOMPRESSION_RATIO_MAX: u64 = 1_100;
 pub const DECOMPRESSION_FREE_BYTES: u64 = 64 << 20;
 /// Members of a zip archive.
 pub const ZIP_MEMBERS_MAX: usize = 1_000;
+/// Plans that a session keeps over one state: what a dashboard asks, some ten kilobytes each.
+pub const PLANS_KEPT_MAX: usize = 128;
 /// Bytes of one text of SQL: a list of many codes fits, a whole message does not.
 pub const STATEMENT_BYTES_MAX: usize = 16 << 20;
 /// Depth of nesting of one statement: the parser descends by recursion.
@@ -143,6 +148,12 @@ pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
 pub const DENSE_GROUPS_MAX: usize = 1 << 20;
 /// Groups times periods that one aggregation by time holds: more is left to the general operator.
 pub const GROUP_CELLS_MAX: usize = 1 << 22;
+/// State of distinct counts, medians and their like in all groups of an aggregation, about: more is
+/// left to the general operator.
+pub const SPECIAL_BYTES_MAX: usize = 256 << 20;
+/// Numbers among which medians and quantiles are found: a gigabyte. For more, the general operator
+/// spills to disk.
+pub const QUANTILE_NUMBERS_MAX: u64 = 1 << 27;
 /// Memory of the distinct values that one JSON message refers to by number: codes and periods are
 /// thousands, and free text may be millions.
 pub const MESSAGE_VALUES_BYTES_MAX: usize = 64 << 20;

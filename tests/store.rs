@@ -193,7 +193,8 @@ impl World {
         if count < 3_000 {
             let order = random_order(&mut self.random);
             let expected = self.expected.lines(&MIX_SHAPE, &order, chosen);
-            let lines = reading::lines(&cube, &filter, PeriodFilter::All, ScanOrder::Key(order));
+            let lines =
+                reading::lines(&cube, &filter, PeriodFilter::All, ScanOrder::ascending(order));
             compare(&lines, &expected, &what);
         }
     }
@@ -207,7 +208,7 @@ impl World {
         let cube = snapshot.cube(&MIX_SHAPE.id()).expect("opened");
         let order = random_order(&mut self.random);
         let expected = self.expected.lines(&MIX_SHAPE, &order, |_| true);
-        let key = ScanOrder::Key(order);
+        let key = ScanOrder::ascending(order);
         let lines = reading::lines(&cube, &SeriesFilter::All, PeriodFilter::All, key.clone());
         compare(&lines, &expected, &at);
         for measure in 0..MIX_SHAPE.measures.len() {
@@ -224,7 +225,7 @@ impl World {
         let expected: Vec<String> =
             expected.into_iter().map(|found| self.expected.line(&MIX_SHAPE, found)).collect();
         let (all, periods) = (SeriesFilter::All, PeriodFilter::Slots(slots.clone()));
-        let lines = reading::lines(&cube, &all, periods, ScanOrder::Key(vec![0]));
+        let lines = reading::lines(&cube, &all, periods, ScanOrder::ascending([0]));
         compare(&lines, &expected, &format!("{at} {slots:?}"));
     }
 

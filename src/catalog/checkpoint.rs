@@ -17,6 +17,7 @@ use crate::catalog::selections::{SelectionReader, SelectionWriter};
 use crate::catalog::state::{Home, KnownFlow, LiveSegment, State};
 use crate::error::Result;
 use crate::index::Selection;
+use crate::limits::COMMITS_MAX;
 use crate::model::Artefacts;
 
 #[derive(Serialize, Deserialize)]
@@ -103,6 +104,9 @@ pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<Checkpoint> {
     let header = header.ok_or_else(|| bad("there is none"))?;
     if header.number != container.number {
         return Err(bad("it is of another commit"));
+    }
+    if header.next_segment > COMMITS_MAX {
+        return Err(bad("it has more segments than there can be"));
     }
     let artefacts: Option<Artefacts> = container.unpack(PartKind::Artefacts)?;
     let flows = header.flows.into_iter().map(|flow| {

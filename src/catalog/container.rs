@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::disk::DiskFile;
 use crate::error::{Error, Result};
-use crate::limits::{MANIFEST_BYTES_MAX, MANIFEST_PARTS_MAX};
+use crate::limits::{COMMITS_MAX, MANIFEST_BYTES_MAX, MANIFEST_PARTS_MAX};
 
 const VERSION: u32 = 1;
 const HEAD_BYTES: usize = 32;
@@ -244,6 +244,9 @@ impl<'a> Container<'a> {
         }
         let (number, length) = (u64_at(bytes, 16), u64_at(bytes, 24));
         let (number, length) = (number.ok_or_else(short)?, length.ok_or_else(short)?);
+        if number > COMMITS_MAX {
+            return Err(bad(16, format!("head: there is no commit {number}")));
+        }
         if length != bytes.len() as u64 {
             let reason = format!("file: {} bytes where {length} were written", bytes.len());
             return Err(bad(bytes.len().min(24), reason));

@@ -23,6 +23,7 @@ use crate::catalog::open::{checkpoint_path, commits_folder, is_valid_checkpoint,
 use crate::catalog::state::State;
 use crate::disk::{Disk, is_missing};
 use crate::error::{Error, Result};
+use crate::limits::COMMITS_MAX;
 
 /// Bytes of the mark: a number of 20 digits, a space, and the checksum of the digits.
 const MARK_BYTES: u64 = 29;
@@ -173,8 +174,8 @@ pub(super) fn mark(number: u64) -> Vec<u8> {
 
 fn parse_mark(bytes: &[u8]) -> Option<u64> {
     let (digits, _) = str::from_utf8(bytes).ok()?.split_once(' ')?;
-    let number = digits.parse().ok()?;
-    (mark(number) == bytes).then_some(number)
+    let number: u64 = digits.parse().ok()?;
+    (number <= COMMITS_MAX && mark(number) == bytes).then_some(number)
 }
 
 pub(super) fn mark_path(path: &Path) -> PathBuf {

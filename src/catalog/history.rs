@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use crate::catalog::container;
 use crate::catalog::manifest::CommitRecord;
 use crate::error::Result;
+use crate::limits::COMMITS_MAX;
 
 /// Commits of one page.
 const PAGE_COMMITS: usize = 64;
@@ -67,7 +68,8 @@ impl History {
             let length = page.records.len();
             length == PAGE_COMMITS || at + 1 == count && (1..PAGE_COMMITS).contains(&length)
         };
-        self.pages.iter().enumerate().all(is_full)
+        first <= COMMITS_MAX
+            && self.pages.iter().enumerate().all(is_full)
             && self.iter().zip(first..).all(|(record, number)| record.number == number)
     }
 

@@ -448,6 +448,7 @@ pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::limits::COMMITS_MAX;
     use crate::model::{Dataflow, Identity};
 
     const PATH: &str = "commits/1.commit";
@@ -543,7 +544,7 @@ pub(super) mod tests {
     }
 
     fn drafts() -> impl Strategy<Value = Draft> {
-        let record = (1..u64::MAX, any::<i64>(), any::<i64>(), ".{0,9}", ".{0,9}").prop_map(
+        let record = (1..COMMITS_MAX, any::<i64>(), any::<i64>(), ".{0,9}", ".{0,9}").prop_map(
             |(number, effective, loaded, author, message)| CommitRecord {
                 number,
                 effective,

@@ -12,7 +12,7 @@ use crate::catalog::manifest::Commit;
 use crate::catalog::state::State;
 use crate::disk::{Disk, is_missing};
 use crate::error::{Error, Result};
-use crate::limits::MANIFEST_BYTES_MAX;
+use crate::limits::{COMMITS_MAX, MANIFEST_BYTES_MAX};
 
 /// The truth about a database: what commits made of it.
 ///
@@ -270,7 +270,8 @@ pub(super) fn sort_files(names: &[String]) -> Files {
     let mut files = Files::default();
     for name in names {
         let Some((number, kind)) = name.split_once('.') else { continue };
-        let Some(number) = number.parse().ok().filter(|_| number.len() == 20) else { continue };
+        let is_own = |parsed: &u64| number.len() == 20 && *parsed <= COMMITS_MAX;
+        let Some(number) = number.parse().ok().filter(is_own) else { continue };
         match kind {
             "commit" => files.manifests.insert(number),
             "checkpoint" => files.checkpoints.insert(number),

@@ -10,6 +10,7 @@ use crate::catalog::manifest::{Commit, CommitKind, CommitRecord, Draft, FlowEntr
 use crate::catalog::manifest::{SegmentEntry, SegmentId, SegmentPlace, Superseded};
 use crate::error::{Error, Result};
 use crate::index::Selection;
+use crate::limits::COMMITS_MAX;
 use crate::model::{ArtefactId, Artefacts};
 
 /// What all commits up to one make together: artefacts, dataflows, segments and what is live of
@@ -247,7 +248,7 @@ impl State {
         }
         let mut next_segment = self.next_segment;
         for segment in &commit.segments {
-            if segment.id.0 < next_segment || segment.id.0 == u64::MAX {
+            if segment.id.0 < next_segment || segment.id.0 >= COMMITS_MAX {
                 return Err(format!("the number of segment {} was taken", segment.id));
             }
             if segment.chunks == u32::MAX || segment.partials == u32::MAX {

@@ -33,6 +33,8 @@ use crate::store::Database;
 
 /// Threads of the network: each does a little for many connections.
 const NETWORK_THREADS: usize = 2;
+/// Threads of short queries at least: while one waits for the disk, another goes on.
+const QUERY_THREADS_MIN: usize = 2;
 const SECOND_MICROS: i64 = 1_000_000;
 /// How long upkeep rests after a look.
 const UPKEEP_PAUSE: Duration = Duration::from_secs(10);
@@ -135,7 +137,9 @@ pub(super) struct Servers {
     /// Where SDMX REST listens.
     pub(super) http: SocketAddr,
     network: Runtime,
+    /// The threads that plan all queries, and answer short ones.
     queries: Runtime,
+    long: Runtime,
     stop: watch::Sender<bool>,
     both: [JoinHandle<Result<()>>; 2],
     interrupts: Interrupts,
@@ -150,12 +154,14 @@ impl Servers {
     pub(super) fn start(database: Database, wanted: &Wanted) -> Result<Self> {
         let all = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = wanted.threads.and_then(NonZeroUsize::new).unwrap_or(all);
+        let queries = runtime("sdmxdb-query", threads.get().max(QUERY_THREADS_MIN))?;
         // Twice the threads that a query uses, so that two of them share the processors fairly.
-        let queries = runtime("sdmxdb-query", threads.get() * 2)?;
+        let long = runtime("sdmxdb-long", threads.get() * 2)?;
         let network = runtime("sdmxdb-network", NETWORK_THREADS)?;
         let memory = Budget::new(QUERY_MEMORY, wanted.memory);
         let engine_options =
             EngineOptions { memory: memory.clone(), ..EngineOptions::new(threads) };
+        let engine_options = EngineOptions { long: Some(long.handle().clone()), ..engine_options };
         let engine = pg::engine(database.clone(), engine_options)?;
         let (stop, stopped) = watch::channel(false);
         let (pg_socket, pg) = network.block_on(listen(wanted.pg, "--pg"))?;
@@ -180,7 +186,7 @@ impl Servers {
         drop(network.spawn(releases.publish()));
         drop(network.spawn(upkeep.compact()));
         let both = [network.spawn(wire), network.spawn(web)];
-        Ok(Self { pg, http, network, queries, stop, both, interrupts })
+        Ok(Self { pg, http, network, queries, long, stop, both, interrupts })
     }
 
     /// Serves until Ctrl-C or until the process is told to end, then lets running answers finish
@@ -190,7 +196,7 @@ impl Servers {
     ///
     /// [`Error::Io`] if a listener failed.
     pub(super) fn wait(self) -> Result<()> {
-        let Self { network, queries, stop, both, mut interrupts, .. } = self;
+        let Self { network, queries, long, stop, both, mut interrupts, .. } = self;
         let [mut wire, mut web] = both;
         let ended = network.block_on(async {
             tokio::select! {
@@ -204,6 +210,7 @@ impl Servers {
         });
         network.shutdown_background();
         queries.shutdown_background();
+        long.shutdown_background();
         ended
     }
 }

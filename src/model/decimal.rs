@@ -79,13 +79,15 @@ impl Decimal {
     /// The nearest double.
     #[inline]
     pub fn to_f64(self) -> f64 {
-        const EXACT_INTEGERS: i128 = 1 << 53;
-        if let Some(power) = EXACT_DOUBLE_POWERS.get(usize::from(self.scale))
-            && self.mantissa.abs() <= EXACT_INTEGERS
+        const EXACT_INTEGERS: u64 = 1 << 53;
+        // From 64 bits, since a double of 128 bits takes a call.
+        if let (Some(power), Ok(mantissa)) =
+            (EXACT_DOUBLE_POWERS.get(usize::from(self.scale)), i64::try_from(self.mantissa))
+            && mantissa.unsigned_abs() <= EXACT_INTEGERS
         {
             // Both are exact, so IEEE division rounds once: the nearest double.
             #[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost")]
-            return self.mantissa as f64 / power;
+            return mantissa as f64 / power;
         }
         self.to_string().parse().unwrap_or(f64::NAN)
     }

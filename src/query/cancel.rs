@@ -95,7 +95,8 @@ impl CancelToken {
         }
     }
 
-    fn check(&self) -> Result<()> {
+    /// Ends the statement's work with an error once it has to stop.
+    pub(crate) fn check(&self) -> Result<()> {
         match self.reason() {
             Some(_) => Err(to_datafusion(Error::invalid("statement", "was cancelled"))),
             None => Ok(()),

@@ -4,7 +4,8 @@
 //! the optimizer's rules, the account of memory. A [`Session`] belongs to one user or connection
 //! and holds settings. A statement is parsed, let through the [`guard`], planned over one snapshot
 //! by names alone ([`catalogue`]), turned into operators over series (`table`, `pushdown`, `scan`,
-//! `aggregate`, `order`), and answered as a stream of Arrow batches ([`Answer`]).
+//! `aggregate`, `window`, `join`, `order`, `top`), and answered as a stream of Arrow batches
+//! ([`Answer`]).
 //!
 //! Read in this order: `error` (ours and DataFusion's), `names`, `guard` and `dialect` (what a
 //! statement may be, and what PostgreSQL means by it), `catalogue`, `functions`, `semantics` (what
@@ -25,6 +26,7 @@ mod empty;
 pub mod error;
 pub mod functions;
 pub mod guard;
+mod join;
 pub mod names;
 mod order;
 mod pushdown;
@@ -34,7 +36,9 @@ mod semantics;
 mod session;
 mod statistics;
 mod table;
+mod top;
 pub mod versions;
+mod window;
 pub mod write;
 
 pub use session::{Answer, Connection, Engine, EngineOptions, Front, Prepared, Rows, Session};

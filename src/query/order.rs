@@ -1,8 +1,10 @@
 //! `ORDER BY` dimensions, then the period, by sorting series instead of rows.
 //!
-//! The rule looks for a sort right above a scan, or above projections that only rename and drop
-//! columns, and replaces it by a scan in that order, with the `LIMIT` of the sort if it has one.
-//! The texts of codes and periods are compared bytewise by both, and are never NULL.
+//! The rule looks for a sort right above a scan or windows over series, or above projections that
+//! only rename and drop columns, and replaces it by the same in that order, with the `LIMIT` of the
+//! sort if it has one. The texts of codes and periods are compared bytewise by both, and are never
+//! NULL. A sort that has a `LIMIT` and begins with a value is left in its place, over the series
+//! that may have a part in it (`top`).
 
 use std::sync::Arc;
 
@@ -17,8 +19,10 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::{ExecutionPlan, ReplaceChildrenOptions};
 
-use crate::query::scan::{Content, SeriesScanExec};
-use crate::store::ScanOrder;
+use crate::query::scan::{Content, ScanSpec, SeriesScanExec, Source};
+use crate::query::top;
+use crate::query::window::SeriesWindowExec;
+use crate::store::{Direction, KeyPart, ScanOrder, Selections};
 
 /// Replaces sorts of rows by sorts of series. It has to run before sorts are distributed over
 /// partitions.
@@ -29,12 +33,16 @@ impl PhysicalOptimizerRule for SeriesOrder {
     fn optimize(
         &self,
         plan: Arc<dyn ExecutionPlan>,
-        _: &ConfigOptions,
+        config: &ConfigOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_down(|node| match node.downcast_ref::<SortExec>() {
             Some(sort) if !sort.preserve_partitioning() => {
                 let sorted = sorted(sort.input(), &columns(sort.expr()), sort.fetch())?;
-                Ok(sorted.map_or_else(|| Transformed::no(node), Transformed::yes))
+                let replaced = match sorted {
+                    None => top::over_promising(sort, config.execution.target_partitions)?,
+                    sorted => sorted,
+                };
+                Ok(replaced.map_or_else(|| Transformed::no(node), Transformed::yes))
             }
             _ => Ok(Transformed::no(node)),
         })
@@ -50,12 +58,17 @@ impl PhysicalOptimizerRule for SeriesOrder {
     }
 }
 
-/// The columns sorted by, where all are columns in ascending order; else `None` at the first that
-/// is not, which no scan satisfies.
-fn columns<'a>(order: impl IntoIterator<Item = &'a PhysicalSortExpr>) -> Vec<Option<usize>> {
+/// A column to sort by, and which way.
+type SortedColumn = (usize, Direction);
+
+/// The columns sorted by, where all are columns; else `None` at those that are not, which no scan
+/// satisfies.
+fn columns<'a>(order: impl IntoIterator<Item = &'a PhysicalSortExpr>) -> Vec<Option<SortedColumn>> {
     let column = |sort: &PhysicalSortExpr| {
         let column = sort.expr.downcast_ref::<Column>().map(Column::index);
-        column.filter(|_| !sort.options.descending)
+        let is_descending = sort.options.descending;
+        let direction = if is_descending { Direction::Descending } else { Direction::Ascending };
+        column.map(|column| (column, direction))
     };
     order.into_iter().map(column).collect()
 }
@@ -63,44 +76,59 @@ fn columns<'a>(order: impl IntoIterator<Item = &'a PhysicalSortExpr>) -> Vec<Opt
 /// `plan` sorted by these columns of its output, if its scan can do that.
 fn sorted(
     plan: &Arc<dyn ExecutionPlan>,
-    order: &[Option<usize>],
+    order: &[Option<SortedColumn>],
     fetch: Option<usize>,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
-        let below = |column: &Option<usize>| {
-            let expr = &projection.expr().get((*column)?)?.expr;
-            expr.downcast_ref::<Column>().map(Column::index)
+        let below = |column: &Option<SortedColumn>| {
+            let (column, direction) = (*column)?;
+            let expr = &projection.expr().get(column)?.expr;
+            expr.downcast_ref::<Column>().map(|column| (column.index(), direction))
         };
-        let order: Vec<Option<usize>> = order.iter().map(below).collect();
+        let order: Vec<Option<SortedColumn>> = order.iter().map(below).collect();
         let Some(input) = sorted(projection.input(), &order, fetch)? else { return Ok(None) };
         let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
         return Arc::clone(plan).replace_children(vec![input], options).map(Some);
     }
+    if let Some(windows) = plan.downcast_ref::<SeriesWindowExec>() {
+        let content = |column| windows.content(column);
+        return Ok(match key(windows.source(), windows.scan(), content, order) {
+            Some(key) => Some(Arc::new(windows.sorted(key, fetch)?)),
+            None => None,
+        });
+    }
     let Some(scan) = plan.downcast_ref::<SeriesScanExec>() else { return Ok(None) };
-    match key(scan, order) {
+    match key(scan.source(), scan.spec(), |column| Some(scan.content(column)), order) {
         Some(key) => Ok(Some(Arc::new(scan.sorted(key, fetch)?))),
         None => Ok(None),
     }
 }
 
 /// The permutation of all dimensions that gives this order; absent if none does.
-fn key(scan: &SeriesScanExec, order: &[Option<usize>]) -> Option<Vec<usize>> {
+fn key(
+    source: &Source,
+    scan: &ScanSpec,
+    content: impl Fn(usize) -> Option<Content>,
+    order: &[Option<SortedColumn>],
+) -> Option<Vec<KeyPart>> {
     // A scan that stops early keeps other rows in another order.
-    if scan.spec().order != ScanOrder::Stored || scan.spec().fetch.is_some() {
+    if scan.order != ScanOrder::Stored || scan.fetch.is_some() {
         return None;
     }
-    let source = scan.source();
     let dimensions = source.cube().flow().dimensions().len();
-    let is_fixed = fixed(scan);
-    let mut key: Vec<usize> = Vec::with_capacity(dimensions);
+    let is_fixed = fixed(source, &scan.series);
+    let mut key: Vec<KeyPart> = Vec::with_capacity(dimensions);
+    let is_known =
+        |key: &[KeyPart], dimension: usize| key.iter().any(|part| part.dimension == dimension);
     for column in order {
-        match scan.content((*column)?) {
-            Content::Code(dimension) if key.contains(&dimension) => {}
-            Content::Code(dimension) => key.push(dimension),
-            Content::PeriodText => {
+        let (column, direction) = (*column)?;
+        match (content(column)?, direction) {
+            (Content::Code(dimension), _) if is_known(&key, dimension) => {}
+            (Content::Code(dimension), direction) => key.push(KeyPart { dimension, direction }),
+            (Content::PeriodText, Direction::Ascending) => {
                 // Time comes after the whole key, and rows are unique from there on.
-                let rest = (0..dimensions).filter(|d| !key.contains(d));
-                if rest.into_iter().any(|d| !is_fixed(d)) {
+                let mut rest = (0..dimensions).filter(|dimension| !is_known(&key, *dimension));
+                if rest.any(|dimension| !is_fixed(dimension)) {
                     return None;
                 }
                 break;
@@ -108,15 +136,15 @@ fn key(scan: &SeriesScanExec, order: &[Option<usize>]) -> Option<Vec<usize>> {
             _ => return None,
         }
     }
-    let rest: Vec<usize> = (0..dimensions).filter(|d| !key.contains(d)).collect();
+    let rest = (0..dimensions).filter(|dimension| !is_known(&key, *dimension));
+    let rest: Vec<KeyPart> = rest.map(KeyPart::from).collect();
     key.extend(rest);
     Some(key)
 }
 
 /// Says whether a dimension has one code in all selected series.
-fn fixed(scan: &SeriesScanExec) -> impl Fn(usize) -> bool {
-    let cube = Arc::clone(scan.source().cube());
-    let series = Arc::clone(&scan.spec().series);
+pub(super) fn fixed(source: &Source, series: &Selections) -> impl Fn(usize) -> bool {
+    let cube = source.cube();
     move |dimension| {
         if cube.codes(dimension).len() <= 1 {
             return true;

@@ -24,7 +24,11 @@ pub(crate) fn primary_key(source: &Source) -> Constraints {
 pub(crate) fn of_scan(source: &Source, spec: &ScanSpec, series: &Selections) -> Result<Statistics> {
     let rows = source.cube().observation_count(series)?;
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
+    let is_decided = spec.memberships.is_empty();
     let rows = match (&spec.periods, spec.fetch) {
+        (PeriodFilter::All, fetch) if !is_decided => {
+            Precision::Inexact(rows.min(fetch.unwrap_or(usize::MAX)))
+        }
         (PeriodFilter::All, None) => Precision::Exact(rows),
         (PeriodFilter::All, Some(fetch)) => Precision::Exact(rows.min(fetch)),
         (PeriodFilter::Slots(_), fetch) => {
@@ -33,6 +37,7 @@ pub(crate) fn of_scan(source: &Source, spec: &ScanSpec, series: &Selections) -> 
     };
     let is_whole = matches!(spec.periods, PeriodFilter::All)
         && spec.fetch.is_none()
+        && is_decided
         && series.len() == source.live_series()?;
     let mut statistics = Statistics::default().with_num_rows(rows);
     for column in &spec.projection {

@@ -17,11 +17,22 @@ use crate::query::scan::{ScanSpec, SeriesScanExec, Source};
 use crate::query::statistics;
 use crate::store::{Cube, PeriodFilter, ScanOrder, SeriesFilter};
 
+/// Whose operators answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Operators {
+    /// Those over series, wherever they apply, and DataFusion's for the rest.
+    #[default]
+    Series,
+    /// Those of DataFusion alone, over all rows of a table.
+    Rows,
+}
+
 /// A dataflow at one snapshot, as a table.
 #[derive(Debug)]
 pub struct CubeTable {
     source: Arc<Source>,
     constraints: Constraints,
+    operators: Operators,
 }
 
 impl CubeTable {
@@ -33,7 +44,14 @@ impl CubeTable {
     pub fn new(cube: Arc<Cube>) -> error::Result<Self> {
         let source = Arc::new(Source::new(cube)?);
         let constraints = statistics::primary_key(&source);
-        Ok(Self { source, constraints })
+        Ok(Self { source, constraints, operators: Operators::Series })
+    }
+
+    /// The same table for these operators: over rows, it takes no filter and no limit, and knows
+    /// nothing before it is read.
+    #[must_use]
+    pub fn with_operators(self, operators: Operators) -> Self {
+        Self { operators, ..self }
     }
 
     /// The cube and its columns.
@@ -60,10 +78,17 @@ impl TableProvider for CubeTable {
         &self,
         filters: &[&Expr],
     ) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(filters.iter().map(|filter| support(&self.source, filter)).collect())
+        let support = |filter: &&Expr| match self.operators {
+            Operators::Series => support(&self.source, filter),
+            Operators::Rows => TableProviderFilterPushDown::Unsupported,
+        };
+        Ok(filters.iter().map(support).collect())
     }
 
     fn statistics(&self) -> Option<Statistics> {
+        if self.operators == Operators::Rows {
+            return None;
+        }
         let series = self.source.cube().select(&SeriesFilter::All).ok()?;
         let spec = ScanSpec {
             series: Arc::new(series),
@@ -71,6 +96,7 @@ impl TableProvider for CubeTable {
             order: ScanOrder::Stored,
             projection: (0..self.source.contents().len()).collect(),
             fetch: None,
+            memberships: Vec::new(),
         };
         statistics::of_scan(&self.source, &spec, &spec.series).ok()
     }
@@ -90,7 +116,8 @@ impl TableProvider for CubeTable {
             periods: pushdown.periods,
             order: ScanOrder::Stored,
             projection: projection.map_or_else(all, Clone::clone),
-            fetch: limit.filter(|_| pushdown.is_exact),
+            fetch: limit.filter(|_| pushdown.is_exact && self.operators == Operators::Series),
+            memberships: Vec::new(),
         };
         let target = state.config().target_partitions();
         Ok(Arc::new(SeriesScanExec::try_new(Arc::clone(&self.source), spec, target)?))

@@ -1,6 +1,8 @@
 //! Random cubes and random queries against an independent witness: the same rows in memory,
 //! answered by DataFusion alone. Each query runs with our rules off and on.
 
+mod joins;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use arrow::util::display::array_value_to_string;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::execution::SessionStateBuilder;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use tokio::runtime::Builder;
@@ -21,8 +24,10 @@ use crate::model::{
     Dimension, Identity, Measure, Period, PeriodForm, ReportingYearStart, Slot, Value,
 };
 use crate::query::aggregate::SeriesAggregation;
+use crate::query::join::SeriesRules;
 use crate::query::order::SeriesOrder;
 use crate::query::table::CubeTable;
+use crate::query::window::SeriesWindows;
 use crate::store::{Cube, Database, LoadOptions};
 
 /// Cubes that one run makes, and queries on each.
@@ -30,44 +35,44 @@ const CUBES: u64 = 24;
 const QUERIES: usize = 25;
 
 /// A small generator of numbers (xorshift), so that a seed names a whole case.
-struct Random(u64);
+pub(super) struct Random(u64);
 
 impl Random {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let mut random = Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
         (0..10).for_each(|_| _ = random.below(2));
         random
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(super) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) % end
     }
 
-    fn small(&mut self, end: u8) -> u8 {
+    pub(super) fn small(&mut self, end: u8) -> u8 {
         u8::try_from(self.below(u64::from(end))).expect("below a byte")
     }
 
-    fn slots(&mut self, end: u64) -> i32 {
+    pub(super) fn slots(&mut self, end: u64) -> i32 {
         i32::try_from(self.below(end)).expect("small")
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub(super) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    fn pick<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
+    pub(super) fn pick<'a, T: ?Sized>(&mut self, list: &[&'a T]) -> &'a T {
         list[usize::try_from(self.below(list.len() as u64)).expect("small")]
     }
 }
 
 /// One observation: its key, period, value, status and note.
 #[derive(Clone)]
-struct Observation {
+pub(super) struct Observation {
     key: [String; 3],
-    period: String,
+    pub(super) period: String,
     value: Value,
     status: &'static str,
     note: &'static str,
@@ -113,7 +118,11 @@ fn value(random: &mut Random, scales: u8, only_decimals: bool) -> Value {
     }
 }
 
-fn observations(random: &mut Random, has_other: bool, only_decimals: bool) -> Vec<Observation> {
+pub(super) fn observations(
+    random: &mut Random,
+    has_other: bool,
+    only_decimals: bool,
+) -> Vec<Observation> {
     let forms: &[PeriodForm] = match random.below(4) {
         0 => &[PeriodForm::Year],
         1 => &[PeriodForm::Year, PeriodForm::Quarter],
@@ -160,7 +169,7 @@ fn observations(random: &mut Random, has_other: bool, only_decimals: bool) -> Ve
 }
 
 /// Loads the observations in so many commits; some of them come with another value first.
-fn load(random: &mut Random, all: &[Observation], commits: usize) -> Arc<Cube> {
+pub(super) fn load(random: &mut Random, all: &[Observation], commits: usize) -> Arc<Cube> {
     let header = "DATAFLOW,KIND,REF_AREA,ITEM,TIME_PERIOD,OBS_VALUE,OBS_STATUS,TITLE,NOTE\n";
     let mut messages = vec![header.to_owned(); commits];
     let mut write = |at: usize, one: &Observation, value: &Value| {
@@ -194,7 +203,7 @@ fn load(random: &mut Random, all: &[Observation], commits: usize) -> Arc<Cube> {
 }
 
 /// The witness: the same rows in memory.
-fn in_memory(all: &[Observation], schema: &SchemaRef, has_other: bool) -> MemTable {
+pub(super) fn in_memory(all: &[Observation], schema: &SchemaRef, has_other: bool) -> MemTable {
     let texts = |of: &dyn Fn(&Observation) -> Option<String>| -> ArrayRef {
         Arc::new(all.iter().map(of).collect::<StringViewArray>())
     };
@@ -235,12 +244,17 @@ fn in_memory(all: &[Observation], schema: &SchemaRef, has_other: bool) -> MemTab
     MemTable::try_new(Arc::clone(schema), vec![vec![batch]]).expect("fits the table")
 }
 
-fn context(table: Arc<dyn TableProvider>, has_rules: bool, threads: usize) -> SessionContext {
+pub(super) fn context(
+    table: Arc<dyn TableProvider>,
+    has_rules: bool,
+    threads: usize,
+) -> SessionContext {
     let mut rules = PhysicalOptimizer::new().rules;
     if has_rules {
         let at = rules.iter().position(|rule| rule.name() == "join_selection").expect("is there");
-        rules.insert(at, Arc::new(SeriesOrder));
-        rules.insert(at, Arc::new(SeriesAggregation));
+        let ours: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
+            vec![Arc::new(SeriesAggregation), Arc::new(SeriesWindows), Arc::new(SeriesOrder)];
+        rules.insert(at, Arc::new(SeriesRules::new(ours)));
     }
     let config = SessionConfig::new().with_target_partitions(threads).with_batch_size(500);
     let state = SessionStateBuilder::new().with_default_features().with_config(config);
@@ -250,7 +264,7 @@ fn context(table: Arc<dyn TableProvider>, has_rules: bool, threads: usize) -> Se
     context
 }
 
-const LEAVES: [&str; 24] = [
+const LEAVES: [&str; 36] = [
     "ref_area = 'B1'",
     "ref_area = 'none'",
     "kind IN ('A', 'M')",
@@ -275,9 +289,21 @@ const LEAVES: [&str; 24] = [
     "period_end IS NOT NULL",
     "ref_area BETWEEN 'C' AND 'J'",
     "note IS NULL",
+    "obs_value IS NULL",
+    "obs_value IS NOT NULL",
+    "obs_value BETWEEN -5.5 AND 90000.25",
+    "obs_value IN (12.5, 1000, 3)",
+    "obs_value <> 12.5",
+    "-20000 >= obs_value",
+    "obs_value_text = '12.5'",
+    "title > 'K'",
+    "title || kind < 'PA'",
+    "coalesce(obs_status, note, '-') <> 'A'",
+    "obs_status IN ('E', 'A')",
+    "CASE WHEN obs_status IS NULL THEN note IS NOT NULL END",
 ];
 
-fn predicate(random: &mut Random, depth: u32) -> String {
+pub(super) fn predicate(random: &mut Random, depth: u32) -> String {
     if depth == 0 || random.chance(40) {
         return random.pick(&LEAVES).to_owned();
     }
@@ -289,7 +315,7 @@ fn predicate(random: &mut Random, depth: u32) -> String {
     }
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 16] = [
     "kind",
     "ref_area",
     "item",
@@ -300,9 +326,15 @@ const KEYS: [&str; 10] = [
     "date_trunc('quarter', period_start)",
     "CASE WHEN kind = 'A' THEN NULL ELSE kind END",
     "substr(time_period, 1, 4)",
+    "obs_status",
+    "coalesce(obs_status, note)",
+    "title",
+    "kind || item",
+    "length(title) + length(item)",
+    "CASE WHEN obs_status IS NULL THEN 'none' END",
 ];
 
-const FUNCTIONS: [&str; 7] = [
+const FUNCTIONS: [&str; 20] = [
     "",
     ", count(*)",
     ", sum(obs_value), count(*)",
@@ -310,6 +342,19 @@ const FUNCTIONS: [&str; 7] = [
     ", max(obs_value), count(obs_value), sum(obs_value)",
     ", count(obs_value), min(item)",
     ", sum(obs_value) + 1 AS x, count(time_period)",
+    ", sum(obs_value) FILTER (WHERE kind = 'A'), count(*) FILTER (WHERE obs_status = 'E')",
+    ", sum(CASE WHEN item < 'I2' THEN obs_value END), max(CASE kind WHEN 'Q' THEN obs_value END)",
+    ", sum(CASE WHEN obs_value > 0 THEN obs_value ELSE 0 END)",
+    ", sum(CASE WHEN kind = 'M' THEN obs_value ELSE 0 END) FILTER (WHERE note IS NULL)",
+    ", avg(obs_value) FILTER (WHERE time_period > '2002' OR obs_value < 5), count(obs_status)",
+    ", var_samp(obs_value), stddev_pop(obs_value) FILTER (WHERE obs_status <> 'E')",
+    ", stddev(obs_value), var_pop(obs_value), count(title || note)",
+    ", count(CASE WHEN obs_value < 1000 THEN 1 END), min(obs_value) FILTER (WHERE item > 'I3')",
+    ", count(obs_value) FILTER (WHERE obs_value > 12), count(*) FILTER (WHERE obs_value IS NULL)",
+    ", count(1 + obs_value), count(NULL), count(obs_value_text)",
+    ", sum(obs_value) FILTER (WHERE NULL), count(*) FILTER (WHERE true)",
+    ", sum(CAST(CASE WHEN obs_status = 'E' THEN 1 ELSE 0 END AS decimal(20, 0)))",
+    ", sum(CAST(CASE WHEN kind = 'A' THEN 3 END AS decimal(20, 0))) FILTER (WHERE item > 'I2')",
 ];
 
 const ORDERS: [&str; 4] = [
@@ -319,6 +364,70 @@ const ORDERS: [&str; 4] = [
     "item, item, ref_area, kind, time_period",
 ];
 
+/// Functions that have a state of their own.
+const SPECIALS: [&str; 16] = [
+    "count(DISTINCT obs_status)",
+    "min(obs_status), max(coalesce(note, obs_status))",
+    "count(DISTINCT item)",
+    "count(DISTINCT time_period)",
+    "count(DISTINCT substr(time_period, 1, 4))",
+    "count(DISTINCT CASE WHEN kind = 'A' THEN item END)",
+    "count(DISTINCT item) FILTER (WHERE kind <> 'Q')",
+    "count(DISTINCT ref_area) FILTER (WHERE obs_value > 0)",
+    "count(*)",
+    "sum(obs_value)",
+    "min(time_period), max(time_period)",
+    "min(period_start), max(period_end)",
+    "max(upper(item)), min(ref_area)",
+    "median(obs_value)",
+    "percentile_cont(0.3) WITHIN GROUP (ORDER BY obs_value)",
+    "median(obs_value) FILTER (WHERE time_period > '2001')",
+];
+
+/// A query of functions that have a state of their own, perhaps over grouping sets.
+fn special(random: &mut Random, rows: &str) -> String {
+    if random.chance(10) {
+        let order = random.pick(&["time_period", "time_period DESC"]);
+        let functions = format!(
+            "first_value(obs_value ORDER BY {order}) AS f, \
+             last_value(obs_value IGNORE NULLS ORDER BY {order}) AS l, \
+             first_value(obs_value ORDER BY {order}) FILTER (WHERE obs_status = 'A') AS a"
+        );
+        let keys = "kind, ref_area, item";
+        return format!("SELECT {keys}, {functions} {rows} GROUP BY {keys}");
+    }
+    let functions: Vec<&str> = (0..=random.below(3)).map(|_| random.pick(&SPECIALS)).collect();
+    let functions: Vec<String> =
+        functions.iter().enumerate().map(|(place, f)| alias(f, place)).collect();
+    let functions = functions.join(", ");
+    if random.chance(25) {
+        return format!("SELECT {functions} {rows}");
+    }
+    let mut keys: Vec<&str> = (0..=random.below(3)).map(|_| random.pick(&KEYS)).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let listed = keys.join(", ");
+    let by = match random.below(5) {
+        0 => format!("CUBE ({listed})"),
+        1 => format!("ROLLUP ({listed})"),
+        2 => format!("{}, CUBE ({listed})", keys[0]),
+        3 => format!("GROUPING SETS (({listed}), ({}), ({}), ())", keys[0], keys[keys.len() - 1]),
+        _ => return format!("SELECT {listed}, {functions} {rows} GROUP BY {listed}"),
+    };
+    let is_column = |key: &&&str| !key.contains([' ', '(']);
+    let grouping = keys.iter().find(is_column).map(|key| format!(", grouping({key}) AS g"));
+    let grouping = grouping.unwrap_or_default();
+    format!("SELECT {listed}{grouping}, {functions} {rows} GROUP BY {by}")
+}
+
+/// Names the columns of functions by their place, since some come twice.
+fn alias(functions: &str, place: usize) -> String {
+    match functions.split_once("), ") {
+        Some((first, second)) => format!("{first}) AS a{place}, {second} AS b{place}"),
+        None => format!("{functions} AS c{place}"),
+    }
+}
+
 /// A query, and whether its rows have an order.
 fn query(random: &mut Random) -> (String, bool) {
     let rows = if random.chance(70) {
@@ -327,7 +436,8 @@ fn query(random: &mut Random) -> (String, bool) {
         "FROM t".to_owned()
     };
     let limit = random.below(700);
-    match random.below(8) {
+    match random.below(12) {
+        8.. => (special(random, &rows), false),
         0 => (format!("SELECT * {rows}"), false),
         1 => {
             let keys = random.pick(&ORDERS);
@@ -344,7 +454,9 @@ fn query(random: &mut Random) -> (String, bool) {
             let all = "count(*), count(obs_value), sum(obs_value), avg(obs_value), \
                        min(obs_value), max(obs_value), count(kind)";
             let more = random.pick(&["", ", min(item), max(time_period)"]);
-            (format!("SELECT {all}{more} {rows}"), false)
+            let own = format!("1 AS one{}", random.pick(&FUNCTIONS));
+            let wanted = if random.chance(30) { format!("{all}{more}") } else { own };
+            (format!("SELECT {wanted} {rows}"), false)
         }
         _ => {
             let mut keys: Vec<&str> = (0..=random.below(3)).map(|_| random.pick(&KEYS)).collect();
@@ -358,7 +470,11 @@ fn query(random: &mut Random) -> (String, bool) {
 }
 
 /// The answer as texts, sorted unless it has an order; doubles to seven digits.
-async fn answer(context: &SessionContext, sql: &str, has_order: bool) -> Vec<Vec<String>> {
+pub(super) async fn answer(
+    context: &SessionContext,
+    sql: &str,
+    has_order: bool,
+) -> Vec<Vec<String>> {
     let planned = context.sql(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
     let batches = planned.collect().await.unwrap_or_else(|e| panic!("{sql}: {e}"));
     let shown = |column: &ArrayRef, row: usize| match column
@@ -382,7 +498,7 @@ async fn answer(context: &SessionContext, sql: &str, has_order: bool) -> Vec<Vec
 }
 
 /// Whether two answers are the same but for the last digits of doubles.
-fn is_same(a: &[Vec<String>], b: &[Vec<String>]) -> bool {
+pub(super) fn is_same(a: &[Vec<String>], b: &[Vec<String>]) -> bool {
     let close = |(a, b): (&String, &String)| match (a.parse::<f64>(), b.parse::<f64>()) {
         (Ok(x), Ok(y)) => (x - y).abs() <= 1e-5 * x.abs().max(y.abs()).max(1e-2),
         _ => a == b,
@@ -426,7 +542,7 @@ async fn check(seed: u64) -> usize {
     replaced
 }
 
-fn run<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = Builder::new_multi_thread().worker_threads(2).build().expect("a runtime");
     runtime.block_on(future)
 }

@@ -389,6 +389,30 @@ impl Cube {
         }
     }
 
+    /// The values that an attribute of the dataflow, a partial key or the series may have, some of
+    /// them more than once, and some perhaps of no live series. None for attributes of observations.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
+    pub fn key_attribute_values(&self, attribute: usize) -> Result<Vec<&str>> {
+        let mut values = Vec::new();
+        match &self.find_key_attributes()?[attribute] {
+            KeyAttribute::Observation => {}
+            KeyAttribute::Series(positions) => {
+                for (part, position) in self.parts.iter().zip(positions) {
+                    if let Some(position) = position {
+                        values.extend(part.segment().values(*position)?.iter());
+                    }
+                }
+            }
+            KeyAttribute::Partial { values: known, .. } => {
+                values.extend(known.values().map(|value| &**value));
+            }
+        }
+        Ok(values)
+    }
+
     /// For each attribute whether it stands in the segments' series table, and where.
     fn find_key_attributes(&self) -> Result<&Vec<KeyAttribute>> {
         if let Some(found) = self.key_attributes.get() {

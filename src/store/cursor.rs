@@ -21,7 +21,7 @@ use crate::store::filter::{PeriodFilter, ScanOrder, ScanRequest};
 use crate::store::walk::{Place, SeriesWalk};
 
 /// Slots that are decoded ahead in the first batch of series in key order.
-const ORDERED_SLOTS_MIN: usize = 4_096;
+const ORDERED_SLOTS_MIN: usize = 512;
 /// What a decoded chunk costs besides its slots, in slots.
 const CHUNK_COST_SLOTS: usize = 32;
 

@@ -31,6 +31,17 @@ pub enum SeriesFilter {
 pub struct Selections(pub Vec<Selection>);
 
 impl Selections {
+    /// Those that are selected by both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(one, other)| one.and(other)).collect())
+    }
+
+    /// No series of so many parts.
+    pub fn none(parts: usize) -> Self {
+        Self(vec![Selection::empty(); parts])
+    }
+
     /// How many series are selected; one that stands in several parts counts for each.
     pub fn len(&self) -> u64 {
         self.0.iter().map(Selection::len).sum()
@@ -120,15 +131,47 @@ fn position(slot: i32, first: i32, slots: usize) -> usize {
     usize::try_from(offset.max(0)).unwrap_or(usize::MAX).min(slots)
 }
 
+/// Which way an order goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The least first.
+    Ascending,
+    /// The greatest first.
+    Descending,
+}
+
+/// A dimension to sort by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyPart {
+    /// The position of the dimension.
+    pub dimension: usize,
+    /// Which way its codes go.
+    pub direction: Direction,
+}
+
+impl From<usize> for KeyPart {
+    fn from(dimension: usize) -> Self {
+        Self { dimension, direction: Direction::Ascending }
+    }
+}
+
 /// In which order series come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ScanOrder {
     /// As they are stored: part by part, each in its own key order.
     #[default]
     Stored,
-    /// By the codes of these dimensions, in bytewise order, then by the other dimensions in the
-    /// order of the structure, then by the text of the period; over all parts together.
-    Key(Vec<usize>),
+    /// By the codes of these dimensions, in bytewise order or against it, then by the other
+    /// dimensions in the order of the structure, then by the text of the period; over all parts
+    /// together.
+    Key(Vec<KeyPart>),
+}
+
+impl ScanOrder {
+    /// By the codes of these dimensions, each in bytewise order.
+    pub fn ascending(dimensions: impl IntoIterator<Item = usize>) -> Self {
+        Self::Key(dimensions.into_iter().map(KeyPart::from).collect())
+    }
 }
 
 /// A scan: series, slots, what to decode of them, and the order.

@@ -111,7 +111,7 @@ pub(super) fn contents(snapshot: &Arc<Snapshot>) -> Contents {
         periods: PeriodFilter::All,
         measures: vec![0],
         attributes: vec![0],
-        order: ScanOrder::Key(vec![0, 1]),
+        order: ScanOrder::ascending([0, 1]),
     };
     let mut cursor = cube.cursor(request).expect("opened");
     while let Some(chunk) = cursor.next().expect("read") {

@@ -11,10 +11,13 @@ use crate::error::Result;
 use crate::index::Selection;
 use crate::limits::SORTED_SERIES_MAX;
 use crate::store::cube::Cube;
-use crate::store::filter::Selections;
+use crate::store::filter::{Direction, KeyPart, Selections};
 
 /// A series in a part: the part, and its number there.
 pub(super) type Place = (usize, u32);
+
+/// How many series are sorted in one go at first, so that the first series come soon.
+const SORTED_SERIES_FIRST: u64 = 1 << 10;
 
 /// Gives series in the order of their keys; those with one key, which lie in different parts,
 /// together.
@@ -22,9 +25,11 @@ pub(super) type Place = (usize, u32);
 pub(super) struct SeriesWalk {
     cube: Arc<Cube>,
     /// The dimensions, the one that orders first first.
-    order: Vec<usize>,
+    order: Vec<KeyPart>,
     /// How many series are sorted in one go at most.
     most: u64,
+    /// The same for the next time: few at first.
+    most_now: u64,
     /// What is left to do, the next last.
     rest: Vec<Share>,
     /// The series being given, sorted.
@@ -39,6 +44,8 @@ pub(super) struct SeriesWalk {
 struct Share {
     /// In how many they agree.
     depth: usize,
+    /// How many codes of the next dimension have been given already.
+    codes_done: usize,
     /// The series of each part that has some.
     series: Vec<(usize, Selection)>,
 }
@@ -47,11 +54,20 @@ impl Share {
     fn len(&self) -> u64 {
         self.series.iter().map(|(_, selection)| selection.len()).sum()
     }
+
+    /// Its series, each with an empty key.
+    fn keys<K: Clone>(&self, empty: &K) -> Vec<(K, Place)> {
+        let places = self
+            .series
+            .iter()
+            .flat_map(|(part, selection)| selection.iter().map(move |ordinal| (*part, ordinal)));
+        places.map(|place| (empty.clone(), place)).collect()
+    }
 }
 
 impl SeriesWalk {
     /// The selected series by the codes of these dimensions, then by those of all others.
-    pub(super) fn new(cube: &Arc<Cube>, series: &Selections, dimensions: &[usize]) -> Self {
+    pub(super) fn new(cube: &Arc<Cube>, series: &Selections, dimensions: &[KeyPart]) -> Self {
         Self::with_most(cube, series, dimensions, SORTED_SERIES_MAX)
     }
 
@@ -59,11 +75,12 @@ impl SeriesWalk {
     pub(super) fn with_most(
         cube: &Arc<Cube>,
         series: &Selections,
-        dimensions: &[usize],
+        dimensions: &[KeyPart],
         most: u64,
     ) -> Self {
         let count = cube.flow().dimensions().len();
-        let others = (0..count).filter(|dimension| !dimensions.contains(dimension));
+        let is_given = |dimension| dimensions.iter().any(|part| part.dimension == dimension);
+        let others = (0..count).filter(|dimension| !is_given(*dimension)).map(KeyPart::from);
         let order = dimensions.iter().copied().chain(others).collect();
         let series = series.0.iter().cloned().enumerate();
         let series = series.filter(|(_, selection)| !selection.is_empty()).collect();
@@ -71,7 +88,8 @@ impl SeriesWalk {
             cube: Arc::clone(cube),
             order,
             most,
-            rest: vec![Share { depth: 0, series }],
+            most_now: most.min(SORTED_SERIES_FIRST),
+            rest: vec![Share { depth: 0, codes_done: 0, series }],
             sorted: Vec::new(),
             bounds: Vec::new(),
             next: 0,
@@ -85,11 +103,14 @@ impl SeriesWalk {
     /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     pub(super) fn peek(&mut self) -> Result<Option<&[Place]>> {
         while self.next + 1 >= self.bounds.len() {
-            let Some(share) = self.rest.pop() else { return Ok(None) };
-            if share.depth < self.order.len() && share.len() > self.most {
-                self.split(&share)?;
+            let Some(mut share) = self.rest.pop() else { return Ok(None) };
+            if share.depth < self.order.len() && share.len() > self.most_now {
+                if let Some(first) = self.split(&mut share)? {
+                    self.rest.extend([share, first]);
+                }
             } else {
                 self.sort(&share)?;
+                self.most_now = (self.most_now * 4).min(self.most);
             }
         }
         Ok(self.sorted.get(self.current()))
@@ -104,11 +125,18 @@ impl SeriesWalk {
         self.bounds[self.next]..self.bounds[self.next + 1]
     }
 
-    /// Replaces a share by one for each code of the next dimension.
-    fn split(&mut self, share: &Share) -> Result<()> {
-        let dimension = self.order[share.depth];
-        let codes = u32::try_from(self.cube.codes(dimension).len()).unwrap_or(u32::MAX);
-        for code in (0..codes).rev() {
+    /// The series of a share that have the next code of the next dimension; absent if there is no
+    /// such code any more. One at a time, since who stops early needs few.
+    fn split(&self, share: &mut Share) -> Result<Option<Share>> {
+        let KeyPart { dimension, direction } = self.order[share.depth];
+        let codes = self.cube.codes(dimension).len();
+        while share.codes_done < codes {
+            let code = match direction {
+                Direction::Ascending => share.codes_done,
+                Direction::Descending => codes - 1 - share.codes_done,
+            };
+            let code = u32::try_from(code).unwrap_or(u32::MAX);
+            share.codes_done += 1;
             let mut series = Vec::new();
             for (part, selection) in &share.series {
                 let mut carriers = self.cube.parts()[*part].carriers(dimension, &[code])?;
@@ -118,38 +146,87 @@ impl SeriesWalk {
                 }
             }
             if !series.is_empty() {
-                self.rest.push(Share { depth: share.depth + 1, series });
+                return Ok(Some(Share { depth: share.depth + 1, codes_done: 0, series }));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Makes the series of a share those being given.
     fn sort(&mut self, share: &Share) -> Result<()> {
         let order = self.order.get(share.depth..).unwrap_or_default();
-        let width = order.len();
-        let (mut keys, mut places) = (Vec::new(), Vec::new());
-        for (index, selection) in &share.series {
-            let part = &self.cube.parts()[*index];
+        let bits = order.iter().map(|part| self.bits(*part)).sum::<u32>();
+        if bits <= u128::BITS {
+            let mut keys = share.keys(&0_u128);
+            for part in order {
+                let bits = self.bits(*part);
+                self.each_code(share, *part, |place, code| {
+                    // A dimension of one code has no bits.
+                    keys[place].0 = (keys[place].0 << bits) | u128::from(code);
+                })?;
+            }
+            self.arrange(keys);
+        } else {
+            let mut keys = share.keys(&Vec::with_capacity(order.len()));
+            for part in order {
+                self.each_code(share, *part, |place, code| keys[place].0.push(code))?;
+            }
+            self.arrange(keys);
+        }
+        Ok(())
+    }
+
+    /// The bits that a code of a dimension needs.
+    fn bits(&self, part: KeyPart) -> u32 {
+        let last = self.cube.codes(part.dimension).len().saturating_sub(1);
+        usize::BITS - last.leading_zeros()
+    }
+
+    /// Calls `with` for each series of a share with its code in a dimension, as it sorts.
+    fn each_code(
+        &self,
+        share: &Share,
+        key: KeyPart,
+        mut with: impl FnMut(usize, u32),
+    ) -> Result<()> {
+        let last = u32::try_from(self.cube.codes(key.dimension).len().saturating_sub(1));
+        let last = last.unwrap_or(u32::MAX);
+        let sorted = |code: u32| match key.direction {
+            Direction::Ascending => code,
+            Direction::Descending => last.saturating_sub(code),
+        };
+        let mut place = 0;
+        let mut codes = Vec::new();
+        for (part, selection) in &share.series {
+            let part = &self.cube.parts()[*part];
+            let is_most = selection.len() > u64::from(part.series_count()) / 4;
+            if is_most {
+                part.codes_into(key.dimension, &mut codes)?;
+            }
             for ordinal in selection.iter() {
-                for dimension in order {
-                    keys.push(part.code(*dimension, ordinal)?);
-                }
-                places.push((*index, ordinal));
+                let code = if is_most {
+                    codes[ordinal as usize]
+                } else {
+                    part.code(key.dimension, ordinal)?
+                };
+                with(place, sorted(code));
+                place += 1;
             }
         }
-        let key = |number: usize| &keys[number * width..(number + 1) * width];
-        let mut numbers: Vec<usize> = (0..places.len()).collect();
-        numbers.sort_unstable_by(|a, b| key(*a).cmp(key(*b)).then(a.cmp(b)));
+        Ok(())
+    }
+
+    /// Sorts series by their keys, and makes them those being given.
+    fn arrange<K: Ord>(&mut self, mut keys: Vec<(K, Place)>) {
+        keys.sort_unstable();
         self.bounds.clear();
         self.bounds.push(0);
         let mut end = 0;
-        for same in numbers.chunk_by(|a, b| key(*a) == key(*b)) {
+        for same in keys.chunk_by(|a, b| a.0 == b.0) {
             end += same.len();
             self.bounds.push(end);
         }
-        self.sorted = numbers.into_iter().map(|number| places[number]).collect();
+        self.sorted = keys.into_iter().map(|(_, place)| place).collect();
         self.next = 0;
-        Ok(())
     }
 }

@@ -2,8 +2,13 @@
 
 use crate::error::Result;
 use crate::model::Decimal;
-use crate::query::aggregate::AggregateSpec;
+use crate::query::aggregate::mapping::Mapping;
+use crate::query::aggregate::positions::Positions;
+use crate::query::aggregate::spec::{AggregateSpec, Function, Input};
+use crate::query::aggregate::special::{Called, Special, SpecialCells};
+use crate::query::aggregate::squares::Squares;
 use crate::query::aggregate::sums::Sums;
+use crate::segment::{Chunk, PeriodTotal, Total};
 
 /// The state of all groups.
 #[derive(Debug)]
@@ -12,42 +17,59 @@ pub(super) struct Cells {
     pub(super) width: usize,
     /// Observations of each cell.
     pub(super) rows: Vec<u64>,
-    /// The state of each measure, in the order of [`AggregateSpec::measures`].
-    pub(super) measures: Vec<MeasureCells>,
+    /// The state of each input, in the order of [`AggregateSpec::inputs`].
+    pub(super) inputs: Vec<InputCells>,
 }
 
-/// The state of one measure.
+/// The state of one input.
 #[derive(Debug)]
-pub(super) struct MeasureCells {
-    /// The measure, by its position in the flow.
-    pub(super) measure: usize,
-    /// Observations without a number, by cell.
+pub(super) struct InputCells {
+    /// What is read.
+    pub(super) input: Input,
+    /// Its observations, by cell; empty where they are those of the cell.
+    pub(super) rows: Vec<u64>,
+    /// Those without a number, by cell; empty where only observations are counted.
     pub(super) lacking: Vec<u64>,
     /// The sums, where they are needed.
     pub(super) sums: Option<Sums>,
+    /// The sums of the squares, where they are needed.
+    pub(super) squares: Option<Squares>,
     /// The smallest and the largest number of each cell, where they are needed.
     pub(super) extremes: Option<Vec<(f64, f64)>>,
+    /// The states of the functions that have one of their own, each with its place in
+    /// [`AggregateSpec::specials`].
+    pub(super) specials: Vec<(usize, SpecialCells)>,
+    /// Whether these are all functions of the input.
+    pub(super) has_only_specials: bool,
 }
 
 /// A cell without numbers has its smallest above its largest.
 const NO_EXTREMES: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
 
 impl Cells {
-    pub(super) fn new(spec: &AggregateSpec) -> Self {
-        let width = spec.keys.width();
-        let of_measure = |measure: usize| {
-            let mut functions = spec.functions.iter().filter(|f| f.measure() == Some(measure));
-            let needs_sum = functions.clone().any(|f| f.needs_sum());
-            let needs_extremes = functions.any(|f| f.needs_extremes());
-            MeasureCells {
-                measure,
+    /// No groups yet, of so many cells each.
+    pub(super) fn new(spec: &AggregateSpec, width: usize) -> Self {
+        let inputs = spec.inputs.iter().enumerate().map(|(place, input)| {
+            let functions = || spec.functions.iter().filter(move |f| f.input() == place);
+            let special = |function: &Function| match function {
+                Function::Special(_, place) => {
+                    Some((*place, SpecialCells::new(&spec.specials[*place])))
+                }
+                _ => None,
+            };
+            let is_special = |function: &Function| matches!(function, Function::Special(..));
+            InputCells {
+                input: *input,
+                rows: Vec::new(),
                 lacking: Vec::new(),
-                sums: needs_sum.then(|| Sums::new(width)),
-                extremes: needs_extremes.then(Vec::new),
+                sums: functions().any(|f| f.needs_sum()).then(|| Sums::new(width)),
+                squares: functions().any(|f| f.needs_squares()).then(|| Squares::new(width)),
+                extremes: functions().any(|f| f.needs_extremes()).then(Vec::new),
+                specials: functions().filter_map(special).collect(),
+                has_only_specials: functions().all(is_special),
             }
-        };
-        let measures = spec.measures().into_iter().map(of_measure).collect();
-        Self { width, rows: Vec::new(), measures }
+        });
+        Self { width, rows: Vec::new(), inputs: inputs.collect() }
     }
 
     /// How many groups there is room for.
@@ -59,63 +81,182 @@ impl Cells {
     pub(super) fn grow(&mut self, groups: usize) {
         let cells = groups * self.width;
         self.rows.resize(cells, 0);
-        for measure in &mut self.measures {
-            measure.lacking.resize(cells, 0);
-            if let Some(sums) = &mut measure.sums {
+        for input in &mut self.inputs {
+            if input.input.condition.is_some() {
+                input.rows.resize(cells, 0);
+            }
+            if input.input.measure.is_some() {
+                input.lacking.resize(cells, 0);
+            }
+            if let Some(sums) = &mut input.sums {
                 sums.grow(groups);
             }
-            if let Some(extremes) = &mut measure.extremes {
+            if let Some(squares) = &mut input.squares {
+                squares.grow(groups);
+            }
+            if let Some(extremes) = &mut input.extremes {
                 extremes.resize(cells, NO_EXTREMES);
             }
+            input.specials.iter_mut().for_each(|(_, special)| special.grow(cells));
         }
+    }
+
+    /// Bytes of a cell of the functions that have a state of their own.
+    pub(super) fn special_bytes_per_cell(&self) -> usize {
+        let specials = self.inputs.iter().flat_map(|input| &input.specials);
+        specials.map(|(_, special)| special.bytes_per_cell()).sum()
     }
 
     /// Bytes that one more group takes, about.
     pub(super) fn bytes_per_group(&self) -> usize {
-        let of_measure = |m: &MeasureCells| {
-            8 + if m.sums.is_some() { 8 } else { 0 } + if m.extremes.is_some() { 16 } else { 0 }
+        let if_any = |bytes: usize, is_there: bool| if is_there { bytes } else { 0 };
+        let of_input = |input: &InputCells| {
+            if_any(8, input.input.condition.is_some())
+                + if_any(8, input.input.measure.is_some())
+                + if_any(8, input.sums.is_some())
+                + if_any(16, input.squares.is_some())
+                + if_any(16, input.extremes.is_some())
+                + input.specials.iter().map(|(_, special)| special.bytes_per_cell()).sum::<usize>()
         };
-        self.width * (8 + self.measures.iter().map(of_measure).sum::<usize>()) + 16
+        self.width * (8 + self.inputs.iter().map(of_input).sum::<usize>()) + 16
     }
 
     /// Bytes of memory, about.
     pub(super) fn memory_bytes(&self) -> usize {
-        let wide = |m: &MeasureCells| m.sums.as_ref().map_or(0, Sums::memory_bytes);
-        self.capacity() * self.bytes_per_group() + self.measures.iter().map(wide).sum::<usize>()
+        let of_input = |input: &InputCells| {
+            input.sums.as_ref().map_or(0, Sums::memory_bytes)
+                + input.squares.as_ref().map_or(0, Squares::memory_bytes)
+                + input.specials.iter().map(|(_, special)| special.grown_bytes()).sum::<usize>()
+        };
+        let inputs: usize = self.inputs.iter().map(of_input).sum();
+        self.capacity() * self.bytes_per_group() + inputs
     }
 
-    /// Adds the state of another; its group `i` is our group `groups[i]`.
-    pub(super) fn merge(&mut self, other: &Self, groups: &[usize]) -> Result<()> {
-        let width = self.width;
-        let pairs = || {
-            let cells = move |(from, to): (usize, &usize)| {
-                let to = *to;
-                (0..width).map(move |cell| (from * width + cell, to * width + cell))
-            };
-            groups.iter().enumerate().flat_map(cells)
-        };
-        for (from, to) in pairs() {
-            self.rows[to] += other.rows[from];
-        }
-        for (ours, theirs) in self.measures.iter_mut().zip(&other.measures) {
-            for (from, to) in pairs() {
-                ours.lacking[to] += theirs.lacking[from];
-            }
-            if let (Some(ours), Some(theirs)) = (&mut ours.sums, &theirs.sums) {
-                ours.merge(theirs, groups)?;
-            }
-            if let (Some(ours), Some(theirs)) = (&mut ours.extremes, &theirs.extremes) {
-                for (from, to) in pairs() {
-                    widen(&mut ours[to], theirs[from].0);
-                    widen(&mut ours[to], theirs[from].1);
-                }
-            }
+    /// The observations of an input in a cell, counted over all groups.
+    pub(super) fn rows_of(&self, input: usize, place: usize) -> u64 {
+        let rows = &self.inputs[input].rows;
+        rows.get(place).copied().unwrap_or_else(|| self.rows[place])
+    }
+
+    /// The numbers of an input in a cell, counted over all groups.
+    pub(super) fn numbers_of(&self, input: usize, place: usize) -> u64 {
+        let lacking = self.inputs[input].lacking.get(place);
+        self.rows_of(input, place) - lacking.copied().unwrap_or(0)
+    }
+
+    /// Adds the state of another.
+    pub(super) fn merge(&mut self, other: &Self, to: Mapping<'_>) -> Result<()> {
+        let widths = (other.width, self.width);
+        add_counts(&mut self.rows, &other.rows, widths, to);
+        for (ours, theirs) in self.inputs.iter_mut().zip(&other.inputs) {
+            ours.merge(theirs, widths, to)?;
         }
         Ok(())
     }
 }
 
-impl MeasureCells {
+/// Adds counts by cell, of groups of the first width to groups of the second.
+fn add_counts(ours: &mut [u64], theirs: &[u64], widths: (usize, usize), to: Mapping<'_>) {
+    if theirs.is_empty() {
+        return;
+    }
+    for (from, to) in to.places(widths.0, widths.1) {
+        ours[to] += theirs[from];
+    }
+}
+
+impl InputCells {
+    fn merge(&mut self, other: &Self, widths: (usize, usize), to: Mapping<'_>) -> Result<()> {
+        add_counts(&mut self.rows, &other.rows, widths, to);
+        add_counts(&mut self.lacking, &other.lacking, widths, to);
+        if let (Some(ours), Some(theirs)) = (&mut self.sums, &other.sums) {
+            ours.merge(theirs, to)?;
+        }
+        if let (Some(ours), Some(theirs)) = (&mut self.squares, &other.squares) {
+            ours.merge(theirs, to);
+        }
+        if let (Some(ours), Some(theirs)) = (&mut self.extremes, &other.extremes) {
+            for (from, to) in to.places(widths.0, widths.1) {
+                widen(&mut ours[to], theirs[from].0);
+                widen(&mut ours[to], theirs[from].1);
+            }
+        }
+        for ((_, ours), (_, theirs)) in self.specials.iter_mut().zip(&other.specials) {
+            ours.merge(theirs, to.places(widths.0, widths.1));
+        }
+        Ok(())
+    }
+
+    /// Calls the functions with a state of their own for the observations of a chunk. `plain` is for
+    /// work.
+    pub(super) fn add_specials(
+        &mut self,
+        specials: &[Special],
+        called: &Called<'_>,
+        chunk: &Chunk,
+        plain: &mut Positions,
+    ) -> Result<()> {
+        let measure = self.input.measure.map(|measure| &chunk.measures[measure]);
+        for (place, cells) in &mut self.specials {
+            match (&specials[*place], measure) {
+                (Special::Quantile(_), Some(measure)) => {
+                    plain.copy_from(called.positions);
+                    measure.missing.iter().for_each(|at| plain.remove(usize::from(*at)));
+                    measure.texts.iter().for_each(|(at, _)| plain.remove(usize::from(*at)));
+                    cells.add_numbers(measure, plain, called);
+                }
+                (Special::End(order, nulls), Some(measure)) => {
+                    cells.add_ends((order, *nulls), measure, called)?;
+                }
+                (special @ (Special::Distinct(ranked) | Special::Foremost(ranked)), _) => {
+                    match special.attributes() {
+                        Some(of) => cells.add_attributes(of, chunk, plain, called),
+                        None => cells.add_ranked(ranked, called)?,
+                    }
+                }
+                (Special::Quantile(_) | Special::End(..), None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a stored total, of a chunk with so many observations.
+    pub(super) fn add_total(
+        &mut self,
+        group: usize,
+        observations: u64,
+        total: &Total,
+    ) -> Result<()> {
+        self.lacking[group] += observations - u64::from(total.count);
+        if total.count > 0 {
+            let sum = Decimal { mantissa: total.sum, scale: total.scale };
+            self.add_decimals((group, 0, 1), sum, (total.min, total.max))?;
+        }
+        Ok(())
+    }
+
+    /// Counts the stored total of a period, whose mantissas have this scale.
+    pub(super) fn add_period_total(
+        &mut self,
+        (group, cell, width): (usize, usize, usize),
+        total: &PeriodTotal,
+        scale: u8,
+    ) -> Result<()> {
+        self.lacking[group * width + cell] += total.observations - total.count;
+        if total.count == 0 {
+            return Ok(());
+        }
+        let double = |mantissa: i128| Decimal { mantissa, scale }.to_f64();
+        if let Some(sums) = &mut self.sums {
+            sums.add(group, cell, Decimal { mantissa: total.sum, scale })?;
+        }
+        if let Some(cells) = &mut self.extremes {
+            widen(&mut cells[group * width + cell], double(total.min));
+            widen(&mut cells[group * width + cell], double(total.max));
+        }
+        Ok(())
+    }
+
     /// Counts one exact number that stands for several with these extremes.
     pub(super) fn add_decimals(
         &mut self,
@@ -143,6 +284,9 @@ impl MeasureCells {
         if let Some(sums) = &mut self.sums {
             sums.add(group, cell, number)?;
         }
+        if let Some(squares) = &mut self.squares {
+            squares.add_decimal(group, cell, number);
+        }
         if let Some(cells) = &mut self.extremes {
             widen(&mut cells[group * width + cell], number.to_f64());
         }
@@ -153,6 +297,9 @@ impl MeasureCells {
     pub(super) fn add_double(&mut self, (group, cell, width): (usize, usize, usize), number: f64) {
         if let Some(sums) = &mut self.sums {
             sums.add_double(group, cell, number);
+        }
+        if let Some(squares) = &mut self.squares {
+            squares.add_double(group, cell, number);
         }
         if let Some(cells) = &mut self.extremes {
             widen(&mut cells[group * width + cell], number);

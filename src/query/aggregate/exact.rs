@@ -40,6 +40,63 @@ impl ExactSum {
         other.parts.iter().for_each(|part| self.add(*part));
     }
 
+    /// An integer of up to 128 bits.
+    pub(super) fn of_integer(integer: u128) -> Self {
+        let mut sum = Self::default();
+        // Pieces of 32 bits are doubles without rounding.
+        for (piece, unit) in [0, 32, 64, 96].map(|bits| (integer >> bits, 2_f64.powi(bits))) {
+            sum.add(f64::from(low_half(piece)) * unit);
+        }
+        sum
+    }
+
+    /// Adds the product of two finite numbers.
+    pub(super) fn add_product(&mut self, a: f64, b: f64) {
+        let product = a * b;
+        self.add(product);
+        // The product is the nearest double, and what it lacks is a double, too.
+        self.add(a.mul_add(b, -product));
+    }
+
+    /// The same times a finite number.
+    #[must_use]
+    pub(super) fn times(&self, factor: f64) -> Self {
+        let mut product = Self::default();
+        self.parts.iter().for_each(|part| product.add_product(*part, factor));
+        product
+    }
+
+    /// The product of two sums.
+    #[must_use]
+    pub(super) fn product(&self, other: &Self) -> Self {
+        let mut product = Self::default();
+        for part in &self.parts {
+            other.parts.iter().for_each(|factor| product.add_product(*part, *factor));
+        }
+        product
+    }
+
+    /// The same divided by a power of ten, to some fifty digits.
+    #[must_use]
+    pub(super) fn divided_by_power(&self, exponent: u32) -> Self {
+        // Powers up to this one are doubles without rounding.
+        const EXPONENT_MAX: u32 = 18;
+        const DOUBLES: usize = 4;
+        let (mut all, mut left) = (self.clone(), exponent);
+        while left > 0 {
+            let step = left.min(EXPONENT_MAX);
+            let divisor = f64::from(10_u32.pow(step / 2)) * f64::from(10_u32.pow(step - step / 2));
+            let (mut rest, mut quotient) = (all, Self::default());
+            for _ in 0..DOUBLES {
+                let digits = rest.to_f64() / divisor;
+                quotient.add(digits);
+                rest.add_product(-digits, divisor);
+            }
+            (all, left) = (quotient, left - step);
+        }
+        all
+    }
+
     /// The nearest double.
     pub(super) fn to_f64(&self) -> f64 {
         let mut parts = self.parts.iter().rev().copied();
@@ -68,8 +125,13 @@ impl ExactSum {
     }
 }
 
+/// The lowest 32 bits.
+fn low_half(integer: u128) -> u32 {
+    u32::try_from(integer & u128::from(u32::MAX)).unwrap_or(u32::MAX)
+}
+
 /// The nearest double to `sum / count`.
-pub(super) fn mean(sum: Decimal, count: u64) -> f64 {
+pub(crate) fn mean(sum: Decimal, count: u64) -> f64 {
     const EXACT_INTEGERS: u128 = 1 << 53;
     if count == 0 {
         return f64::NAN;

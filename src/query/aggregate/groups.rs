@@ -44,6 +44,15 @@ impl Groups {
         number as usize
     }
 
+    /// The number of the group with this key, if it is known.
+    pub(super) fn known(&self, key: u64) -> Option<usize> {
+        let number = match usize::try_from(key).ok().and_then(|key| self.dense.get(key)) {
+            Some(known) => *known,
+            None => self.sparse.get(&key).copied().unwrap_or(NONE),
+        };
+        (number != NONE).then_some(number as usize)
+    }
+
     /// How many groups there are.
     pub(super) fn len(&self) -> usize {
         self.keys.len()
@@ -71,6 +80,7 @@ mod tests {
             let numbers: Vec<usize> = [7, 3, 7, 9, 3].map(|key| groups.number(key)).to_vec();
             assert_eq!(numbers, [0, 1, 0, 2, 1]);
             assert_eq!(groups.keys(), [7, 3, 9]);
+            assert_eq!([3, 9, 4].map(|key| groups.known(key)), [Some(1), Some(2), None]);
         }
     }
 }

@@ -1,29 +1,29 @@
 //! The rule that puts [`SeriesAggregateExec`] where DataFusion would aggregate rows.
 //!
-//! It looks for an aggregation right above a scan, or above projections, with no filter between:
-//! then the scan's series and periods are exactly the rows that are aggregated. Group expressions
-//! follow from one dimension or from the period; functions are `count`, `sum`, `avg`, `min` and
-//! `max` of a measure. Anything else stays as it is.
+//! It looks for an aggregation above a scan, with nothing but projections and filters between. Each
+//! group expression, and each part of a filter between AND, OR and NOT, follows from the series
+//! alone, from the period alone, from attributes of the observation alone, or compares a value;
+//! functions are those of [`Function`](crate::query::aggregate::Function), each with a FILTER or a
+//! CASE of one branch. Anything else stays as it is.
 
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
-use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
-use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::aggregates::AggregateExec;
 
-use crate::limits::GROUP_CELLS_MAX;
+use crate::limits::{GROUP_CELLS_MAX, SPECIAL_BYTES_MAX};
+use crate::query::aggregate::calls::Calls;
+use crate::query::aggregate::cells::Cells;
 use crate::query::aggregate::keys::Keys;
-use crate::query::aggregate::{AggregateSpec, Function, SeriesAggregateExec};
+use crate::query::aggregate::sets::GroupingSet;
+use crate::query::aggregate::wanted::Wanted;
+use crate::query::aggregate::{AggregateSpec, SeriesAggregateExec};
 use crate::query::error::to_datafusion;
-use crate::query::scan::{Content, SeriesScanExec};
+use crate::query::scan::SeriesScanExec;
 
 /// Cells that are used even if there are far fewer observations.
 const SPARSE_CELLS_MIN: usize = 1 << 16;
@@ -66,128 +66,58 @@ fn replacement(
     aggregate: &AggregateExec,
     threads: usize,
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    let Some(first) = first_stage(aggregate) else { return Ok(None) };
-    let is_plain = |stage: &AggregateExec| {
-        let groups = stage.group_expr();
-        groups.is_single()
-            && !groups.has_grouping_set()
-            && stage.limit_options().is_none()
-            && stage.filter_expr().iter().all(Option::is_none)
-    };
-    if !is_plain(aggregate) || !is_plain(first) {
+    let Some(wanted) = Wanted::of(aggregate)? else { return Ok(None) };
+    let Some((scan, wanted)) = wanted.over_scan()? else { return Ok(None) };
+    // What fails for a code or a period of the cube may not be among the rows.
+    let Ok(Some(spec)) = specification(scan, &wanted) else { return Ok(None) };
+    if !is_worth_it(scan, &spec)? {
         return Ok(None);
     }
-    let mut exprs = first.group_expr().input_exprs();
-    let group_count = exprs.len();
-    for function in first.aggr_expr() {
-        let Some(argument) = argument(function) else { return Ok(None) };
-        exprs.push(argument);
-    }
-    let Some((scan, exprs)) = through_projections(first.input(), exprs)? else { return Ok(None) };
-    if scan.spec().fetch.is_some() {
-        return Ok(None);
-    }
-    let (groups, arguments) = exprs.split_at(group_count);
-    let functions = first.aggr_expr().iter().zip(arguments);
-    let functions = functions.map(|(function, argument)| {
-        translate(scan, function.fun().name(), argument)
-            .filter(|translated| *function.field().data_type() == data_type(*translated))
-    });
-    let Some(functions) = functions.collect::<Option<Vec<Function>>>() else { return Ok(None) };
-    let Some(keys) = Keys::build(scan, groups)? else { return Ok(None) };
-    if !is_worth_it(scan, &keys)? {
-        return Ok(None);
-    }
-    let spec = AggregateSpec { keys, functions };
     let source = Arc::clone(scan.source());
     let scan = scan.spec().clone();
     let operator = SeriesAggregateExec::new(source, scan, spec, aggregate.schema(), threads);
     Ok(Some(Arc::new(operator)))
 }
 
-/// The stage that sees the rows, if the two stages of `aggregate` are one above the other.
-fn first_stage(aggregate: &AggregateExec) -> Option<&AggregateExec> {
-    match aggregate.mode() {
-        AggregateMode::Single | AggregateMode::SinglePartitioned => Some(aggregate),
-        AggregateMode::Final | AggregateMode::FinalPartitioned => {
-            let first = aggregate.input().downcast_ref::<AggregateExec>()?;
-            (*first.mode() == AggregateMode::Partial).then_some(first)
-        }
-        _ => None,
-    }
-}
-
-/// The one argument of a function that looks at each row once, in any order.
-fn argument(function: &AggregateFunctionExpr) -> Option<Arc<dyn PhysicalExpr>> {
-    let is_plain = !function.is_distinct() && function.order_bys().is_empty();
-    match function.expressions().as_slice() {
-        [argument] if is_plain => Some(Arc::clone(argument)),
-        _ => None,
-    }
-}
-
-/// A scan, and expressions over its output.
-type OverScan<'a> = (&'a SeriesScanExec, Vec<Arc<dyn PhysicalExpr>>);
-
-/// The scan below `plan`, and `exprs` over its output instead of that of `plan`.
-fn through_projections(
-    plan: &Arc<dyn ExecutionPlan>,
-    mut exprs: Vec<Arc<dyn PhysicalExpr>>,
-) -> Result<Option<OverScan<'_>>> {
-    let mut plan = plan;
-    while let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
-        for expr in &mut exprs {
-            let below = Arc::clone(expr).transform_down(|node| {
-                Ok(match node.downcast_ref::<Column>() {
-                    Some(column) => {
-                        let projected = Arc::clone(&projection.expr()[column.index()].expr);
-                        Transformed::new(projected, true, TreeNodeRecursion::Jump)
-                    }
-                    None => Transformed::no(node),
-                })
-            });
-            *expr = below.data()?;
-        }
-        plan = projection.input();
-    }
-    Ok(plan.downcast_ref::<SeriesScanExec>().map(|scan| (scan, exprs)))
-}
-
-/// Our function for a call; absent where there is none.
-fn translate(
-    scan: &SeriesScanExec,
-    name: &str,
-    argument: &Arc<dyn PhysicalExpr>,
-) -> Option<Function> {
-    let content = argument.downcast_ref::<Column>().map(|column| scan.content(column.index()));
-    let is_value = argument.downcast_ref::<Literal>().is_some_and(|l| !l.value().is_null());
-    match (name, content) {
-        ("count", Some(Content::Code(_) | Content::PeriodText)) => Some(Function::CountRows),
-        ("count", None) if is_value => Some(Function::CountRows),
-        ("count", Some(Content::Number(measure))) => Some(Function::CountNumbers(measure)),
-        ("sum", Some(Content::Number(measure))) => Some(Function::Sum(measure)),
-        ("avg", Some(Content::Number(measure))) => Some(Function::Avg(measure)),
-        ("min", Some(Content::Number(measure))) => Some(Function::Min(measure)),
-        ("max", Some(Content::Number(measure))) => Some(Function::Max(measure)),
-        _ => None,
-    }
-}
-
-/// The type of the column that a function gives.
-fn data_type(function: Function) -> DataType {
-    match function {
-        Function::CountRows | Function::CountNumbers(_) => DataType::Int64,
-        Function::Sum(_) | Function::Avg(_) | Function::Min(_) | Function::Max(_) => {
-            DataType::Float64
+/// What an aggregation computes, if it is one of ours.
+fn specification(scan: &SeriesScanExec, wanted: &Wanted<'_>) -> Result<Option<AggregateSpec>> {
+    let mut calls = Calls::new(scan);
+    let filter = match &wanted.predicate {
+        None => None,
+        Some(predicate) => match calls.condition(predicate)? {
+            None => return Ok(None),
+            Some(filter) => filter,
+        },
+    };
+    let mut functions = Vec::with_capacity(wanted.calls.len());
+    for call in &wanted.calls {
+        match calls.function(call)? {
+            Some(function) => functions.push(function),
+            None => return Ok(None),
         }
     }
+    let Some(keys) = Keys::build(scan, &wanted.groups)? else { return Ok(None) };
+    let sets = match &wanted.sets {
+        None => None,
+        Some(nulls) => match GroupingSet::list(&keys, nulls)? {
+            None => return Ok(None),
+            Some(sets) => Some(sets),
+        },
+    };
+    let (conditions, inputs, specials) = calls.finish();
+    Ok(Some(AggregateSpec { keys, filter, conditions, inputs, specials, sets, functions }))
 }
 
 /// Whether there are few enough cells to hold, and not far more than observations.
-fn is_worth_it(scan: &SeriesScanExec, keys: &Keys) -> Result<bool> {
-    let series = &scan.spec().series;
-    let groups = usize::try_from(keys.key_count.min(series.len())).unwrap_or(usize::MAX);
+fn is_worth_it(scan: &SeriesScanExec, spec: &AggregateSpec) -> Result<bool> {
+    let (series, keys) = (&scan.spec().series, &spec.keys);
+    let most = series.len().saturating_mul(keys.groups_per_series() as u64);
+    let groups = usize::try_from(keys.key_count.min(most)).unwrap_or(usize::MAX);
     let cells = groups.saturating_mul(keys.width());
+    let special_bytes = Cells::new(spec, 1).special_bytes_per_cell();
+    if cells.saturating_mul(special_bytes) > SPECIAL_BYTES_MAX {
+        return Ok(false);
+    }
     if keys.periods.is_none() || cells <= SPARSE_CELLS_MIN {
         return Ok(true);
     }

@@ -1,26 +1,59 @@
 //! Aggregates that group once per series instead of once per row.
 //!
-//! Read in this order: `spec` (what one aggregation computes, as plain values), `keys` (from group
-//! expressions to numbers of groups and periods), `matching` (the rule that finds such plans),
-//! `groups`, `sums`, `exact` and `cells` (the state), `target` and `work` (one thread's share), `operator`
-//! ([`SeriesAggregateExec`], which runs the threads and merges them), `output`.
+//! Read in this order: `spec` (what one aggregation computes, as plain values); `keys` (from group
+//! expressions to numbers of groups) and `condition` (what must hold for an observation), over `series`
+//! and `attributes` (numbers for what the series, or attributes of the observation, say), `values`
+//! (ranges of numbers) and `numbering`; `special` (functions with a state of their own) over `ranked`
+//! (values by number), `number_sets`, `quantile` and `select`; `sets` (grouping sets); `wanted` (what a
+//! plan asks for), `matching`, `calls`, `special_calls` and `translate` (the rule that finds such
+//! plans); `groups`, `sums`, `squares`, `exact` and `cells` (the state); `positions`, `target`, `work`
+//! (one thread's share), `totals`, `lines`, `spans` and `covered` (what needs no block), `plain`
+//! (what needs no look at single observations); `operator` ([`SeriesAggregateExec`], which runs the threads and
+//! merges them by a `mapping`); `levels` (the states of all grouping sets), `settle` (quantiles),
+//! `output`.
 //!
 //! **Exact.** A sum is an integer and a scale until the end, where it becomes the nearest double.
 //! True doubles are summed without rounding too. So no answer depends on the number of threads, on
 //! the order of series, or on how the cube lies in segments.
 
+mod attributes;
+mod calls;
 mod cells;
+mod condition;
+mod covered;
 mod exact;
 mod groups;
 mod keys;
+mod levels;
+mod lines;
+mod mapping;
 mod matching;
+mod number_sets;
+mod numbering;
 mod operator;
 mod output;
+mod plain;
+mod positions;
+mod quantile;
+mod ranked;
+mod select;
+mod series;
+mod sets;
+mod settle;
+mod spans;
 mod spec;
+mod special;
+mod special_calls;
+mod squares;
 mod sums;
 mod target;
+mod totals;
+mod translate;
+mod values;
+mod wanted;
 mod work;
 
+pub(crate) use exact::mean;
 pub(crate) use matching::SeriesAggregation;
 pub(crate) use operator::SeriesAggregateExec;
 pub(crate) use spec::{AggregateSpec, Function};

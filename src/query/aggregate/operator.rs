@@ -27,20 +27,38 @@ use datafusion::physical_plan::{PlanProperties, ReplaceChildrenOptions};
 use futures::{TryStreamExt, stream};
 
 use crate::error;
+use crate::error::Error;
 use crate::query::aggregate::AggregateSpec;
 use crate::query::aggregate::cells::Cells;
 use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::keys::KeyColumn;
+use crate::query::aggregate::levels::{Level, levels};
+use crate::query::aggregate::lines::parts_by_period;
+use crate::query::aggregate::mapping::Mapping;
 use crate::query::aggregate::output::Output;
-use crate::query::aggregate::work::Work;
+use crate::query::aggregate::settle::settle;
+use crate::query::aggregate::work::{Work, check_cancelled};
 use crate::query::error::{from_datafusion, to_datafusion};
-use crate::query::scan::{Reads, ScanSpec, Source, split};
+use crate::query::scan::{Reads, ScanSpec, SeriesReader, Source, split};
 use crate::store::{PeriodFilter, Selections};
 
 /// Series of one share of the work, at least: some ten thousand observations.
 const SHARE_SERIES_MIN: u64 = 256;
 /// Shares a thread, so that a thread whose shares are light takes over from the others.
 const SHARES_PER_THREAD: u64 = 8;
+/// The same where no block is read: each share decodes the tables of its segments anew.
+const SHARES_OF_TABLES: u64 = 2;
+
+/// What an answer follows from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Basis {
+    /// Which periods each chunk covers.
+    Spans,
+    /// What is stored of each chunk.
+    Totals,
+    /// The observations.
+    Observations,
+}
 
 /// Aggregates the observations of selected series without making rows of them.
 #[derive(Clone, Debug)]
@@ -84,14 +102,38 @@ impl SeriesAggregateExec {
         }
     }
 
+    /// What the answer follows from.
+    fn basis(&self) -> Basis {
+        let is_of_series = self.spec.conditions.iter().all(|c| c.formula.is_of_series());
+        let is_whole = matches!(self.scan.periods, PeriodFilter::All);
+        let by_period = parts_by_period(&self.source, &self.scan, &self.spec);
+        if by_period.is_ok_and(|(parts, rest)| !parts.is_empty() && rest.is_empty()) {
+            return Basis::Totals;
+        }
+        if self.spec.reads_spans() && is_of_series {
+            Basis::Spans
+        } else if self.spec.reads_totals() && is_of_series && is_whole {
+            Basis::Totals
+        } else {
+            Basis::Observations
+        }
+    }
+
     /// The answer, aggregated now.
     async fn aggregate(self, context: Arc<TaskContext>) -> Result<Output> {
-        let count = (self.scan.series.len() / SHARE_SERIES_MIN).max(1);
-        let count = count.min(self.threads as u64 * SHARES_PER_THREAD);
+        let by_period = parts_by_period(&self.source, &self.scan, &self.spec);
+        let (by_period, rest) = by_period.map_err(to_datafusion)?;
+        let count = (rest.len() / SHARE_SERIES_MIN).max(1);
+        let most = match self.basis() {
+            Basis::Spans | Basis::Totals => SHARES_OF_TABLES,
+            Basis::Observations => SHARES_PER_THREAD,
+        };
+        let count = count.min(self.threads as u64 * most);
         let shares = Shares {
-            pieces: split(&self.scan.series, usize::try_from(count).unwrap_or(1)),
+            by_period,
+            pieces: split(&rest, usize::try_from(count).unwrap_or(1)),
             next: AtomicUsize::new(0),
-            cancelled: AtomicBool::new(false),
+            cancelled: Arc::new(AtomicBool::new(false)),
         };
         let shares = Arc::new(shares);
         let batch_rows = context.session_config().batch_size();
@@ -109,12 +151,41 @@ impl SeriesAggregateExec {
             let work = task.map_err(|e| DataFusionError::External(Box::new(e)))?;
             found.push(work.map_err(to_datafusion)?);
         }
+        let (levels, reservation) = operator.levels(found, &shares).await?;
         let spec = Arc::clone(&operator.spec);
-        let merged = merge(found).map_err(to_datafusion)?;
-        let schema = Arc::clone(&operator.schema);
-        let Found { groups, cells, reservation } = merged;
-        let output = Output::new(spec, schema, groups, cells, batch_rows);
+        let levels = settle(&spec, levels, operator.threads, &shares.cancelled).await?;
+        let output = Output::new(spec, Arc::clone(&operator.schema), levels, batch_rows);
         Ok(output.holding(reservation))
+    }
+
+    /// What all threads found, for each grouping set.
+    async fn levels(
+        &self,
+        found: Vec<Found>,
+        shares: &Shares,
+    ) -> Result<(Vec<Level>, MemoryReservation)> {
+        let (spec, cancelled) = (Arc::clone(&self.spec), Arc::clone(&shares.cancelled));
+        let merged = move || -> error::Result<_> {
+            let Found { groups, cells, reservation } = merge(found)?;
+            let finest = Level { set: None, groups, cells };
+            let mut reserve = |bytes: usize| {
+                check_cancelled(&cancelled)?;
+                reservation.try_resize(bytes).map_err(|e| from_datafusion(&e))
+            };
+            let levels = levels(&spec, finest, &mut reserve)?;
+            reserve(levels.iter().map(Level::memory_bytes).sum())?;
+            Ok((levels, reservation))
+        };
+        if self.spec.sets.is_none() {
+            return merged().map_err(to_datafusion);
+        }
+        let mut task = JoinSet::new();
+        task.spawn_blocking(merged);
+        match task.join_next().await {
+            Some(Ok(levels)) => levels.map_err(to_datafusion),
+            Some(Err(error)) => Err(DataFusionError::External(Box::new(error))),
+            None => Err(to_datafusion(Error::bug("a task that was never begun"))),
+        }
     }
 
     /// What one thread does: takes shares until none is left.
@@ -125,6 +196,9 @@ impl SeriesAggregateExec {
         let mut reserve =
             |bytes: usize| reservation.try_resize(bytes).map_err(|e| from_datafusion(&e));
         reserve(work.memory_bytes())?;
+        if thread == 0 {
+            work.add_lines(&shares.by_period, &mut reserve)?;
+        }
         loop {
             let share = shares.next.fetch_add(1, Ordering::Relaxed);
             let Some(series) = shares.pieces.get(share) else { break };
@@ -137,9 +211,11 @@ impl SeriesAggregateExec {
 
 /// What the threads share.
 struct Shares {
+    /// The parts that totals by period answer.
+    by_period: Vec<usize>,
     pieces: Vec<Selections>,
     next: AtomicUsize,
-    cancelled: AtomicBool,
+    cancelled: Arc<AtomicBool>,
 }
 
 /// Stops the threads when nobody waits for them any more.
@@ -161,7 +237,7 @@ struct Found {
 /// What all threads found, in the state of the one that found most groups.
 fn merge(mut found: Vec<Found>) -> error::Result<Found> {
     found.sort_by_key(|one| one.groups.len());
-    let last = found.pop().ok_or_else(|| error::Error::bug("an aggregation without threads"))?;
+    let last = found.pop().ok_or_else(|| Error::bug("an aggregation without threads"))?;
     let Found { mut groups, mut cells, reservation } = last;
     for other in found {
         let numbers: Vec<usize> =
@@ -171,19 +247,22 @@ fn merge(mut found: Vec<Found>) -> error::Result<Found> {
             reservation.try_resize(bytes).map_err(|e| from_datafusion(&e))?;
             cells.grow(groups.len());
         }
-        cells.merge(&other.cells, &numbers)?;
+        cells.merge(&other.cells, Mapping::of_groups(&numbers))?;
+        // What the other collected is ours now.
+        drop(other);
+        let bytes = groups.memory_bytes() + cells.memory_bytes();
+        reservation.try_resize(bytes).map_err(|e| from_datafusion(&e))?;
     }
     Ok(Found { groups, cells, reservation })
 }
 
 /// The order of the answer: that of the keys, as far as they are plain columns of dimensions.
 fn ordering(spec: &AggregateSpec, schema: &SchemaRef) -> Vec<PhysicalSortExpr> {
-    let dimensions = spec.keys.columns.iter().enumerate().map_while(|(column, key)| match key {
-        KeyColumn::Dimension(index) => {
-            let is_plain = spec.keys.dimensions[*index].number_of_code.is_none();
-            is_plain.then_some(column)
-        }
-        KeyColumn::Period(_) => None,
+    // Each grouping set begins anew.
+    let columns = if spec.sets.is_some() { &[] } else { spec.keys.columns.as_slice() };
+    let dimensions = columns.iter().enumerate().map_while(|(column, key)| match key {
+        KeyColumn::Series(index) => spec.keys.series[*index].table.is_codes().then_some(column),
+        KeyColumn::Attribute(_) | KeyColumn::Period(_) => None,
     });
     let sorted = dimensions.map(|column| {
         let options = SortOptions { descending: false, nulls_first: false };
@@ -196,16 +275,43 @@ impl DisplayAs for SeriesAggregateExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fields = self.schema.fields();
         let (keys, functions) = fields.split_at(self.spec.keys.columns.len());
+        // The column that tells grouping sets apart is no function.
+        let functions = &functions[usize::from(self.spec.sets.is_some())..];
         let names = |fields: &[Arc<_>]| -> String {
             let names: Vec<&str> = fields.iter().map(|f: &Arc<Field>| f.name().as_str()).collect();
             names.join(", ")
         };
         write!(f, "SeriesAggregateExec: ")?;
         write!(f, "groups=[{}], aggregates=[{}], ", names(keys), names(functions))?;
-        let reads =
-            !matches!(self.scan.periods, PeriodFilter::All) || self.spec.keys.periods.is_some();
-        write!(f, "from={}, ", if reads { "observations" } else { "totals" })?;
-        self.scan.describe(&self.source, if reads { Reads::Blocks } else { Reads::Totals }, f)
+        if let Some(sets) = &self.spec.sets {
+            write!(f, "sets={}, ", sets.len())?;
+        }
+        if let Some(filter) = self.spec.filter {
+            write!(f, "filter=[{}], ", self.spec.conditions[filter].text)?;
+        }
+        let (from, reads) = match self.basis() {
+            Basis::Spans => ("spans", Reads::Totals),
+            Basis::Totals => ("totals", Reads::Totals),
+            Basis::Observations => ("observations", Reads::Blocks),
+        };
+        write!(f, "from={from}, ")?;
+        self.scan.describe(&self.source, reads, f)
+    }
+}
+
+impl SeriesReader for SeriesAggregateExec {
+    fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    fn spec(&self) -> &ScanSpec {
+        &self.scan
+    }
+
+    fn narrowed(&self, series: Selections) -> Result<Arc<dyn ExecutionPlan>> {
+        let (series, memberships) = (Arc::new(series), Vec::new());
+        let scan = ScanSpec { series, memberships, ..self.scan.as_ref().clone() };
+        Ok(Arc::new(Self { scan: Arc::new(scan), ..self.clone() }))
     }
 }
 
@@ -244,6 +350,11 @@ impl ExecutionPlan for SeriesAggregateExec {
         Ok(self)
     }
 
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Arc::new(Self { metrics, ..self.as_ref().clone() }))
+    }
+
     fn execute(
         &self,
         partition: usize,
@@ -275,12 +386,15 @@ impl ExecutionPlan for SeriesAggregateExec {
         _: &[Arc<Statistics>],
         _: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
-        let groups = self.spec.keys.key_count.min(self.scan.series.len());
+        let of_series = self.spec.keys.groups_per_series() as u64;
+        let most = self.scan.series.len().saturating_mul(of_series);
+        let groups = self.spec.keys.key_count.min(most);
         let groups = usize::try_from(groups).unwrap_or(usize::MAX).max(1);
-        let rows = groups.saturating_mul(self.spec.keys.width());
+        let sets = self.spec.sets.as_ref().map_or(1, Vec::len);
+        let rows = groups.saturating_mul(self.spec.keys.width()).saturating_mul(sets);
         let statistics = Statistics::new_unknown(&self.schema);
         Ok(Arc::new(statistics.with_num_rows(match self.spec.keys.columns.as_slice() {
-            [] => Precision::Exact(1),
+            [] => Precision::Exact(sets),
             _ => Precision::Inexact(rows),
         })))
     }

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use crate::error::{Error, Result};
 use crate::model::Decimal;
 use crate::query::aggregate::exact::ExactSum;
+use crate::query::aggregate::mapping::Mapping;
 
 /// The largest bound under which cells of 64 bits are used.
 const NARROW_MAX: u64 = i64::MAX as u64;
@@ -141,24 +142,27 @@ impl Sums {
         self.doubles.entry(row * self.width + cell).or_default().add(number);
     }
 
-    /// Adds the sums of another table; its row `i` is our row `rows[i]`.
-    pub(super) fn merge(&mut self, other: &Self, rows: &[usize]) -> Result<()> {
-        for (from, to) in rows.iter().enumerate() {
-            let cells = from * self.width..(from + 1) * self.width;
-            let scale = other.scales[from];
-            self.add_run(*to, 0, &other.narrow[cells.clone()], scale)?;
+    /// Adds the sums of another table; rows are groups.
+    pub(super) fn merge(&mut self, other: &Self, to: Mapping<'_>) -> Result<()> {
+        for (from, row) in to.groups.iter().enumerate() {
+            let cells = from * other.width..(from + 1) * other.width;
+            let (narrow, scale) = (&other.narrow[cells.clone()], other.scales[from]);
+            match to.cells {
+                None => self.add_run(*row, 0, narrow, scale)?,
+                Some(cells) => self.add_scattered(*row, cells, narrow, scale)?,
+            }
             if other.wide.is_empty() {
                 continue;
             }
             for (cell, mantissa) in other.wide[cells].iter().enumerate() {
                 if *mantissa != 0 {
-                    self.add(*to, cell, Decimal { mantissa: *mantissa, scale })?;
+                    self.add(*row, to.cell(cell), Decimal { mantissa: *mantissa, scale })?;
                 }
             }
         }
-        for (cell, sum) in &other.doubles {
-            let cell = rows[cell / self.width] * self.width + cell % self.width;
-            self.doubles.entry(cell).or_default().merge(sum);
+        for (place, sum) in &other.doubles {
+            let place = to.place(*place, other.width, self.width);
+            self.doubles.entry(place).or_default().merge(sum);
         }
         Ok(())
     }
@@ -287,7 +291,7 @@ mod tests {
         assert_eq!(shown(&sum_of(&back)), expected);
         for at in 0..numbers.len() {
             let mut left = sum_of(&numbers[..at]);
-            left.merge(&sum_of(&numbers[at..]), &[0]).expect("fits");
+            left.merge(&sum_of(&numbers[at..]), Mapping::of_groups(&[0])).expect("fits");
             assert_eq!(shown(&left), expected);
         }
     }

@@ -2,13 +2,12 @@
 
 use std::ops::Range;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Decimal, Value};
-use crate::query::aggregate::AggregateSpec;
-use crate::query::aggregate::cells::{MeasureCells, widen};
-use crate::query::scan::Source;
-use crate::segment::{MeasureRun, Numbers};
-use crate::store::Chunk;
+use crate::query::aggregate::cells::{InputCells, widen};
+use crate::query::aggregate::keys::Keys;
+use crate::query::aggregate::positions::Positions;
+use crate::segment::{ChunkNumbers, MeasureRun, Numbers};
 
 /// Where the positions of a chunk go: the cells of its group.
 pub(super) struct Target<'a> {
@@ -27,29 +26,18 @@ enum CellsOfChunk<'a> {
 }
 
 impl<'a> Target<'a> {
-    pub(super) fn of(
-        source: &Source,
-        spec: &'a AggregateSpec,
-        chunk: &Chunk,
-        group: usize,
-    ) -> Result<Self> {
-        let width = spec.keys.width();
-        let Some(periods) = &spec.keys.periods else {
-            return Ok(Self { group, width, cells: CellsOfChunk::One });
+    /// The cells of `group` for a chunk whose first period has this place.
+    pub(super) fn new(keys: &'a Keys, place: usize, group: usize) -> Self {
+        let cells = match keys.periods.as_ref().map(|periods| &periods.number_of_place) {
+            None => CellsOfChunk::One,
+            Some(None) => CellsOfChunk::Line(place),
+            Some(Some(numbers)) => CellsOfChunk::Listed(numbers, place),
         };
-        let outside = || Error::bug("a period outside the hull of its form");
-        let first = chunk.data.slot(0);
-        let table = source.periods().ok_or_else(outside)?;
-        let place = table.place(first.form, first.index).ok_or_else(outside)?;
-        let cells = match &periods.number_of_place {
-            None => CellsOfChunk::Line(place),
-            Some(numbers) => CellsOfChunk::Listed(numbers, place),
-        };
-        Ok(Self { group, width, cells })
+        Self { group, width: keys.width(), cells }
     }
 
     /// The cell of a position, and what else names it.
-    fn cell(&self, position: usize) -> (usize, usize, usize) {
+    pub(super) fn cell(&self, position: usize) -> (usize, usize, usize) {
         let cell = match self.cells {
             CellsOfChunk::One => 0,
             CellsOfChunk::Line(first) => first + position,
@@ -58,7 +46,28 @@ impl<'a> Target<'a> {
         (self.group, cell, self.width)
     }
 
-    pub(super) fn count(&self, run: &Range<usize>, rows: &mut [u64]) {
+    /// The place of the cell that all positions go to, if there is one.
+    pub(super) fn only(&self) -> Option<usize> {
+        matches!(self.cells, CellsOfChunk::One).then_some(self.group * self.width)
+    }
+
+    /// The place of the cell of a position.
+    #[inline]
+    pub(super) fn at(&self, position: usize) -> usize {
+        let (group, cell, width) = self.cell(position);
+        group * width + cell
+    }
+
+    /// Counts observations.
+    pub(super) fn count(&self, positions: &Positions, rows: &mut [u64]) {
+        match self.cells {
+            CellsOfChunk::One => rows[self.group] += positions.len() as u64,
+            _ => positions.runs().for_each(|run| self.count_run(&run, rows)),
+        }
+    }
+
+    /// Counts the observations of a run.
+    pub(super) fn count_run(&self, run: &Range<usize>, rows: &mut [u64]) {
         let base = self.group * self.width;
         match self.cells {
             CellsOfChunk::One => rows[base] += run.len() as u64,
@@ -67,49 +76,81 @@ impl<'a> Target<'a> {
                 rows[start..start + run.len()].iter_mut().for_each(|count| *count += 1);
             }
             CellsOfChunk::Listed(numbers, first) => {
-                let start = first + run.start;
-                for number in &numbers[start..start + run.len()] {
+                for number in &numbers[first + run.start..first + run.end] {
                     rows[base + *number as usize] += 1;
                 }
             }
         }
     }
 
-    /// Adds the numbers of a run in which every position has one.
-    pub(super) fn add_numbers(
+    /// Adds the values at `positions`, each of which has an observation. `plain` is for work.
+    pub(super) fn add(
         &self,
         measure: &MeasureRun,
-        run: &Range<usize>,
-        cells: &mut MeasureCells,
+        positions: &Positions,
+        plain: &mut Positions,
+        cells: &mut InputCells,
     ) -> Result<()> {
-        match &measure.numbers {
-            Numbers::None => {
-                for position in run.clone() {
-                    let (group, cell, width) = self.cell(position);
-                    cells.lacking[group * width + cell] += 1;
+        if measure.missing.is_empty() && measure.texts.is_empty() {
+            return self.add_numbers(measure, positions, cells);
+        }
+        plain.copy_from(positions);
+        measure.missing.iter().for_each(|position| plain.remove(usize::from(*position)));
+        measure.texts.iter().for_each(|(position, _)| plain.remove(usize::from(*position)));
+        self.add_numbers(measure, plain, cells)?;
+        self.add_exceptions(measure, positions, cells)
+    }
+
+    /// Adds the numbers at positions of which every one has one.
+    fn add_numbers(
+        &self,
+        measure: &MeasureRun,
+        positions: &Positions,
+        cells: &mut InputCells,
+    ) -> Result<()> {
+        match numbers(measure) {
+            ChunkNumbers::None => self.count(positions, &mut cells.lacking),
+            numbers => {
+                for run in positions.runs() {
+                    self.add_run(numbers, &run, cells)?;
                 }
-                Ok(())
             }
-            Numbers::Doubles(values) => {
+        }
+        Ok(())
+    }
+
+    /// Adds the numbers of a run of which every position has one, or none has.
+    pub(super) fn add_run(
+        &self,
+        numbers: ChunkNumbers<'_>,
+        run: &Range<usize>,
+        cells: &mut InputCells,
+    ) -> Result<()> {
+        match numbers {
+            ChunkNumbers::None => self.count_run(run, &mut cells.lacking),
+            ChunkNumbers::Doubles(values) => {
                 for position in run.clone() {
                     cells.add_double(self.cell(position), values[position]);
                 }
-                Ok(())
             }
-            Numbers::Decimals(values) => {
-                self.add_mantissas(&values[run.clone()], measure.scale, run.start, cells)
+            ChunkNumbers::Decimals(values, scale) => {
+                self.add_mantissas(&values[run.clone()], scale, run, cells)?;
             }
         }
+        Ok(())
     }
 
     fn add_mantissas(
         &self,
         values: &[i64],
         scale: u8,
-        start: usize,
-        cells: &mut MeasureCells,
+        run: &Range<usize>,
+        cells: &mut InputCells,
     ) -> Result<()> {
         if let CellsOfChunk::One = self.cells {
+            if let Some(squares) = &mut cells.squares {
+                squares.add_all(self.group, 0, values, scale);
+            }
             let extremes = match cells.extremes {
                 Some(_) => values.iter().fold((i64::MAX, i64::MIN), |(least, greatest), value| {
                     (least.min(*value), greatest.max(*value))
@@ -122,15 +163,19 @@ impl<'a> Target<'a> {
         if let Some(sums) = &mut cells.sums {
             match self.cells {
                 CellsOfChunk::Listed(numbers, first) => {
-                    let from = first + start;
-                    let targets = &numbers[from..from + values.len()];
+                    let targets = &numbers[first + run.start..first + run.end];
                     sums.add_scattered(self.group, targets, values, scale)?;
                 }
-                _ => sums.add_run(self.group, self.cell(start).1, values, scale)?,
+                _ => sums.add_run(self.group, self.cell(run.start).1, values, scale)?,
+            }
+        }
+        if let Some(squares) = &mut cells.squares {
+            for (position, value) in run.clone().zip(values) {
+                squares.add_all(self.group, self.cell(position).1, &[*value], scale);
             }
         }
         if let Some(extremes) = &mut cells.extremes {
-            for (position, value) in (start..).zip(values) {
+            for (position, value) in run.clone().zip(values) {
                 let (group, cell, width) = self.cell(position);
                 let number = Decimal { mantissa: i128::from(*value), scale }.to_f64();
                 widen(&mut extremes[group * width + cell], number);
@@ -139,24 +184,28 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
+    /// Counts observations without a value.
+    pub(super) fn add_missing(&self, missing: impl Iterator<Item = usize>, cells: &mut InputCells) {
+        for position in missing {
+            cells.lacking[self.at(position)] += 1;
+        }
+    }
+
     /// Counts what has no number, and adds the numbers that texts stand for.
-    pub(super) fn add_exceptions(
+    fn add_exceptions(
         &self,
         measure: &MeasureRun,
-        runs: &[Range<usize>],
-        cells: &mut MeasureCells,
+        positions: &Positions,
+        cells: &mut InputCells,
     ) -> Result<()> {
-        let is_wanted = |position: u16| {
-            let position = usize::from(position);
-            let after = runs.partition_point(|run| run.end <= position);
-            runs.get(after).is_some_and(|run| run.start <= position)
-        };
-        for position in measure.missing.iter().filter(|position| is_wanted(**position)) {
-            let (group, cell, width) = self.cell(usize::from(*position));
-            cells.lacking[group * width + cell] += 1;
-        }
-        for (position, text) in measure.texts.iter().filter(|(position, _)| is_wanted(*position)) {
-            let target = self.cell(usize::from(*position));
+        let missing = measure.missing.iter().map(|position| usize::from(*position));
+        self.add_missing(missing.filter(|position| positions.contains(*position)), cells);
+        for (position, text) in &measure.texts {
+            let position = usize::from(*position);
+            if !positions.contains(position) {
+                continue;
+            }
+            let target = self.cell(position);
             let value = Value::parse(text);
             match (&value, value.number()) {
                 (Value::Decimal(number), _) => cells.add_decimal(target, *number)?,
@@ -165,6 +214,15 @@ impl<'a> Target<'a> {
             }
         }
         Ok(())
+    }
+}
+
+/// The numbers of a decoded chunk, lent.
+pub(super) fn numbers(measure: &MeasureRun) -> ChunkNumbers<'_> {
+    match &measure.numbers {
+        Numbers::None => ChunkNumbers::None,
+        Numbers::Decimals(values) => ChunkNumbers::Decimals(values, measure.scale),
+        Numbers::Doubles(values) => ChunkNumbers::Doubles(values),
     }
 }
 
@@ -179,63 +237,9 @@ fn total(values: &[i64]) -> i128 {
     values.iter().map(|value| i128::from(*value)).sum()
 }
 
-/// The positions of `runs` that have a number: no missing ones, and no texts.
-pub(super) fn number_runs(
-    measure: &MeasureRun,
-    runs: &[Range<usize>],
-    out: &mut Vec<Range<usize>>,
-) {
-    out.clear();
-    if measure.missing.is_empty() && measure.texts.is_empty() {
-        out.extend_from_slice(runs);
-        return;
-    }
-    let mut missing = measure.missing.iter().map(|at| usize::from(*at)).peekable();
-    let mut texts = measure.texts.iter().map(|(at, _)| usize::from(*at)).peekable();
-    for run in runs {
-        let mut start = run.start;
-        loop {
-            while missing.next_if(|at| *at < start).is_some() {}
-            while texts.next_if(|at| *at < start).is_some() {}
-            let next = [missing.peek(), texts.peek()].into_iter().flatten().min().copied();
-            let end = next.map_or(run.end, |at| at.min(run.end));
-            if start < end {
-                out.push(start..end);
-            }
-            start = end + 1;
-            if end == run.end {
-                break;
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use crate::segment::Writing;
-
     use super::*;
-
-    #[test]
-    fn runs_of_numbers_leave_out_what_has_none() {
-        let check = |missing: &[u16], texts: &[u16], expected: &[Range<usize>]| {
-            let measure = MeasureRun {
-                numbers: Numbers::None,
-                scale: 0,
-                writing: Writing::Fixed,
-                rescaled: Vec::new(),
-                missing: missing.to_vec(),
-                texts: texts.iter().map(|at| (*at, "x".into())).collect(),
-            };
-            let mut found = Vec::new();
-            number_runs(&measure, &[2..5, 7..10], &mut found);
-            assert_eq!(found, expected, "{missing:?} {texts:?}");
-        };
-        check(&[], &[], &[2..5, 7..10]);
-        check(&[0, 3, 6], &[9], &[2..3, 4..5, 7..9]);
-        check(&[2], &[3, 7], &[4..5, 8..10]);
-        check(&[1, 5, 10], &[], &[2..5, 7..10]);
-    }
 
     #[test]
     fn totals_of_large_mantissas_do_not_overflow() {

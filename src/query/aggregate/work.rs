@@ -1,31 +1,85 @@
 //! One thread's share of an aggregation: its series into its own groups and cells.
 
-use std::ops::Range;
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use crate::index::Selection;
-use crate::model::Decimal;
+use crate::model::PeriodForm;
 use crate::query::aggregate::AggregateSpec;
+use crate::query::aggregate::attributes::Split;
 use crate::query::aggregate::cells::Cells;
+use crate::query::aggregate::condition::{ChunkFacts, Decoded, Verdict};
+use crate::query::aggregate::covered::Covered;
 use crate::query::aggregate::groups::Groups;
-use crate::query::aggregate::target::{Target, number_runs};
-use crate::query::scan::{ScanSpec, Source, wanted_runs};
-use crate::store::{Chunk, Part, PeriodFilter, ScanOrder, ScanRequest, Selections};
+use crate::query::aggregate::positions::Positions;
+use crate::query::aggregate::spans::Unsure;
+use crate::query::aggregate::special::{Called, Special};
+use crate::query::aggregate::target::Target;
+use crate::query::scan::{ScanSpec, Source};
+use crate::store::{Chunk, PeriodFilter, ScanOrder, ScanRequest, Selections};
 
+/// Bytes that the state may grow by before they are asked for: what it grows by with observations is
+/// known afterwards.
+const RESERVED_STEP_BYTES: usize = 4 << 20;
 /// Groups to make room for at first.
 const GROUPS_FIRST: usize = 16;
 
+/// Whom is asked before memory grows to so many bytes.
+pub(super) type Reserve<'r> = &'r mut dyn FnMut(usize) -> Result<()>;
+
 /// What one thread has found.
 pub(super) struct Work<'a> {
-    source: &'a Source,
-    scan: &'a ScanSpec,
-    spec: &'a AggregateSpec,
+    pub(super) source: &'a Source,
+    pub(super) scan: &'a ScanSpec,
+    pub(super) spec: &'a AggregateSpec,
     cancelled: &'a AtomicBool,
+    /// Whether something depends on where periods stand in the table of periods.
+    needs_place: bool,
+    /// Whether all observations of a series belong to one group, and every input reads them.
+    is_plain: bool,
     pub(super) groups: Groups,
     pub(super) cells: Cells,
-    runs: Vec<Range<usize>>,
-    numbers: Vec<Range<usize>>,
+    /// What is known of each condition for the chunk at hand.
+    pub(super) verdicts: Vec<Verdict>,
+    /// The periods of which groups know everything.
+    pub(super) covered: Covered,
+    /// Whether chunks within those are left out: nothing but the group and the periods matters.
+    pub(super) skips_covered: bool,
+    /// Chunks whose spans do not say everything.
+    pub(super) unsure: Vec<Unsure>,
+    buffers: Buffers,
+    /// The positions of a span that have an observation for sure, and the others.
+    pub(super) span: (Positions, Positions),
+    /// Bytes that were asked for.
+    reserved: usize,
+}
+
+/// Memory that is used again for every chunk.
+#[derive(Default)]
+struct Buffers {
+    /// The observations that are aggregated.
+    all: Positions,
+    /// What passes each condition.
+    conditions: Vec<Positions>,
+    /// The observations by their attributes.
+    split: Split,
+    /// The observations of one input.
+    input: Positions,
+    /// Those with a plain number.
+    plain: Positions,
+    spare: Vec<Positions>,
+}
+
+/// What is done with a chunk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Nothing of it is wanted.
+    Skip,
+    /// Its stored totals say everything.
+    Total,
+    /// It is read.
+    Read,
 }
 
 impl<'a> Work<'a> {
@@ -35,194 +89,388 @@ impl<'a> Work<'a> {
         spec: &'a AggregateSpec,
         cancelled: &'a AtomicBool,
     ) -> Self {
-        let groups = Groups::new(spec.keys.key_count);
-        let cells = Cells::new(spec);
-        let (runs, numbers) = (Vec::new(), Vec::new());
-        Self { source, scan, spec, cancelled, groups, cells, runs, numbers }
+        let has_periods = spec.conditions.iter().any(|condition| condition.formula.has_periods());
+        let count = spec.conditions.len();
+        Self {
+            source,
+            scan,
+            spec,
+            cancelled,
+            needs_place: has_periods
+                || spec.keys.periods.is_some()
+                || spec.has_specials_of_periods(),
+            is_plain: spec.conditions.is_empty()
+                && spec.keys.attributes.is_none()
+                && spec.specials.iter().all(Special::is_of_numbers),
+            groups: Groups::new(spec.keys.key_count),
+            cells: Cells::new(spec, spec.keys.width()),
+            verdicts: vec![Verdict::Depends; count],
+            covered: Covered::default(),
+            skips_covered: spec.reads_spans()
+                && spec.conditions.is_empty()
+                && spec.specials.iter().all(Special::is_of_period),
+            unsure: Vec::new(),
+            span: (Positions::default(), Positions::default()),
+            reserved: 0,
+            buffers: Buffers {
+                conditions: vec![Positions::default(); count],
+                ..Buffers::default()
+            },
+        }
     }
 
     /// Aggregates these series. `reserve` is asked before memory grows to so many bytes.
-    pub(super) fn run(
-        &mut self,
-        series: &Selections,
-        reserve: &mut dyn FnMut(usize) -> Result<()>,
-    ) -> Result<()> {
-        let is_whole = matches!(self.scan.periods, PeriodFilter::All);
-        if is_whole && self.spec.keys.periods.is_none() {
-            let rest = self.run_totals(series, reserve)?;
-            if rest.0.iter().any(|selection| !selection.is_empty()) {
-                self.run_chunks(&rest, Skip::Exact, reserve)?;
-            }
+    pub(super) fn run(&mut self, series: &Selections, reserve: Reserve<'_>) -> Result<()> {
+        let filter = self.spec.filter.map(|filter| &self.spec.conditions[filter].formula);
+        let reads_all = !self.spec.reads_totals() && !self.spec.reads_spans();
+        if reads_all && !filter.is_some_and(|filter| filter.prunes()) {
+            return self.run_chunks(series, false, reserve);
+        }
+        let rest = self.run_totals(series, reserve)?;
+        self.run_unsure(reserve)?;
+        if rest.is_empty() {
             return Ok(());
         }
-        self.run_chunks(series, Skip::Nothing, reserve)
+        self.run_chunks(&rest, true, reserve)
     }
 
-    /// Adds what is stored of whole chunks. Returns the series that have a chunk whose totals do
-    /// not say everything.
-    fn run_totals(
-        &mut self,
-        series: &Selections,
-        reserve: &mut dyn FnMut(usize) -> Result<()>,
-    ) -> Result<Selections> {
+    /// Adds what is stored of whole chunks. Returns the series that have a chunk that must be read.
+    fn run_totals(&mut self, series: &Selections, reserve: Reserve<'_>) -> Result<Selections> {
         let source = self.source;
         let mut packed = Vec::new();
         let mut rest = Vec::with_capacity(series.0.len());
-        for (part, selection) in source.cube().parts().iter().zip(&series.0) {
-            let mut left = Selection::empty();
-            self.pack(part, selection, &mut packed)?;
+        for (index, (part, selection)) in source.cube().parts().iter().zip(&series.0).enumerate() {
+            let mut left = Vec::new();
+            self.pack(index, selection, &mut packed)?;
+            if self.adds_totals_alone(index) {
+                self.add_totals_alone(index, (selection, &packed), &mut left, reserve)?;
+                rest.push(Selection::from_sorted(left));
+                continue;
+            }
             for (ordinal, key) in selection.iter().zip(&packed) {
                 self.check_cancelled()?;
                 let mut group = None;
                 for chunk in part.live_chunks(ordinal)? {
-                    if !self.is_exact(part, chunk)? {
-                        left.insert(ordinal);
+                    if self.skips_covered && self.covered.has(*key, &part.span(chunk)?) {
                         continue;
                     }
-                    let group = match group {
-                        Some(group) => group,
-                        None => *group.insert(self.group(*key, reserve)?),
-                    };
-                    let observations = u64::from(part.span(chunk)?.observations);
-                    self.cells.rows[group] += observations;
-                    for cells in &mut self.cells.measures {
-                        let total = part.total(cells.measure, chunk)?;
-                        cells.lacking[group] += observations - u64::from(total.count);
-                        if total.count > 0 {
-                            let sum = Decimal { mantissa: total.sum, scale: total.scale };
-                            let extremes = (total.min, total.max);
-                            cells.add_decimals((group, 0, 1), sum, extremes)?;
+                    let facts = self.facts(index, ordinal, chunk)?;
+                    match self.step(&facts)? {
+                        Step::Skip => {}
+                        Step::Read if left.last() == Some(&ordinal) => {}
+                        Step::Read => left.push(ordinal),
+                        Step::Total => {
+                            if !self.spec.reads_spans() {
+                                let group = match group {
+                                    Some(group) => group,
+                                    None => *group.insert(self.group(*key, reserve)?),
+                                };
+                                self.add_total(&facts, group)?;
+                            }
+                            if !self.spec.specials.is_empty() || self.spec.reads_spans() {
+                                self.add_span(&facts, *key, reserve)?;
+                            }
                         }
                     }
                 }
             }
-            rest.push(left);
+            rest.push(Selection::from_sorted(left));
         }
         Ok(Selections(rest))
     }
 
-    fn is_exact(&self, part: &Part, chunk: u32) -> Result<bool> {
-        for cells in &self.cells.measures {
-            if !part.total(cells.measure, chunk)?.is_exact {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    /// What is known of a chunk before it is read.
+    pub(super) fn facts(&self, part: usize, series: u32, chunk: u32) -> Result<ChunkFacts<'a>> {
+        let cube = self.source.cube().as_ref();
+        let span = cube.parts()[part].span(chunk)?;
+        let table = self.source.periods().filter(|_| self.needs_place);
+        let place = table.and_then(|table| table.place(span.form, span.first));
+        Ok(ChunkFacts { cube, part, series, chunk, span, place })
     }
 
-    /// The packed key of each selected series, in their order.
-    fn pack(&self, part: &Part, selection: &Selection, packed: &mut Vec<u64>) -> Result<()> {
-        let count = usize::try_from(selection.len()).unwrap_or(usize::MAX);
+    /// What to do with a chunk; sets the verdicts of all conditions if its totals are taken.
+    pub(super) fn step(&mut self, facts: &ChunkFacts<'_>) -> Result<Step> {
+        let (span, slots) = (&facts.span, usize::from(facts.span.slots));
+        if let PeriodFilter::Slots(_) = &self.scan.periods {
+            let wanted = self.scan.periods.positions(span.form, span.first, slots);
+            match wanted.as_slice() {
+                [] => return Ok(Step::Skip),
+                [all] if *all == (0..slots) => {}
+                _ if self.spec.reads_spans() => {}
+                _ => return self.step_of_some(facts),
+            }
+        }
+        if let Some(filter) = self.spec.filter {
+            match self.spec.conditions[filter].formula.verdict(facts)? {
+                Verdict::Never => return Ok(Step::Skip),
+                Verdict::Depends => return Ok(Step::Read),
+                Verdict::Always => {}
+            }
+        }
+        if !self.spec.reads_totals() && !self.spec.reads_spans() {
+            return Ok(Step::Read);
+        }
+        self.find_verdicts(facts)?;
+        for input in &self.spec.inputs {
+            let verdict = input.condition.map_or(Verdict::Always, |place| self.verdicts[place]);
+            let needs = input.measure.filter(|_| verdict == Verdict::Always);
+            let part = &facts.cube.parts()[facts.part];
+            let is_exact = match needs {
+                Some(measure) => part.total(measure, facts.chunk)?.is_exact,
+                None => verdict != Verdict::Depends,
+            };
+            if !is_exact {
+                return Ok(Step::Read);
+            }
+        }
+        Ok(Step::Total)
+    }
+
+    /// Finds what is known of each condition for a chunk.
+    pub(super) fn find_verdicts(&mut self, facts: &ChunkFacts<'_>) -> Result<()> {
+        for (condition, verdict) in self.spec.conditions.iter().zip(&mut self.verdicts) {
+            *verdict = condition.formula.verdict(facts)?;
+        }
+        Ok(())
+    }
+
+    /// The step for a chunk of which the scan wants a part.
+    fn step_of_some(&self, facts: &ChunkFacts<'_>) -> Result<Step> {
+        let Some(filter) = self.spec.filter else { return Ok(Step::Read) };
+        let verdict = self.spec.conditions[filter].formula.verdict(facts)?;
+        Ok(if verdict == Verdict::Never { Step::Skip } else { Step::Read })
+    }
+
+    /// Adds the stored totals of a chunk; the verdicts are those of the chunk.
+    fn add_total(&mut self, facts: &ChunkFacts<'_>, group: usize) -> Result<()> {
+        let observations = u64::from(facts.span.observations);
+        self.cells.rows[group] += observations;
+        for cells in &mut self.cells.inputs {
+            if let Some(condition) = cells.input.condition {
+                if self.verdicts[condition] == Verdict::Never {
+                    continue;
+                }
+                cells.rows[group] += observations;
+            }
+            if let Some(measure) = cells.input.measure {
+                let total = facts.cube.parts()[facts.part].total(measure, facts.chunk)?;
+                cells.add_total(group, observations, &total)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The part of the packed key that follows from each selected series, in their order.
+    fn pack(&self, part: usize, selection: &Selection, packed: &mut Vec<u64>) -> Result<()> {
         packed.clear();
-        packed.resize(count, 0);
-        let is_most = selection.len() > u64::from(part.series_count()) / 4;
-        let mut codes = Vec::new();
-        for key in &self.spec.keys.dimensions {
-            if is_most {
-                part.codes_into(key.dimension, &mut codes)?;
-                for (sum, ordinal) in packed.iter_mut().zip(selection.iter()) {
-                    *sum += key.number(codes[ordinal as usize]) * key.stride;
-                }
-            } else {
-                for (sum, ordinal) in packed.iter_mut().zip(selection.iter()) {
-                    *sum += key.number(part.code(key.dimension, ordinal)?) * key.stride;
-                }
+        packed.resize(usize::try_from(selection.len()).unwrap_or(usize::MAX), 0);
+        let mut numbers = Vec::new();
+        for key in &self.spec.keys.series {
+            key.table.numbers(self.source.cube(), part, selection, &mut numbers)?;
+            for (sum, number) in packed.iter_mut().zip(&numbers) {
+                *sum += number * key.stride;
             }
         }
         Ok(())
     }
 
     /// The number of a group, with room for its cells.
-    fn group(&mut self, key: u64, reserve: &mut dyn FnMut(usize) -> Result<()>) -> Result<usize> {
+    pub(super) fn group(&mut self, key: u64, reserve: Reserve<'_>) -> Result<usize> {
         let group = self.groups.number(key);
         if group >= self.cells.capacity() {
             let groups = (self.cells.capacity() * 2).max(GROUPS_FIRST);
             let more = (groups - self.cells.capacity()) * self.cells.bytes_per_group();
-            reserve(self.memory_bytes() + more)?;
+            self.reserve(more, reserve)?;
             self.cells.grow(groups);
         }
         Ok(group)
     }
 
+    /// Asks for memory that is about to grow by so many bytes.
+    fn reserve(&mut self, more: usize, reserve: Reserve<'_>) -> Result<()> {
+        self.reserved = self.memory_bytes() + more;
+        reserve(self.reserved)
+    }
+
     /// Bytes of memory, about.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.groups.memory_bytes() + self.cells.memory_bytes()
+        self.groups.memory_bytes() + self.cells.memory_bytes() + self.covered.memory_bytes()
     }
 
-    fn check_cancelled(&self) -> Result<()> {
-        if self.cancelled.load(Ordering::Relaxed) {
-            return Err(Error::bug("a cancelled aggregation whose result is awaited"));
-        }
-        Ok(())
+    pub(super) fn check_cancelled(&self) -> Result<()> {
+        check_cancelled(self.cancelled)
     }
 
-    /// Decodes chunks and adds their values.
+    /// Decodes chunks and adds their values; `after_totals` leaves out those that are done.
     fn run_chunks(
         &mut self,
         series: &Selections,
-        skip: Skip,
-        reserve: &mut dyn FnMut(usize) -> Result<()>,
+        after_totals: bool,
+        reserve: Reserve<'_>,
     ) -> Result<()> {
         let source = self.source;
         let request = ScanRequest {
             series: series.clone(),
             periods: self.scan.periods.clone(),
             measures: self.spec.measures(),
-            attributes: Vec::new(),
+            attributes: self.spec.attributes(),
             order: ScanOrder::Stored,
         };
+        if self.is_plain {
+            return self.run_blocks(request, after_totals, reserve);
+        }
         let mut cursor = source.cube().cursor(request)?;
-        let mut last: Option<(usize, u32, usize)> = None;
+        let mut last: Option<(usize, u32, u64)> = None;
         while let Some(chunk) = cursor.next()? {
             self.check_cancelled()?;
-            let part = &source.cube().parts()[chunk.part];
-            if skip == Skip::Exact && self.is_exact(part, chunk.chunk)? {
-                continue;
-            }
-            wanted_runs(chunk, &mut self.runs);
-            if self.runs.is_empty() {
-                continue;
-            }
-            let group = match last {
-                Some((part, series, group)) if (part, series) == (chunk.part, chunk.series) => {
-                    group
+            if after_totals {
+                let facts = self.facts(chunk.part, chunk.series, chunk.chunk)?;
+                if self.step(&facts)? != Step::Read {
+                    continue;
                 }
-                _ => {
-                    let mut key = 0;
-                    for dimension in &self.spec.keys.dimensions {
-                        let code = part.code(dimension.dimension, chunk.series)?;
-                        key += dimension.number(code) * dimension.stride;
-                    }
-                    self.group(key, reserve)?
-                }
+            }
+            let key = match last {
+                Some((part, series, key)) if (part, series) == (chunk.part, chunk.series) => key,
+                _ => self.key(chunk.part, chunk.series)?,
             };
-            last = Some((chunk.part, chunk.series, group));
-            self.add_chunk(chunk, group)?;
+            last = Some((chunk.part, chunk.series, key));
+            self.add_chunk(chunk, key, reserve)?;
+            self.reserve_grown(reserve)?;
         }
         Ok(())
     }
 
-    fn add_chunk(&mut self, chunk: &Chunk, group: usize) -> Result<()> {
-        let target = Target::of(self.source, self.spec, chunk, group)?;
-        for run in &self.runs {
-            target.count(run, &mut self.cells.rows);
-        }
-        for cells in &mut self.cells.measures {
-            let measure = &chunk.data.measures[cells.measure];
-            number_runs(measure, &self.runs, &mut self.numbers);
-            for run in &self.numbers {
-                target.add_numbers(measure, run, cells)?;
-            }
-            target.add_exceptions(measure, &self.runs, cells)?;
+    /// Asks for the memory that functions with a state of their own have grown by.
+    pub(super) fn reserve_grown(&mut self, reserve: Reserve<'_>) -> Result<()> {
+        if !self.spec.specials.is_empty()
+            && self.memory_bytes() > self.reserved + RESERVED_STEP_BYTES
+        {
+            self.reserve(RESERVED_STEP_BYTES, reserve)?;
         }
         Ok(())
+    }
+
+    /// The part of the packed key that follows from a series.
+    pub(super) fn key(&self, part: usize, series: u32) -> Result<u64> {
+        let mut sum = 0;
+        for key in &self.spec.keys.series {
+            sum += u64::from(key.table.number(self.source.cube(), part, series)?) * key.stride;
+        }
+        Ok(sum)
+    }
+
+    pub(super) fn add_chunk(
+        &mut self,
+        chunk: &Chunk,
+        key: u64,
+        reserve: Reserve<'_>,
+    ) -> Result<()> {
+        let mut buffers = mem::take(&mut self.buffers);
+        let added = self.add_chunk_with(chunk, key, &mut buffers, reserve);
+        self.buffers = buffers;
+        added
+    }
+
+    fn add_chunk_with(
+        &mut self,
+        chunk: &Chunk,
+        key: u64,
+        buffers: &mut Buffers,
+        reserve: Reserve<'_>,
+    ) -> Result<()> {
+        let place = self.place(chunk.data.form, chunk.data.first)?;
+        let facts = match self.spec.specials.as_slice() {
+            [] => None,
+            _ => Some(self.facts(chunk.part, chunk.series, chunk.chunk)?),
+        };
+        let of = Decoded {
+            cube: self.source.cube(),
+            part: chunk.part,
+            series: chunk.series,
+            data: &chunk.data,
+            place,
+        };
+        wanted(chunk, &mut buffers.all);
+        self.apply_conditions(&of, buffers)?;
+        if buffers.all.is_empty() {
+            return Ok(());
+        }
+        let Buffers { all, conditions, split, input, plain, .. } = buffers;
+        match &self.spec.keys.attributes {
+            Some(by) => split.divide((&by.table, &by.number_of), (chunk.part, &chunk.data), all),
+            None => split.keep(all),
+        }
+        for set in split.places() {
+            let (number, positions) = split.get(set);
+            if positions.is_empty() {
+                continue;
+            }
+            let group = self.group(key + number as u64, reserve)?;
+            let target = Target::new(&self.spec.keys, place.unwrap_or_default(), group);
+            target.count(positions, &mut self.cells.rows);
+            for cells in &mut self.cells.inputs {
+                let mut read = positions;
+                if let Some(condition) = cells.input.condition {
+                    input.copy_from(positions);
+                    input.intersect(&conditions[condition]);
+                    target.count(input, &mut cells.rows);
+                    read = input;
+                }
+                if let Some(measure) = cells.input.measure.filter(|_| !cells.has_only_specials) {
+                    target.add(&chunk.data.measures[measure], read, plain, cells)?;
+                }
+                if let Some(facts) = facts.as_ref().filter(|_| !cells.specials.is_empty()) {
+                    let called = Called { target: &target, positions: read, facts };
+                    cells.add_specials(&self.spec.specials, &called, &chunk.data, plain)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves what passes the filter, and finds what passes the conditions of the inputs.
+    fn apply_conditions(&self, of: &Decoded<'_>, buffers: &mut Buffers) -> Result<()> {
+        let Buffers { all, conditions, spare, .. } = buffers;
+        if let Some(filter) = self.spec.filter {
+            let passing = &mut conditions[filter];
+            self.spec.conditions[filter].formula.positions(of, spare, passing)?;
+            all.intersect(passing);
+        }
+        if all.is_empty() {
+            return Ok(());
+        }
+        for (place, condition) in self.spec.conditions.iter().enumerate() {
+            if self.spec.inputs.iter().any(|input| input.condition == Some(place)) {
+                condition.formula.positions(of, spare, &mut conditions[place])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The place of a slot in the table of periods, where places matter.
+    pub(super) fn place(&self, form: PeriodForm, slot: i32) -> Result<Option<usize>> {
+        if !self.needs_place {
+            return Ok(None);
+        }
+        let place = self.source.periods().and_then(|table| table.place(form, slot));
+        match place {
+            Some(place) => Ok(Some(place)),
+            None => Err(Error::bug("a period outside the hull of its form")),
+        }
     }
 }
 
-/// Which chunks have been counted already.
-#[derive(Clone, Copy, PartialEq)]
-enum Skip {
-    Nothing,
-    /// Those whose totals say everything.
-    Exact,
+/// Ends what nobody waits for any more.
+pub(super) fn check_cancelled(cancelled: &AtomicBool) -> Result<()> {
+    if cancelled.load(Ordering::Relaxed) {
+        return Err(Error::bug("a cancelled aggregation whose result is awaited"));
+    }
+    Ok(())
+}
+
+/// Sets `out` to the positions that the request wants and that hold an observation.
+pub(super) fn wanted(chunk: &Chunk, out: &mut Positions) {
+    out.clear(chunk.data.slots);
+    chunk.positions.iter().for_each(|range| out.insert_range(range.clone()));
+    chunk.data.absent.iter().for_each(|position| out.remove(usize::from(*position)));
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use crate::error::{Error, Result};
 use crate::model::{Artefact, ArtefactId, Artefacts, Codelist};
 use crate::query::names;
-use crate::query::table::CubeTable;
+use crate::query::table::{CubeTable, Operators};
 use crate::store::{FlowState, Snapshot, fold, is_plain_name};
 
 /// What a table's name stands for. A flow is meant by its position among [`Snapshot::flows`].
@@ -34,6 +34,7 @@ pub struct Directory {
     codelists: OnceLock<BTreeMap<String, BTreeMap<String, ArtefactId>>>,
     /// Tables that were asked for: each keeps what its queries share.
     tables: Mutex<HashMap<usize, Arc<CubeTable>>>,
+    operators: Operators,
 }
 
 impl fmt::Debug for Directory {
@@ -43,15 +44,16 @@ impl fmt::Debug for Directory {
 }
 
 impl Directory {
-    /// The names of a snapshot. Cost: two short texts a dataflow.
-    pub fn new(snapshot: Arc<Snapshot>) -> Self {
+    /// The names of a snapshot, whose tables are for these operators. Cost: two short texts a
+    /// dataflow.
+    pub fn new(snapshot: Arc<Snapshot>, operators: Operators) -> Self {
         let mut schemas: BTreeMap<String, HashMap<String, usize>> = BTreeMap::new();
         for (position, state) in snapshot.flows().iter().enumerate() {
             let tables = schemas.entry(state.names.schema.clone()).or_default();
             tables.insert(state.names.table.clone(), position);
         }
         let (codelists, tables) = (OnceLock::new(), Mutex::default());
-        Self { snapshot, schemas, codelists, tables }
+        Self { snapshot, schemas, codelists, tables, operators }
     }
 
     /// The table of the dataflow at this position, made when it is first asked for.
@@ -65,7 +67,7 @@ impl Directory {
             return Ok(Arc::clone(table));
         }
         let cube = self.snapshot.cube(&self.flow(position)?.flow.id)?;
-        let table = Arc::new(CubeTable::new(cube)?);
+        let table = Arc::new(CubeTable::new(cube)?.with_operators(self.operators));
         Ok(Arc::clone(tables().entry(position).or_insert(table)))
     }
 

@@ -127,7 +127,7 @@ fn columns(source: &Source, expr: &Expr) -> Vec<Content> {
 }
 
 /// Whether the expression gives the same answer for the same columns, and can be evaluated here:
-/// without subqueries, outer columns, parameters and chance.
+/// without subqueries, outer columns and chance. A parameter has its value by then.
 fn is_plain(expr: &Expr) -> bool {
     let mut plain = true;
     let walked = expr.apply(|node| {
@@ -138,6 +138,7 @@ fn is_plain(expr: &Expr) -> bool {
             Expr::Alias(_)
             | Expr::Column(_)
             | Expr::Literal(..)
+            | Expr::Placeholder(_)
             | Expr::BinaryExpr(_)
             | Expr::Like(_)
             | Expr::SimilarTo(_)

@@ -25,7 +25,7 @@ use crate::segment::{MeasureRun, Numbers};
 use crate::store::{Chunk, Part};
 
 /// Collects rows until [`BatchBuilder::finish`].
-pub(super) struct BatchBuilder {
+pub(crate) struct BatchBuilder {
     source: Arc<Source>,
     schema: SchemaRef,
     columns: Vec<ColumnBuilder>,
@@ -65,7 +65,7 @@ struct Distinct {
 
 impl BatchBuilder {
     /// A builder of the columns `projection` of the table.
-    pub(super) fn new(source: Arc<Source>, schema: SchemaRef, projection: &[usize]) -> Self {
+    pub(crate) fn new(source: Arc<Source>, schema: SchemaRef, projection: &[usize]) -> Self {
         let has_table = source.has_only_regular_periods();
         let mut columns = Vec::with_capacity(projection.len());
         for column in projection {
@@ -100,12 +100,12 @@ impl BatchBuilder {
     }
 
     /// The number of rows that the next batch has.
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
     /// Adds the rows of a chunk.
-    pub(super) fn push(&mut self, chunk: &Chunk) -> Result<()> {
+    pub(crate) fn push(&mut self, chunk: &Chunk) -> Result<()> {
         wanted_runs(chunk, &mut self.runs);
         let count: usize = self.runs.iter().map(ExactSizeIterator::len).sum();
         if count == 0 {
@@ -152,7 +152,7 @@ impl BatchBuilder {
     }
 
     /// The batch of all rows since the last one.
-    pub(super) fn finish(&mut self) -> Result<RecordBatch> {
+    pub(crate) fn finish(&mut self) -> Result<RecordBatch> {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in &mut self.columns {
             arrays.push(column.finish(&self.source)?);

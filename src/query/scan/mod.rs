@@ -1,10 +1,15 @@
 //! Scanning a cube: the leaf of every plan that needs rows.
 //!
 //! `source` says what the columns of a cube's table are, `periods` lists all its periods,
-//! `spec` describes one scan by plain values, [`SeriesScanExec`] is its operator, `stream` runs
-//! one partition of it, `batch` builds the columns of its answer, `numbers` their doubles.
+//! `spec` describes one scan by plain values, `keys` numbers the keys of its series, `membership`
+//! lets another plan decide which are wanted, [`SeriesScanExec`] is its operator, `hints` say what
+//! it need not read, `stream` runs one partition of it, `batch` builds the columns of its answer,
+//! `numbers` their doubles.
 
 mod batch;
+mod hints;
+mod keys;
+mod membership;
 mod numbers;
 mod periods;
 mod source;
@@ -15,12 +20,17 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
+use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Constraints, Statistics};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::DynamicFilterTracking;
 use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
+};
 use datafusion::physical_plan::metrics::{ExecutionPlanMetricsSet, MetricsSet};
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning};
@@ -28,9 +38,11 @@ use datafusion::physical_plan::{PlanProperties, ReplaceChildrenOptions};
 
 use crate::query::error::to_datafusion;
 use crate::query::statistics;
-use crate::store::{ScanOrder, Selections};
+use crate::store::{KeyPart, ScanOrder, Selections};
 
-pub(crate) use batch::wanted_runs;
+pub(crate) use batch::{BatchBuilder, wanted_runs};
+pub(crate) use keys::{KeyNumbers, KeySet};
+pub(crate) use membership::{Membership, Wanted};
 pub(crate) use periods::PeriodTable;
 pub(crate) use source::{Content, SDMX_ID, SDMX_ROLE, Source};
 pub(crate) use spec::{Reads, ScanSpec, split};
@@ -38,12 +50,31 @@ pub(crate) use spec::{Reads, ScanSpec, split};
 /// Series below which one partition is faster than several: some ten thousand observations.
 const PARTITION_SERIES_MIN: u64 = 256;
 
+/// An operator that reads the series of a scan by itself.
+pub(crate) trait SeriesReader: ExecutionPlan {
+    /// The table.
+    fn source(&self) -> &Arc<Source>;
+
+    /// What is read.
+    fn spec(&self) -> &ScanSpec;
+
+    /// The same over these of its series alone, in as many partitions, with no membership left to
+    /// decide. What it measures is counted with this operator.
+    ///
+    /// # Errors
+    ///
+    /// None that the operator itself did not have.
+    fn narrowed(&self, series: Selections) -> Result<Arc<dyn ExecutionPlan>>;
+}
+
 /// Scans the selected series of a cube, each partition a contiguous part of them.
 #[derive(Clone, Debug)]
 pub(crate) struct SeriesScanExec {
     source: Arc<Source>,
     spec: ScanSpec,
     partitions: Arc<Vec<Selections>>,
+    /// Predicates over the output that wanted rows pass.
+    hints: Vec<Arc<dyn PhysicalExpr>>,
     properties: Arc<PlanProperties>,
     statistics: Arc<OnceLock<Arc<Statistics>>>,
     metrics: ExecutionPlanMetricsSet,
@@ -71,7 +102,8 @@ impl SeriesScanExec {
         let properties = Arc::new(properties(&source, &spec, schema, partitions.len()));
         let statistics = Arc::new(OnceLock::new());
         let metrics = ExecutionPlanMetricsSet::new();
-        Ok(Self { source, spec, partitions, properties, statistics, metrics })
+        let hints = Vec::new();
+        Ok(Self { source, spec, partitions, hints, properties, statistics, metrics })
     }
 
     /// The table.
@@ -84,12 +116,36 @@ impl SeriesScanExec {
         &self.spec
     }
 
+    /// Whether what it reads depends on what joins and sorts above learn while they run.
+    pub(crate) fn learns(&self) -> bool {
+        let learns = |hint| DynamicFilterTracking::classify(hint).contains_dynamic_filter();
+        self.hints.iter().any(learns)
+    }
+
+    /// The same scan of these series instead, in up to `target_partitions` partitions.
+    ///
+    /// # Errors
+    ///
+    /// None that the scan itself did not have.
+    pub(crate) fn of_series(&self, series: Selections, target_partitions: usize) -> Result<Self> {
+        let spec = ScanSpec { series: Arc::new(series), ..self.spec.clone() };
+        Self::try_new(Arc::clone(&self.source), spec, target_partitions)
+    }
+
+    /// The same scan of series that also pass a membership.
+    #[must_use]
+    pub(crate) fn with_membership(&self, membership: Arc<Membership>) -> Self {
+        let mut spec = self.spec.clone();
+        spec.memberships.push(membership);
+        Self { spec, statistics: Arc::default(), ..self.clone() }
+    }
+
     /// The same rows sorted by the dimensions of `key`, then by period.
     ///
     /// # Errors
     ///
     /// None that the scan itself did not have.
-    pub(crate) fn sorted(&self, key: Vec<usize>, fetch: Option<usize>) -> Result<Self> {
+    pub(crate) fn sorted(&self, key: Vec<KeyPart>, fetch: Option<usize>) -> Result<Self> {
         let fetch = spec::least(self.spec.fetch, fetch);
         let spec = ScanSpec { order: ScanOrder::Key(key), fetch, ..self.spec.clone() };
         Self::try_new(Arc::clone(&self.source), spec, 1)
@@ -98,6 +154,23 @@ impl SeriesScanExec {
     /// What each column of the output shows.
     pub(crate) fn content(&self, column: usize) -> Content {
         self.source.contents()[self.spec.projection[column]]
+    }
+}
+
+impl SeriesReader for SeriesScanExec {
+    fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    fn spec(&self) -> &ScanSpec {
+        &self.spec
+    }
+
+    fn narrowed(&self, series: Selections) -> Result<Arc<dyn ExecutionPlan>> {
+        let partitions = Arc::new(split(&series, self.partitions.len()));
+        let (series, memberships) = (Arc::new(series), Vec::new());
+        let spec = ScanSpec { series, memberships, ..self.spec.clone() };
+        Ok(Arc::new(Self { spec, partitions, statistics: Arc::default(), ..self.clone() }))
     }
 }
 
@@ -121,7 +194,11 @@ fn properties(
 impl DisplayAs for SeriesScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SeriesScanExec: ")?;
-        self.spec.describe(&self.source, Reads::Blocks, f)
+        self.spec.describe(&self.source, Reads::Blocks, f)?;
+        for (place, hint) in self.hints.iter().enumerate() {
+            write!(f, "{}{hint}", if place == 0 { ", if=" } else { " AND " })?;
+        }
+        Ok(())
     }
 }
 
@@ -140,8 +217,13 @@ impl ExecutionPlan for SeriesScanExec {
 
     fn apply_expressions(
         &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
     ) -> Result<TreeNodeRecursion> {
+        for hint in &self.hints {
+            if f(hint)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
         Ok(TreeNodeRecursion::Continue)
     }
 
@@ -158,6 +240,11 @@ impl ExecutionPlan for SeriesScanExec {
         _: Vec<Arc<dyn ExecutionPlan>>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(self)
+    }
+
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let metrics = ExecutionPlanMetricsSet::new();
+        Ok(Arc::new(Self { metrics, ..self.as_ref().clone() }))
     }
 
     fn execute(
@@ -193,8 +280,30 @@ impl ExecutionPlan for SeriesScanExec {
 
     fn with_fetch(&self, limit: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
         let spec = ScanSpec { fetch: limit, ..self.spec.clone() };
-        let statistics = Arc::new(OnceLock::new());
-        Some(Arc::new(Self { spec, statistics, ..self.clone() }))
+        // The first rows are the first of all, whatever becomes of them above.
+        let (statistics, hints) = (Arc::default(), Vec::new());
+        Some(Arc::new(Self { spec, statistics, hints, ..self.clone() }))
+    }
+
+    fn handle_child_pushdown_result(
+        &self,
+        _: FilterPushdownPhase,
+        pushed: ChildPushdownResult,
+        _: &ConfigOptions,
+    ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
+        let filters = pushed.parent_filters;
+        let refused = vec![PushedDown::No; filters.len()];
+        let answer = FilterPushdownPropagation::with_parent_pushdown_result(refused);
+        let helps = |filter: &Arc<dyn PhysicalExpr>| {
+            self.spec.fetch.is_none() && hints::may_help(&self.source, &self.spec, filter)
+        };
+        let more = filters.into_iter().map(|pushed| pushed.filter).filter(helps);
+        let more: Vec<Arc<dyn PhysicalExpr>> = more.collect();
+        if more.is_empty() {
+            return Ok(answer);
+        }
+        let hints = [self.hints.as_slice(), more.as_slice()].concat();
+        Ok(answer.with_updated_node(Arc::new(Self { hints, ..self.clone() })))
     }
 
     fn fetch(&self) -> Option<usize> {

@@ -11,8 +11,9 @@ use datafusion::physical_expr::expressions::Column;
 
 use crate::index::Selection;
 use crate::model::{PeriodForm, Slot};
+use crate::query::scan::membership::Membership;
 use crate::query::scan::{Content, Source};
-use crate::store::{PeriodFilter, ScanOrder, ScanRequest, Selections};
+use crate::store::{Direction, KeyPart, PeriodFilter, ScanOrder, ScanRequest, Selections};
 
 /// Ranges of periods that a plan shows; the rest are counted.
 const RANGES_SHOWN_MAX: usize = 4;
@@ -30,6 +31,8 @@ pub(crate) struct ScanSpec {
     pub projection: Vec<usize>,
     /// The rows after which each partition may stop.
     pub fetch: Option<usize>,
+    /// What else must hold of the series, found out before they are read.
+    pub memberships: Vec<Arc<Membership>>,
 }
 
 impl ScanSpec {
@@ -70,20 +73,33 @@ impl ScanSpec {
 
     /// The order of the rows as expressions over the output, as far as its columns are there.
     pub(crate) fn ordering(&self, source: &Source, schema: &Schema) -> Vec<PhysicalSortExpr> {
+        let content = |column: usize| Some(source.contents()[self.projection[column]]);
+        self.ordering_of(schema, content, source)
+    }
+
+    /// The same over other columns, of which `content` says what they show.
+    pub(crate) fn ordering_of(
+        &self,
+        schema: &Schema,
+        content: impl Fn(usize) -> Option<Content>,
+        source: &Source,
+    ) -> Vec<PhysicalSortExpr> {
         let ScanOrder::Key(key) = &self.order else { return Vec::new() };
-        let place = |wanted: Content| {
-            let shows = |column: &usize| source.contents()[*column] == wanted;
-            self.projection.iter().position(shows)
-        };
-        let mut wanted: Vec<Content> =
-            key.iter().map(|dimension| Content::Code(*dimension)).collect();
+        let columns = 0..schema.fields().len();
+        let place =
+            |wanted: Content| columns.clone().find(|column| content(*column) == Some(wanted));
+        let mut wanted: Vec<(Content, Direction)> =
+            key.iter().map(|part| (Content::Code(part.dimension), part.direction)).collect();
         if key.len() == source.cube().flow().dimensions().len() {
-            wanted.push(Content::PeriodText);
+            wanted.push((Content::PeriodText, Direction::Ascending));
         }
-        let sorted = wanted.into_iter().map_while(place).map(|column| {
+        let sorted = wanted.into_iter().map_while(|(content, direction)| {
+            let column = place(content)?;
             let name = schema.field(column).name();
-            let options = SortOptions { descending: false, nulls_first: false };
-            PhysicalSortExpr::new(Arc::new(Column::new(name, column)), options)
+            // None of these is ever NULL; this is where PostgreSQL puts it unless told otherwise.
+            let descending = direction == Direction::Descending;
+            let options = SortOptions { descending, nulls_first: descending };
+            Some(PhysicalSortExpr::new(Arc::new(Column::new(name, column)), options))
         });
         sorted.collect()
     }
@@ -111,7 +127,13 @@ impl ScanSpec {
             self.projection.iter().map(|column| schema.field(*column).name().as_str()).collect();
         write!(f, ", columns=[{}]", names.join(", "))?;
         if let ScanOrder::Key(key) = &self.order {
-            let name = |d: &usize| source.cube().flow().dimensions()[*d].id.to_lowercase();
+            let name = |part: &KeyPart| {
+                let name = source.cube().flow().dimensions()[part.dimension].id.to_lowercase();
+                match part.direction {
+                    Direction::Ascending => name,
+                    Direction::Descending => format!("{name} desc"),
+                }
+            };
             let names: Vec<String> = key.iter().map(name).collect();
             write!(f, ", order=[{}, period]", names.join(", "))?;
         }

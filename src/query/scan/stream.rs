@@ -13,9 +13,11 @@ use datafusion::physical_plan::coop::cooperative;
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, MetricBuilder};
 use futures::Stream;
 
+use crate::query::cancel::CancelToken;
 use crate::query::error::to_datafusion;
 use crate::query::scan::SeriesScanExec;
 use crate::query::scan::batch::BatchBuilder;
+use crate::query::scan::hints::worth_reading;
 use crate::store::{Cursor, Selections};
 
 /// Bytes of a row in each column, for the account of memory before there is a batch.
@@ -33,14 +35,13 @@ pub(super) fn open(
     let consumer = MemoryConsumer::new(format!("SeriesScan[{partition}] {}", source.name()));
     let mut reservation = consumer.register(context.memory_pool());
     reserve(&mut reservation, batch_rows * spec.projection.len() * ROW_COLUMN_BYTES)?;
-    let request = spec.request(source, series);
     let schema = scan.properties.equivalence_properties().schema();
     let builder = BatchBuilder::new(Arc::clone(source), Arc::clone(schema), &spec.projection);
-    let cursor = source.cube().cursor(request).map_err(to_datafusion)?;
     Ok(Box::pin(cooperative(SeriesStream {
         schema: Arc::clone(schema),
-        cursor: Some(cursor),
+        reading: Reading::Waiting(Box::new((scan.clone(), series))),
         builder,
+        token: context.session_config().get_extension::<CancelToken>(),
         batch_rows,
         left: spec.fetch,
         reservation,
@@ -54,12 +55,23 @@ fn reserve(reservation: &mut MemoryReservation, bytes: usize) -> Result<()> {
     reservation.try_resize(bytes)
 }
 
+/// How far a partition is.
+enum Reading {
+    /// Nobody has asked for a row: what joins above will know by then is not known yet.
+    Waiting(Box<(SeriesScanExec, Selections)>),
+    /// Chunks are read.
+    Open(Box<Cursor>),
+    /// All rows are there, or nobody wants the rest.
+    Done,
+}
+
 /// The rows of one partition. Dropping it stops the reading.
 struct SeriesStream {
     schema: SchemaRef,
-    /// Absent at the end.
-    cursor: Option<Cursor>,
+    reading: Reading,
     builder: BatchBuilder,
+    /// Tells when nobody wants the rows any more.
+    token: Option<Arc<CancelToken>>,
     batch_rows: usize,
     /// Rows that may still be handed out.
     left: Option<usize>,
@@ -69,21 +81,34 @@ struct SeriesStream {
 }
 
 impl SeriesStream {
+    /// Opens the cursor over the series that are worth reading.
+    fn begin(&mut self) -> Result<()> {
+        let Reading::Waiting(waiting) = &self.reading else { return Ok(()) };
+        let (scan, series) = waiting.as_ref();
+        let (source, spec) = (&scan.source, &scan.spec);
+        let series = worth_reading(source, spec, &scan.hints, series, self.token.as_deref())?;
+        let request = spec.request(source, series);
+        let cursor = source.cube().cursor(request).map_err(to_datafusion)?;
+        self.reading = Reading::Open(Box::new(cursor));
+        Ok(())
+    }
+
     /// Reads chunks until a batch is full. Cost: one batch, a millisecond or less.
     fn read(&mut self) -> Result<Option<RecordBatch>> {
         let wanted = self.left.map_or(self.batch_rows, |left| left.min(self.batch_rows));
+        self.begin()?;
         while self.builder.rows() < wanted {
-            let Some(cursor) = &mut self.cursor else { break };
+            let Reading::Open(cursor) = &mut self.reading else { break };
             match cursor.next().map_err(to_datafusion)? {
                 Some(chunk) => {
                     self.chunks.add(1);
                     self.builder.push(chunk)?;
                 }
-                None => self.cursor = None,
+                None => self.reading = Reading::Done,
             }
         }
         if self.builder.rows() == 0 || wanted == 0 {
-            self.cursor = None;
+            self.reading = Reading::Done;
             self.reservation.free();
             return Ok(None);
         }
@@ -107,7 +132,7 @@ impl Stream for SeriesStream {
         let batch = this.read().transpose();
         timer.done();
         if let Some(Err(_)) = batch {
-            this.cursor = None;
+            this.reading = Reading::Done;
             this.left = Some(0);
         }
         this.baseline.record_poll(Poll::Ready(batch))

@@ -1,6 +1,7 @@
 //! A session for programs without async.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -32,13 +33,22 @@ impl Connection {
     ///
     /// [`Error::Io`] if threads cannot be started; those of [`Engine::new`].
     pub fn new(database: Database, options: EngineOptions) -> Result<Self> {
+        let threads = options.threads;
+        Self::on(&Engine::new(database, options)?, threads)
+    }
+
+    /// A session of an engine, whose queries run on so many threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if threads cannot be started.
+    pub fn on(engine: &Arc<Engine>, threads: NonZeroUsize) -> Result<Self> {
         let mut builder = Builder::new_multi_thread();
-        let builder = builder.worker_threads(options.threads.get()).thread_name("sdmxdb-query");
+        let builder = builder.worker_threads(threads.get()).thread_name("sdmxdb-query");
         let builder = builder.thread_stack_size(QUERY_STACK_BYTES);
         let runtime =
             builder.build().map_err(|error| Error::io("start", "query threads", error))?;
-        let session = Engine::new(database, options)?.session();
-        Ok(Self { session, runtime: Arc::new(runtime) })
+        Ok(Self { session: engine.session(), runtime: Arc::new(runtime) })
     }
 
     /// The session, for its settings.

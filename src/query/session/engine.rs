@@ -14,6 +14,7 @@ use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionConfig;
+use tokio::runtime::Handle;
 
 use crate::error::Result;
 use crate::limits::{Budget, QUERY_MEMORY_BYTES, QUERY_SPILL_BYTES};
@@ -24,6 +25,7 @@ use crate::query::functions::Labels;
 use crate::query::semantics;
 use crate::query::session::pool::BudgetPool;
 use crate::query::session::rules;
+use crate::query::table::Operators;
 use crate::store::{Database, Snapshot};
 
 /// How an engine uses the machine.
@@ -37,13 +39,15 @@ pub struct EngineOptions {
     pub batch_rows: usize,
     /// The folder for what does not fit into memory; without one, the operating system's.
     pub spill: Option<PathBuf>,
+    /// The threads that long statements run on; without them, all run where they are asked.
+    pub long: Option<Handle>,
 }
 
 impl EngineOptions {
     /// The usual limits, for so many threads.
     pub fn new(threads: NonZeroUsize) -> Self {
         let memory = Budget::new(QUERY_MEMORY, QUERY_MEMORY_BYTES);
-        Self { memory, threads, batch_rows: 8_192, spill: None }
+        Self { memory, threads, batch_rows: 8_192, spill: None, long: None }
     }
 }
 
@@ -69,6 +73,8 @@ pub struct Engine {
     database: Database,
     base: SessionState,
     added: Vec<(String, SchemaFactory)>,
+    operators: Operators,
+    long: Option<Handle>,
     /// The names of the snapshot that was asked for last.
     newest: Mutex<Option<Names>>,
 }
@@ -81,9 +87,9 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// The names of a snapshot.
-    pub(super) fn new(snapshot: &Arc<Snapshot>) -> Self {
-        let directory = Arc::new(Directory::new(Arc::clone(snapshot)));
+    /// The names of a snapshot, whose tables are for these operators.
+    pub(super) fn new(snapshot: &Arc<Snapshot>, operators: Operators) -> Self {
+        let directory = Arc::new(Directory::new(Arc::clone(snapshot), operators));
         let labels = Arc::new(Labels::new(Arc::clone(snapshot)));
         Self { directory, labels }
     }
@@ -116,12 +122,18 @@ impl Engine {
         functions: Vec<Arc<ScalarUDF>>,
         schemas: Vec<(String, SchemaFactory)>,
     ) -> Result<Arc<Self>> {
-        Self::with_rules(
-            database,
-            options,
-            Front { functions, schemas, ..Front::default() },
-            rules::physical(),
-        )
+        let front = Front { functions, schemas, ..Front::default() };
+        Self::with_rules(database, options, front, Operators::Series, rules::physical())
+    }
+
+    /// An engine that answers by DataFusion's operators alone, over rows, and decides nothing on
+    /// series: what every answer of another engine is compared with.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Engine::new`].
+    pub fn plain(database: Database, options: EngineOptions) -> Result<Arc<Self>> {
+        Self::with_rules(database, options, Front::default(), Operators::Rows, rules::plain())
     }
 
     /// An engine for a front: with what it adds, and with statements that can be cancelled while
@@ -135,16 +147,17 @@ impl Engine {
         options: EngineOptions,
         front: Front,
     ) -> Result<Arc<Self>> {
-        Self::with_rules(database, options, front, rules::cancellable())
+        Self::with_rules(database, options, front, Operators::Series, rules::cancellable())
     }
 
     fn with_rules(
         database: Database,
         options: EngineOptions,
         front: Front,
+        operators: Operators,
         rules: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>,
     ) -> Result<Arc<Self>> {
-        let EngineOptions { memory, threads, batch_rows, spill } = options;
+        let EngineOptions { memory, threads, batch_rows, spill, long } = options;
         let runtime = runtime(&memory, spill)?;
         // Our own `information_schema` answers: DataFusion's opens every table to list one.
         let config = SessionConfig::new()
@@ -161,7 +174,8 @@ impl Engine {
         for (name, function) in front.table_functions {
             base.register_udtf(&name, function);
         }
-        Ok(Arc::new(Self { database, base, added: front.schemas, newest: Mutex::default() }))
+        let (added, newest) = (front.schemas, Mutex::default());
+        Ok(Arc::new(Self { database, base, added, operators, long, newest }))
     }
 
     /// A session with the default settings.
@@ -178,6 +192,15 @@ impl Engine {
         &self.base
     }
 
+    pub(super) fn operators(&self) -> Operators {
+        self.operators
+    }
+
+    /// The threads of long statements.
+    pub(super) fn long(&self) -> Option<&Handle> {
+        self.long.as_ref()
+    }
+
     pub(super) fn added(&self) -> &[(String, SchemaFactory)] {
         &self.added
     }
@@ -190,7 +213,7 @@ impl Engine {
         {
             return names.clone();
         }
-        let names = Names::new(snapshot);
+        let names = Names::new(snapshot, self.operators);
         *newest = Some(names.clone());
         names
     }

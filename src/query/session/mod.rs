@@ -2,8 +2,8 @@
 //!
 //! Read in this order: `pool` (memory), `rules` (what the optimizer does, and what it does not),
 //! `engine` (what all sessions share), `settings` (what one session may set), `ready` (what planning
-//! needs), `statement` (one
-//! session and the life of one statement), `headers` (what columns are called), `answer`,
+//! needs), `plans` (of statements that were asked before), `statement` (one session and the life of
+//! one statement), `headers` (what columns are called), `long` (on which threads it runs), `answer`,
 //! `transaction` and `write` (statements that
 //! write), `connection` (the same without async).
 
@@ -11,6 +11,8 @@ mod answer;
 mod connection;
 mod engine;
 mod headers;
+mod long;
+mod plans;
 mod pool;
 mod ready;
 mod rules;

@@ -1,5 +1,6 @@
 //! All that the statements of a session need for planning, over one state.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -15,6 +16,7 @@ use crate::query::catalogue::{Catalogue, Databases, SchemaFactory};
 use crate::query::error::from_datafusion;
 use crate::query::functions;
 use crate::query::session::engine::Names;
+use crate::query::session::plans::Plans;
 use crate::query::session::settings::Settings;
 use crate::query::versions;
 use crate::query::write::Overlay;
@@ -30,6 +32,8 @@ pub(super) struct Ready {
     pub(super) catalogue: Arc<Catalogue>,
     pub(super) settings: Settings,
     pub(super) session: SessionState,
+    /// What was planned before.
+    pub(super) plans: Plans,
     /// What operators need while they run; the same for every statement.
     task: Arc<TaskContext>,
 }
@@ -52,10 +56,13 @@ impl Ready {
     ) -> Result<Self> {
         let (Visible::Shared(newest) | Visible::Own(newest)) = visible;
         let newest = Arc::clone(newest);
+        let operators = engine.operators();
         let names = match (settings.as_of()?, visible) {
             (None, Visible::Shared(snapshot)) => engine.names(snapshot),
-            (None, Visible::Own(snapshot)) => Names::new(snapshot),
-            (Some(as_of), _) => Names::new(&engine.database().snapshot_of(&newest, as_of)?),
+            (None, Visible::Own(snapshot)) => Names::new(snapshot, operators),
+            (Some(as_of), _) => {
+                Names::new(&engine.database().snapshot_of(&newest, as_of)?, operators)
+            }
         };
         let mut session = engine.base().clone();
         if let Some(configure) = configure {
@@ -72,15 +79,16 @@ impl Ready {
         let open = {
             let (settings, planner) = (settings.clone(), session.clone());
             move |snapshot: &Arc<Snapshot>| {
-                open_catalogue(Names::new(snapshot), &settings, added.clone(), planner.clone())
+                let names = Names::new(snapshot, operators);
+                open_catalogue(names, &settings, added.clone(), planner.clone())
             }
         };
         for (name, function) in versions::functions(engine.database(), &catalogue, open) {
             session.register_udtf(name, function);
         }
         session.register_catalog_list(Arc::new(Databases(Arc::clone(&catalogue))));
-        let task = session.task_ctx();
-        Ok(Self { newest, catalogue, settings, session, task })
+        let (task, plans) = (task(&session, session.config().clone()), Plans::default());
+        Ok(Self { newest, catalogue, settings, session, plans, task })
     }
 
     /// The names.
@@ -98,17 +106,35 @@ impl Ready {
         let over = Overlay::new(session.catalog_list(), tables);
         let over = over.map_err(|error| from_datafusion(&error))?;
         session.register_catalog_list(Arc::new(over));
-        let task = session.task_ctx();
+        let (task, plans) = (task(&session, session.config().clone()), Plans::default());
         let (newest, catalogue) = (Arc::clone(&self.newest), Arc::clone(&self.catalogue));
-        Ok(Arc::new(Self { newest, catalogue, settings: self.settings.clone(), session, task }))
+        let settings = self.settings.clone();
+        Ok(Arc::new(Self { newest, catalogue, settings, session, plans, task }))
     }
 
     /// The context of one run; operators find its token there.
     pub(super) fn task(&self, token: Option<&CancelToken>) -> Arc<TaskContext> {
         let Some(token) = token else { return Arc::clone(&self.task) };
         let config = self.session.config().clone().with_extension(Arc::new(token.clone()));
-        Arc::new(TaskContext::from(&self.session).with_session_config(config))
+        task(&self.session, config)
     }
+}
+
+/// What operators need while they run. The names of functions, of which there are hundreds, are
+/// needed by plans that come from elsewhere only.
+fn task(session: &SessionState, config: SessionConfig) -> Arc<TaskContext> {
+    let (id, runtime) = (session.session_id().to_owned(), Arc::clone(session.runtime_env()));
+    let task = TaskContext::new(
+        None,
+        id,
+        config,
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        HashMap::new(),
+        runtime,
+    );
+    Arc::new(task)
 }
 
 /// What a session sees of one state.

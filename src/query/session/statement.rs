@@ -5,10 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::common::{ParamValues, Result as DataFusionResult, ScalarValue};
-use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
-use datafusion::physical_plan::execute_stream;
+use datafusion::common::{ParamValues, ScalarValue};
+use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement;
@@ -23,6 +21,8 @@ use crate::query::guard::{self, Access, Request};
 use crate::query::names;
 use crate::query::session::answer::Origin;
 use crate::query::session::headers;
+use crate::query::session::long;
+use crate::query::session::plans::{Planned, Run, reads_session};
 use crate::query::session::ready::{Configure, Ready, Visible};
 use crate::query::session::settings::{self, Settings};
 use crate::query::session::transaction::Open;
@@ -61,7 +61,7 @@ impl fmt::Debug for Session {
 pub struct Prepared {
     statement: Box<Statement>,
     tag: &'static str,
-    plan: LogicalPlan,
+    plan: Arc<Planned>,
     pub(super) ready: Arc<Ready>,
     /// Of a statement that writes, what; its plan is what it reads.
     pub(super) write: Option<PreparedWrite>,
@@ -81,7 +81,7 @@ impl Prepared {
         ready: Arc<Ready>,
         write: PreparedWrite,
     ) -> Self {
-        Self { statement, tag, plan, ready, write: Some(write) }
+        Self { statement, tag, plan: Planned::new(plan), ready, write: Some(write) }
     }
 
     /// The columns of its answers. Their types are those after the analysis, which gives a sum of
@@ -90,16 +90,20 @@ impl Prepared {
         if let Some(write) = &self.write {
             return Arc::clone(write.schema());
         }
-        let session = &self.ready.session;
-        let options = session.config_options();
-        let analysed = session.analyzer().execute_and_check(self.plan.clone(), options, |_, _| {});
-        let plan = analysed.as_ref().unwrap_or(&self.plan);
-        headers::named(&self.plan, plan.schema().inner())
+        let analyse = || {
+            let (session, logical) = (&self.ready.session, &self.plan.logical);
+            let options = session.config_options();
+            let analysed =
+                session.analyzer().execute_and_check(logical.clone(), options, |_, _| {});
+            let plan = analysed.as_ref().unwrap_or(logical);
+            headers::named(logical, plan.schema().inner())
+        };
+        Arc::clone(self.plan.schema.get_or_init(analyse))
     }
 
     /// The plan, with `$1`, `$2` and so on in it.
     pub fn plan(&self) -> &LogicalPlan {
-        &self.plan
+        &self.plan.logical
     }
 
     /// The parameters, counted from 0, whose values are written as they are.
@@ -113,7 +117,8 @@ impl Prepared {
     ///
     /// [`Error::Invalid`] for a parameter that is no number, or used as two types.
     pub fn parameters(&self) -> Result<Vec<Option<DataType>>> {
-        let types = self.plan.get_parameter_types().map_err(|error| from_datafusion(&error))?;
+        let types =
+            self.plan.logical.get_parameter_types().map_err(|error| from_datafusion(&error))?;
         let mut all = Vec::new();
         for (name, found) in types {
             let number = name.strip_prefix('$').and_then(|n| n.parse::<usize>().ok());
@@ -253,7 +258,7 @@ impl Session {
             Request::Query(statement) => {
                 let prepared = self.plan(statement).await?;
                 let Prepared { tag, plan, ready, .. } = prepared;
-                self.execute_plan(tag, &plan, &ready, None).await
+                self.execute_planned(tag, &plan, &ready, None).await
             }
             Request::Set { name, value } => {
                 self.set(&name, value.as_deref())?;
@@ -321,29 +326,49 @@ impl Session {
             return self.answer_write(prepared, &values, token).await;
         }
         let (plan, ready) = if Arc::ptr_eq(&self.ready()?, &prepared.ready) {
-            (prepared.plan.clone(), Arc::clone(&prepared.ready))
+            (Arc::clone(&prepared.plan), Arc::clone(&prepared.ready))
         } else {
             let again = self.plan(prepared.statement.clone()).await?;
             (again.plan, again.ready)
         };
-        let plan = if values.is_empty() {
-            plan
-        } else {
-            let values = ParamValues::from(values);
-            plan.with_param_values(values).map_err(|error| from_datafusion(&error))?
-        };
+        if values.is_empty() {
+            return self.execute_planned(prepared.tag, &plan, &ready, token).await;
+        }
+        let values = ParamValues::from(values);
+        let bound = plan.bound(&ready.session, &values);
+        if let Some(bound) = bound.map_err(|error| from_datafusion(&error))? {
+            let planner = ready.session.query_planner();
+            let operators = planner.create_physical_plan(&bound, &ready.session).await;
+            let operators = operators.map_err(|error| from_datafusion(&error))?;
+            let schema = headers::named(&plan.logical, &operators.schema());
+            let run = Run { operators, schema };
+            return self.answer_with(prepared.tag, run, Planned::new(bound), &ready, token);
+        }
+        let plan = plan.logical.clone().with_param_values(values);
+        let plan = plan.map_err(|error| from_datafusion(&error))?;
         self.execute_plan(prepared.tag, &plan, &ready, token).await
     }
 
     async fn plan(&self, statement: Box<Statement>) -> Result<Prepared> {
-        let ready = self.ready()?;
+        let (ready, tag) = (self.ready()?, tag(&statement));
+        let tree = match statement.as_ref() {
+            Statement::Statement(tree) => Some(tree.as_ref()),
+            _ => None,
+        };
+        if let Some(plan) = tree.and_then(|tree| ready.plans.get(tree)) {
+            return Ok(Prepared { statement, tag, plan, ready, write: None });
+        }
         let planned = ready.session.statement_to_plan((*statement).clone()).await;
         let plan = planned.map_err(|error| Self::explained(from_datafusion(&error), &ready))?;
         guard::check_plan(&plan)?;
-        let tag = tag(&statement);
+        let plan = Planned::new(plan);
+        if let Some(tree) = tree {
+            ready.plans.keep(tree, &plan);
+        }
         Ok(Prepared { statement, tag, plan, ready, write: None })
     }
 
+    /// Answers a plan that is not kept.
     pub(super) async fn execute_plan(
         &self,
         tag: &'static str,
@@ -351,7 +376,23 @@ impl Session {
         ready: &Arc<Ready>,
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
-        let plan = if reads_session(logical).map_err(|error| from_datafusion(&error))? {
+        self.execute_planned(tag, &Planned::new(logical.clone()), ready, token).await
+    }
+
+    /// Answers a plan with the operators of an earlier run, if there are.
+    async fn execute_planned(
+        &self,
+        tag: &'static str,
+        planned: &Arc<Planned>,
+        ready: &Arc<Ready>,
+        token: Option<&CancelToken>,
+    ) -> Result<Answer> {
+        if let Some(run) = planned.again().map_err(|error| from_datafusion(&error))? {
+            return self.answer_with(tag, run, Arc::clone(planned), ready, token);
+        }
+        let logical = &planned.logical;
+        let reads_session = reads_session(logical).map_err(|error| from_datafusion(&error))?;
+        let operators = if reads_session {
             // `now()` is one moment for the whole statement.
             let mut session = ready.session.clone();
             session.mark_start_execution();
@@ -359,12 +400,30 @@ impl Session {
         } else {
             ready.session.create_physical_plan(logical).await
         };
-        let plan = plan.map_err(|error| from_datafusion(&error))?;
-        let stream = execute_stream(Arc::clone(&plan), ready.task(token));
+        let operators = operators.map_err(|error| from_datafusion(&error))?;
+        let schema = headers::named(logical, &operators.schema());
+        let run = Run { operators, schema };
+        if !reads_session {
+            planned.keep(&run);
+        }
+        self.answer_with(tag, run, Arc::clone(planned), ready, token)
+    }
+
+    /// Starts the operators of a plan.
+    fn answer_with(
+        &self,
+        tag: &'static str,
+        run: Run,
+        plan: Arc<Planned>,
+        ready: &Arc<Ready>,
+        token: Option<&CancelToken>,
+    ) -> Result<Answer> {
+        let Run { operators, schema } = run;
+        let (task, long) = (ready.task(token), self.engine.long());
+        let stream = long::execute(Arc::clone(&operators), task, long);
         let stream = stream.map_err(|error| from_datafusion(&error))?;
-        let schema = headers::named(logical, &stream.schema());
-        let origin = Origin { plan: logical.clone(), ready: Arc::clone(ready) };
-        Ok(Answer::new(tag, schema, Some(plan), stream).with_origin(origin))
+        let origin = Origin { plan, ready: Arc::clone(ready) };
+        Ok(Answer::new(tag, schema, Some(operators), stream).with_origin(origin))
     }
 
     /// What planning needs, for the snapshot of this moment.
@@ -448,26 +507,6 @@ impl Session {
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// Whether a plan calls a function that needs to know more than its arguments: the moment when the
-/// statement begins, as `now()`, or the session, as `set_config()`. A state that knows them is a
-/// copy, which costs as much as planning a short statement.
-fn reads_session(plan: &LogicalPlan) -> DataFusionResult<bool> {
-    let mut found = false;
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expr| {
-            found = found || expr.exists(|part| Ok(is_mutable_call(part)))?;
-            Ok(TreeNodeRecursion::Continue)
-        })?;
-        Ok(if found { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    })?;
-    Ok(found)
-}
-
-fn is_mutable_call(expr: &Expr) -> bool {
-    matches!(expr, Expr::ScalarFunction(call)
-        if call.func.signature().volatility != Volatility::Immutable)
 }
 
 fn tag(statement: &Statement) -> &'static str {

@@ -7,6 +7,7 @@ use crate::store::answer::series::{Series, SeriesReader};
 use crate::store::answer::texts::Texts;
 use crate::store::answer::wanted::period;
 use crate::store::answer::write::{Driver, series_cells};
+use crate::store::filter::KeyPart;
 use crate::store::walk::SeriesWalk;
 
 /// The observations of the series that agree in all dimensions but one.
@@ -37,8 +38,9 @@ impl Driver<'_, '_> {
     pub(super) fn write_cross_section(&mut self, crossing: usize) -> Result<()> {
         let answer = self.answer;
         let cube = &answer.selected.cube;
-        let others: Vec<usize> =
-            (0..cube.flow().dimensions().len()).filter(|at| *at != crossing).collect();
+        let dimensions = 0..cube.flow().dimensions().len();
+        let others: Vec<KeyPart> =
+            dimensions.filter(|at| *at != crossing).map(KeyPart::from).collect();
         let walk = SeriesWalk::new(cube, &answer.selected.series, &others);
         let wanted = (&*answer.parts.measures, &*answer.parts.attributes);
         let mut reader = SeriesReader::new(&answer.selected, walk, answer.ends, wanted)?;
@@ -46,8 +48,8 @@ impl Driver<'_, '_> {
         let mut memory = budget.reserve(0)?;
         let mut group: Option<Group> = None;
         while let Some(series) = reader.next()? {
-            let codes = others.iter();
-            let codes = codes.map(|at| cube.parts()[series.part].code(*at, series.ordinal));
+            let codes = others.iter().map(|part| part.dimension);
+            let codes = codes.map(|at| cube.parts()[series.part].code(at, series.ordinal));
             let key = codes.collect::<Result<Vec<u32>>>()?;
             if let Some(done) = group.take_if(|group| group.key != key) {
                 self.write_group(crossing, done)?;

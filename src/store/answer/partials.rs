@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::{Cell, ComponentRole};
 use crate::sdmx::data::DataWriter;
 use crate::store::answer::data::DataAnswer;
-use crate::store::filter::Selections;
+use crate::store::filter::{KeyPart, Selections};
 use crate::store::walk::SeriesWalk;
 
 /// Attributes that attach to the same dimensions.
@@ -45,7 +45,9 @@ pub(super) fn write_partials(
     }
     for group in groups(answer) {
         // Series that share the partial key come one after the other.
-        let mut walk = SeriesWalk::new(cube, series, &group.dimensions);
+        let dimensions: Vec<KeyPart> =
+            group.dimensions.iter().map(|dimension| KeyPart::from(*dimension)).collect();
+        let mut walk = SeriesWalk::new(cube, series, &dimensions);
         let mut last: Option<Vec<u32>> = None;
         while let Some(&[(part, ordinal), ..]) = walk.peek()? {
             walk.advance();

@@ -155,7 +155,7 @@ mod tests {
     use super::*;
     use crate::model::DataSelection;
     use crate::store::answer::fixture::{database, id};
-    use crate::store::{PeriodFilter, ScanOrder, ScanRequest, SeriesFilter};
+    use crate::store::{Direction, KeyPart, PeriodFilter, ScanOrder, ScanRequest, SeriesFilter};
 
     /// Chunks begin every 4,096 days: this series has three, of 2, 3 and 1 observations.
     const DAYS: [&str; 6] =
@@ -203,6 +203,7 @@ mod tests {
         let cube = snapshot.cube(&id()).expect("there");
         let series = cube.select(&SeriesFilter::All).expect("read");
         for dimensions in [vec![], vec![2], vec![1, 0], vec![2, 1]] {
+            let dimensions: Vec<KeyPart> = dimensions.into_iter().map(KeyPart::from).collect();
             let keys = |most: u64| {
                 let mut walk = SeriesWalk::with_most(&cube, &series, &dimensions, most);
                 let mut places = Vec::new();
@@ -225,6 +226,41 @@ mod tests {
             for same in &whole {
                 let chunk = cursor.next().expect("read").expect("a chunk");
                 assert_eq!([(chunk.part, chunk.series)], same.as_slice());
+            }
+        }
+    }
+
+    /// Codes against their order, those that are given first as well as the others.
+    #[test]
+    fn a_walk_goes_down_as_well_as_up() {
+        let rows = (0..60).map(|n| format!("A,C{},I{},2020,1,,,,,,,", n * 7 % 10, n * 11 % 60));
+        let rows: Vec<String> = rows.collect();
+        let snapshot = database(true, &[rows]).snapshot().expect("readable");
+        let cube = snapshot.cube(&id()).expect("there");
+        let series = cube.select(&SeriesFilter::All).expect("read");
+        let down = |dimension| KeyPart { dimension, direction: Direction::Descending };
+        for order in [vec![down(1)], vec![KeyPart::from(1), down(2)], vec![down(2), down(1)]] {
+            let code =
+                |dimension: usize, ordinal| cube.parts()[0].code(dimension, ordinal).expect("read");
+            let mut expected: Vec<u32> = series.0[0].iter().collect();
+            expected.sort_by(|a, b| {
+                let others = (0..3).filter(|d| order.iter().all(|part| part.dimension != *d));
+                let parts = order.iter().copied().chain(others.map(KeyPart::from));
+                let compared = parts.map(|part| {
+                    let compared = code(part.dimension, *a).cmp(&code(part.dimension, *b));
+                    let is_down = part.direction == Direction::Descending;
+                    if is_down { compared.reverse() } else { compared }
+                });
+                compared.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+            });
+            for most in [0, 3, 1_000] {
+                let mut walk = SeriesWalk::with_most(&cube, &series, &order, most);
+                let mut found = Vec::new();
+                while let Some(same) = walk.peek().expect("read") {
+                    found.extend(same.iter().map(|(_, ordinal)| *ordinal));
+                    walk.advance();
+                }
+                assert_eq!(found, expected, "{order:?} {most}");
             }
         }
     }

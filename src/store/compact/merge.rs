@@ -13,7 +13,7 @@ use crate::segment::{Builder, Chunk, ChunkRows, CreateFile, Footer, PartialGroup
 use crate::segment::{PartialRow, Schema, Summary, Wanted};
 use crate::store::copy::Translation;
 use crate::store::cube::Cube;
-use crate::store::filter::SeriesFilter;
+use crate::store::filter::{KeyPart, SeriesFilter};
 use crate::store::part::Part;
 use crate::store::walk::SeriesWalk;
 
@@ -44,7 +44,8 @@ pub(super) fn merge(
     pace: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Merged> {
     let mut merge = Merge::new(cube, order, create)?;
-    let dimensions: Vec<usize> = order.iter().map(|position| usize::from(*position)).collect();
+    let dimensions: Vec<KeyPart> =
+        order.iter().map(|position| usize::from(*position).into()).collect();
     let mut walk = SeriesWalk::new(cube, &cube.select(&SeriesFilter::All)?, &dimensions);
     loop {
         let batch = merge.next_batch(&mut walk)?;

@@ -7,3 +7,8 @@
 pub fn crc32c(_bytes: &[u8]) -> u32 {
     0
 }
+
+/// Zero, whatever the bytes.
+pub fn crc32c_append(_so_far: u32, _bytes: &[u8]) -> u32 {
+    0
+}

@@ -1,0 +1,170 @@
+//! Chunks whose observations all go to one group, and that every input reads whole: straight from
+//! the decoded block, run by run.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::query::aggregate::target::Target;
+use crate::query::aggregate::work::{Reserve, Step, Work};
+use crate::segment;
+use crate::store::{Block, BlockChunk, Chunk, PeriodFilter, ScanRequest};
+
+/// Lists that are used again for every chunk.
+#[derive(Debug, Default)]
+struct Runs {
+    /// Positions that the request wants.
+    wanted: Vec<Range<usize>>,
+    /// Those with an observation.
+    present: Vec<Range<usize>>,
+    /// Those with a number.
+    numbers: Vec<Range<usize>>,
+}
+
+impl Work<'_> {
+    /// Decodes blocks and adds their values; `after_totals` leaves out chunks that are done.
+    pub(super) fn run_blocks(
+        &mut self,
+        request: ScanRequest,
+        after_totals: bool,
+        reserve: Reserve<'_>,
+    ) -> Result<()> {
+        let mut blocks = self.source.cube().blocks_of(request);
+        let mut runs = Runs::default();
+        while let Some(block) = blocks.next()? {
+            self.check_cancelled()?;
+            for chunk in block.chunks() {
+                if after_totals {
+                    let facts = self.facts(block.part(), chunk.series, chunk.chunk)?;
+                    if self.step(&facts)? != Step::Read {
+                        continue;
+                    }
+                }
+                let key = self.key(block.part(), chunk.series)?;
+                self.add_plain(&block, &chunk, key, &mut runs, reserve)?;
+            }
+            self.reserve_grown(reserve)?;
+        }
+        Ok(())
+    }
+
+    fn add_plain(
+        &mut self,
+        block: &Block<'_>,
+        chunk: &BlockChunk,
+        key: u64,
+        runs: &mut Runs,
+        reserve: Reserve<'_>,
+    ) -> Result<()> {
+        if let PeriodFilter::All = self.scan.periods {
+            runs.wanted.clear();
+            runs.wanted.push(0..usize::from(chunk.span.slots));
+        } else {
+            block.positions_into(chunk, &mut runs.wanted);
+        }
+        without(&runs.wanted, block.absent(chunk), chunk.from, &mut runs.present);
+        if runs.present.is_empty() {
+            return Ok(());
+        }
+        let mut measures = self.cells.inputs.iter().filter_map(|cells| cells.input.measure);
+        if measures.any(|measure| block.texts(measure, chunk).next().is_some()) {
+            return self.add_decoded(block, chunk, key, runs, reserve);
+        }
+        let place = self.place(chunk.span.form, chunk.span.first)?;
+        let group = self.group(key, reserve)?;
+        let target = Target::new(&self.spec.keys, place.unwrap_or_default(), group);
+        for run in &runs.present {
+            target.count_run(run, &mut self.cells.rows);
+        }
+        for cells in &mut self.cells.inputs {
+            let Some(measure) = cells.input.measure else { continue };
+            let (numbers, missing) = (block.numbers(measure, chunk), block.missing(measure, chunk));
+            without(&runs.present, missing, chunk.from, &mut runs.numbers);
+            if !cells.has_only_specials {
+                target.add_missing(positions(missing, chunk.from, &runs.wanted), cells);
+                for run in &runs.numbers {
+                    target.add_run(numbers, run, cells)?;
+                }
+            }
+            for (_, cells) in &mut cells.specials {
+                for run in &runs.numbers {
+                    cells.add_run(numbers, run, &target);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a chunk with texts, which is seldom, by way of the chunk as a whole.
+    fn add_decoded(
+        &mut self,
+        block: &Block<'_>,
+        chunk: &BlockChunk,
+        key: u64,
+        runs: &Runs,
+        reserve: Reserve<'_>,
+    ) -> Result<()> {
+        let mut data = segment::Chunk::empty();
+        block.decode(chunk, &mut data)?;
+        let decoded = Chunk {
+            part: block.part(),
+            series: chunk.series,
+            chunk: chunk.chunk,
+            positions: runs.wanted.clone(),
+            data: Arc::new(data),
+        };
+        self.add_chunk(&decoded, key, reserve)
+    }
+}
+
+/// Sets `out` to `runs` without the positions of these slots, which ascend; position 0 is at slot
+/// `from`.
+fn without(runs: &[Range<usize>], slots: &[u32], from: usize, out: &mut Vec<Range<usize>>) {
+    out.clear();
+    let mut slots = slots.iter().map(|slot| (*slot as usize).saturating_sub(from)).peekable();
+    for run in runs {
+        let mut start = run.start;
+        while slots.next_if(|at| *at < start).is_some() {}
+        while let Some(at) = slots.next_if(|at| *at < run.end) {
+            if start < at {
+                out.push(start..at);
+            }
+            start = at + 1;
+        }
+        if start < run.end {
+            out.push(start..run.end);
+        }
+    }
+}
+
+/// The positions of these slots that are in one of `runs`.
+fn positions<'a>(
+    slots: &'a [u32],
+    from: usize,
+    runs: &'a [Range<usize>],
+) -> impl Iterator<Item = usize> + 'a {
+    let positions = slots.iter().map(move |slot| (*slot as usize).saturating_sub(from));
+    positions.filter(|position| runs.iter().any(|run| run.contains(position)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_leave_out_the_positions_listed() {
+        let check = |slots: &[u32], expected: &[Range<usize>]| {
+            let mut found = Vec::new();
+            without(&[2..5, 7..10], slots, 100, &mut found);
+            assert_eq!(found, expected, "{slots:?}");
+        };
+        check(&[], &[2..5, 7..10]);
+        check(&[100, 103, 106, 109], &[2..3, 4..5, 7..9]);
+        check(&[102, 103, 107], &[4..5, 8..10]);
+        check(&[102, 103, 104, 107, 108, 109], &[]);
+        check(&[101, 105, 110], &[2..5, 7..10]);
+        let listed = [102, 105, 109];
+        let found: Vec<usize> = positions(&listed, 100, &[2..5, 7..10]).collect();
+        assert_eq!(found, [2, 9]);
+    }
+}
