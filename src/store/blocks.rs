@@ -131,6 +131,8 @@ impl BlockCursor {
     /// Goes to the next block that holds something, and parses it. Says whether there was one.
     fn advance(&mut self) -> Result<bool> {
         if !self.find()? {
+            // Who asks again at the end gets nothing again.
+            self.step.chunks.clear();
             return Ok(false);
         }
         let (part, block) = (self.step.part, self.step.block);
@@ -440,7 +442,10 @@ mod tests {
                         check_chunk(block, &chunk, expected);
                     }
                 }
-                assert!(one_by_one.next().expect("read").is_none());
+                for _ in 0..2 {
+                    assert!(one_by_one.next().expect("read").is_none());
+                    assert!(blocks.next().expect("read").is_none());
+                }
             }
         }
     }
