@@ -154,14 +154,18 @@ impl Differences {
         let mut value = self.base;
         let groups = differences.as_chunks_mut::<GROUP>().0.iter_mut().take(self.groups.into());
         if self.is_zigzag {
-            for slot in groups.flatten() {
-                value = value.wrapping_add(unzigzag(slot.cast_unsigned()));
-                *slot = value;
+            for group in groups {
+                for slot in group {
+                    value = value.wrapping_add(unzigzag(slot.cast_unsigned()));
+                    *slot = value;
+                }
             }
         } else {
-            for slot in groups.flatten() {
-                value = value.wrapping_add(*slot);
-                *slot = value;
+            for group in groups {
+                for slot in group {
+                    value = value.wrapping_add(*slot);
+                    *slot = value;
+                }
             }
         }
     }

@@ -181,21 +181,20 @@ impl<'a> Exceptions<'a> {
         let mut input = reader.clone();
         let head = input.varint()?;
         let (form, count) = (head % 4, usize::try_from(head / 4).unwrap_or(usize::MAX));
-        let slots_max = u32::try_from(slots).unwrap_or(u32::MAX);
-        match form {
-            _ if count == 0 || count > slots => out.extend(Self::read(reader, slots)?.iter()),
-            LIST => {
-                out.reserve(count);
-                read_list(&mut input, count, slots_max, out)?;
-                *reader = input;
-            }
-            RUNS | REPEATS => {
-                out.reserve(count);
-                read_stretches(&mut input, form == REPEATS, count, slots_max, out)?;
-                *reader = input;
-            }
-            _ => out.extend(Self::read(reader, slots)?.iter()),
+        if count == 0 || count > slots || form == BITMAP {
+            // A list that is empty, refused, or a bitmap.
+            let list = Self::read(reader, slots)?;
+            push_bits(list.ranges.bytes.rest(), list.count, out);
+            return Ok(());
         }
+        let slots = u32::try_from(slots).unwrap_or(u32::MAX);
+        out.resize(count, 0);
+        if form == LIST {
+            read_list(&mut input, slots, out)?;
+        } else {
+            read_stretches(&mut input, form == REPEATS, slots, out)?;
+        }
+        *reader = input;
         Ok(())
     }
 
@@ -248,35 +247,46 @@ impl<'a> Exceptions<'a> {
     }
 }
 
-/// Takes a list of `count` positions, each behind its gap.
-fn read_list(
-    input: &mut Reader<'_>,
-    count: usize,
-    slots: u32,
-    out: &mut Vec<u32>,
-) -> Result<(), Malformed> {
+/// Appends the positions of the bits that are set.
+fn push_bits(bitmap: &[u8], count: usize, out: &mut Vec<u32>) {
+    if count == 0 {
+        return;
+    }
+    out.reserve(count);
+    for (first, bytes) in (0_u32..).step_by(64).zip(bitmap.chunks(8)) {
+        let mut word = [0; 8];
+        word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+        let mut word = u64::from_le_bytes(word);
+        while word != 0 {
+            out.push(first + word.trailing_zeros());
+            word &= word - 1;
+        }
+    }
+}
+
+/// Takes a list of positions, each behind its gap.
+fn read_list(input: &mut Reader<'_>, slots: u32, out: &mut [u32]) -> Result<(), Malformed> {
     let mut next = 0_u32;
-    for _ in 0..count {
+    for place in out {
         let gap = u32::try_from(input.varint()?).unwrap_or(u32::MAX);
         let position = next.checked_add(gap).filter(|position| *position < slots);
         let beyond = || input.malformed("position beyond the last slot");
-        let position = position.ok_or_else(beyond)?;
-        out.push(position);
-        next = position + 1;
+        *place = position.ok_or_else(beyond)?;
+        next = *place + 1;
     }
     Ok(())
 }
 
-/// Takes runs of neighbours, `count` positions in all, each run with its repetitions or alone.
+/// Takes runs of neighbours, each run with its repetitions or alone.
 fn read_stretches(
     input: &mut Reader<'_>,
     has_repetitions: bool,
-    count: usize,
     slots: u32,
-    out: &mut Vec<u32>,
+    out: &mut [u32],
 ) -> Result<(), Malformed> {
     let mut next = 0_u64;
-    let mut left = count as u64;
+    let mut left = out.len() as u64;
+    let mut places = out.iter_mut();
     while left > 0 {
         let gap = input.varint()?;
         let len = input.varint()?.saturating_add(1);
@@ -291,7 +301,8 @@ fn read_stretches(
         for _ in 0..times {
             // Below the slots, which are 32 bits.
             let narrow = |slot: u64| u32::try_from(slot).unwrap_or(u32::MAX);
-            out.extend(narrow(next + gap)..narrow(next + gap + len));
+            let run = narrow(next + gap)..narrow(next + gap + len);
+            run.zip(&mut places).for_each(|(slot, place)| *place = slot);
             next += stride;
         }
     }

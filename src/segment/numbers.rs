@@ -14,6 +14,8 @@ use crate::segment::measure::{KIND_DOUBLES, KIND_FRAME, KIND_NONE};
 use crate::segment::positions::{Place, Positions};
 use crate::segment::totals::SCALE_MAX;
 
+/// The place of a chunk that was not decoded.
+const NOT_DECODED: u32 = u32::MAX;
 /// Places behind the last slot: runs are decoded eight values at a time.
 const SLACK: usize = 16;
 
@@ -32,7 +34,7 @@ pub(crate) struct MeasureDecoder {
     rescaled_slots: Positions,
     rescaled: Vec<u8>,
     doubles: Vec<f64>,
-    /// The chunks decoded last: where their mantissas begin.
+    /// Where the mantissas of each chunk begin, if it was decoded; empty if none was.
     places: Vec<u32>,
     batch: Batch,
     mantissas: Vec<i64>,
@@ -116,6 +118,7 @@ impl MeasureDecoder {
         places: &[Place],
     ) -> Result<(), Malformed> {
         let input = &mut input;
+        self.places.clear();
         self.columns.read(input, places.len())?;
         self.missing.read(input, places)?;
         self.text_slots.read(input, places)?;
@@ -228,21 +231,44 @@ impl MeasureDecoder {
         absent: &[u16],
         run: &mut MeasureRun,
     ) -> Result<(), Malformed> {
-        let header = self.header(index)?;
+        self.lists_into(block, (index, place), run);
+        let slots = place.from as usize..place.end() as usize;
+        match self.decoded(index, slots) {
+            Some(mantissas) => {
+                let mut values = take_mantissas(run);
+                values.clear();
+                values.extend_from_slice(mantissas);
+                run.numbers = Numbers::Decimals(values);
+                Ok(())
+            }
+            None => self.numbers_into(block, (index, place), absent, run),
+        }
+    }
+
+    /// Sets what a run has besides its numbers.
+    fn lists_into(&self, block: &[u8], (index, place): (usize, Place), run: &mut MeasureRun) {
         run.clear();
         run.scale = self.scale(index);
         let is_shortest = self.columns.writings.get(index) == Some(&1);
         run.writing = if is_shortest { Writing::Shortest } else { Writing::Fixed };
         run.missing.extend(self.missing.of(index).iter().map(|slot| place.position(*slot)));
-        for at in self.text_slots.range(index) {
-            let slot = self.text_slots.all().get(at).copied().unwrap_or_default();
-            run.texts.push((place.position(slot), Box::from(self.text(block, at))));
+        for (slot, text) in self.texts(block, index) {
+            run.texts.push((place.position(slot), Box::from(text)));
         }
-        for at in self.rescaled_slots.range(index) {
-            let slot = self.rescaled_slots.all().get(at).copied().unwrap_or_default();
-            run.rescaled
-                .push((place.position(slot), self.rescaled.get(at).copied().unwrap_or_default()));
-        }
+        let scales = self.rescaled.get(self.rescaled_slots.range(index)).unwrap_or_default();
+        let slots = self.rescaled_slots.of(index).iter().map(|slot| place.position(*slot));
+        run.rescaled.extend(slots.zip(scales.iter().copied()));
+    }
+
+    /// Decodes the numbers of a run whose lists are set.
+    fn numbers_into(
+        &self,
+        block: &[u8],
+        (index, place): (usize, Place),
+        absent: &[u16],
+        run: &mut MeasureRun,
+    ) -> Result<(), Malformed> {
+        let header = self.header(index)?;
         match header.kind {
             Kind::None => run.numbers = Numbers::None,
             Kind::Doubles => {
@@ -254,10 +280,7 @@ impl MeasureDecoder {
                 run.numbers = Numbers::Doubles(spread(place.slots as usize, &left_out, rest));
             }
             Kind::Decimals => {
-                let mut values = match mem::replace(&mut run.numbers, Numbers::None) {
-                    Numbers::Decimals(values) => values,
-                    _ => Vec::new(),
-                };
+                let mut values = take_mantissas(run);
                 let bytes = block.get(header.start as usize..).unwrap_or_default();
                 let slots = place.slots as usize;
                 if header.is_compact {
@@ -286,7 +309,8 @@ impl MeasureDecoder {
         chunks: impl Iterator<Item = usize> + Clone,
     ) -> Result<(), Malformed> {
         self.batch.clear();
-        self.places.resize(places.len(), 0);
+        self.places.clear();
+        self.places.resize(places.len(), NOT_DECODED);
         let mut has_others = false;
         for index in chunks.clone() {
             let header = self.header(index)?;
@@ -323,7 +347,8 @@ impl MeasureDecoder {
     ) -> Result<(), Malformed> {
         let absent: Vec<u16> = absent.of(index).iter().map(|slot| place.position(*slot)).collect();
         let mut run = MeasureRun::default();
-        self.run_into(block, (index, place), &absent, &mut run)?;
+        self.lists_into(block, (index, place), &mut run);
+        self.numbers_into(block, (index, place), &absent, &mut run)?;
         match run.numbers {
             Numbers::None => {}
             Numbers::Decimals(values) => {
@@ -352,11 +377,18 @@ impl MeasureDecoder {
                 ChunkNumbers::Doubles(self.spread.get(slots).unwrap_or_default())
             }
             Some(_) => {
-                let from = self.places.get(chunk).map_or(0, |place| *place as usize);
-                let mantissas = self.mantissas.get(from..from + slots.len()).unwrap_or_default();
+                let mantissas = self.decoded(chunk, slots).unwrap_or_default();
                 ChunkNumbers::Decimals(mantissas, self.scale(chunk))
             }
         }
+    }
+
+    /// The mantissas of a chunk that was decoded and has some.
+    #[inline]
+    fn decoded(&self, chunk: usize, slots: Range<usize>) -> Option<&[i64]> {
+        let from = *self.places.get(chunk).filter(|place| **place != NOT_DECODED)? as usize;
+        let has_some = (KIND_NONE + 1..KIND_DOUBLES).contains(self.columns.kinds.get(chunk)?);
+        self.mantissas.get(from..from + slots.len()).filter(|_| has_some)
     }
 
     /// The slots of a chunk whose observation has no value.
@@ -379,6 +411,14 @@ impl MeasureDecoder {
     fn text<'a>(&self, block: &'a [u8], at: usize) -> &'a str {
         let bytes = self.texts.get(at).and_then(|range| block.get(range.clone()));
         str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+/// The memory of the mantissas of a run, to be used again.
+fn take_mantissas(run: &mut MeasureRun) -> Vec<i64> {
+    match mem::take(&mut run.numbers) {
+        Numbers::Decimals(values) => values,
+        Numbers::None | Numbers::Doubles(_) => Vec::new(),
     }
 }
 

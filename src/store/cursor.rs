@@ -158,7 +158,7 @@ fn next_stored(blocks: &mut BlockCursor, next: &mut usize, out: &mut Chunk) -> R
             return Ok(true);
         }
         *next = 0;
-        if !blocks.advance()? {
+        if !blocks.advance_chunks()? {
             return Ok(false);
         }
     }
