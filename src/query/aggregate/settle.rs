@@ -41,12 +41,13 @@ struct Jobs {
 /// If `cancelled` is set.
 pub(super) async fn settle(
     spec: &AggregateSpec,
-    levels: Vec<Level>,
+    mut levels: Vec<Level>,
     threads: usize,
     cancelled: &Arc<AtomicBool>,
 ) -> Result<Vec<Level>> {
     let mut jobs = jobs(spec, &levels);
     if jobs.is_empty() {
+        give_up_numbers(&mut levels);
         return Ok(levels);
     }
     // The largest first, so that no thread is left with one.
@@ -66,10 +67,7 @@ pub(super) async fn settle(
     let Ok(Jobs { mut levels, jobs, .. }) = Arc::try_unwrap(shared) else {
         return Err(to_datafusion(Error::bug("a thread that ended holds what it worked on")));
     };
-    for level in &mut levels {
-        let specials = level.cells.inputs.iter_mut().flat_map(|input| &mut input.specials);
-        specials.for_each(|(_, cells)| cells.settle());
-    }
+    give_up_numbers(&mut levels);
     for (job, answer) in found {
         let Job { level, input, function, cell, .. } = jobs[job];
         let specials = &mut levels[level].cells.inputs[input].specials;
@@ -78,6 +76,14 @@ pub(super) async fn settle(
         }
     }
     Ok(levels)
+}
+
+/// Leaves room for the quantiles instead of the numbers, also where there are no numbers.
+fn give_up_numbers(levels: &mut [Level]) {
+    for level in levels {
+        let specials = level.cells.inputs.iter_mut().flat_map(|input| &mut input.specials);
+        specials.for_each(|(_, cells)| cells.settle());
+    }
 }
 
 /// All quantiles that have a number to be found among.
