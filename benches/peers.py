@@ -184,8 +184,10 @@ class Run:
                 if side is self.ours:
                     known[side.name] = side.load_all(self.arguments.structure, self.arguments.data)
                 else:
-                    known[side.name] = side.load(self.arguments.data)
+                    known[side.name] = self.load_peer(side)
                 kept.write_text(json.dumps(known))
+        self.peers = [peer for peer in self.peers if known[peer.name]]
+        self.sides = [self.ours, *self.peers]
         with open(self.arguments.data, "rb") as data:
             count = sum(block.count(b"\n") for block in iter(lambda: data.read(1 << 22), b"")) - 1
         for side in self.sides:
@@ -195,15 +197,25 @@ class Run:
         table(self.out, ["", "load s", "million a second", "peak MB", "bytes", "bytes an observation"], rows)
         self.say(f"\n{count:,} observations.\n")
 
+    def load_peer(self, side):
+        """What loading took; nothing where the peer cannot, which is then left out."""
+        try:
+            return side.load(self.arguments.data)
+        except RuntimeError as error:
+            print(f"{side.name} is left out: {one_line(error)}", file=sys.stderr)
+            return None
+
     def one_series(self):
-        """The key of one long quarterly series, as a condition."""
+        """The key of one long series, quarterly where there is one, as a condition."""
         columns = ", ".join(it.lower() for it in self.cube.dimensions)
-        where = "WHERE freq = 'Q'" if "FREQ" in self.cube.dimensions else ""
-        _, rows = self.witness.answer(
-            f"SELECT {columns}, count(*) AS n FROM {self.cube.name} {where} GROUP BY {columns} ORDER BY n DESC, {columns} LIMIT 1"
-        )
-        pairs = zip(self.cube.dimensions, rows[0]) if rows else []
-        return " AND ".join(f"{dimension.lower()} = {quote(code)}" for dimension, code in pairs) or "1 = 0"
+        for where in (["WHERE freq = 'Q'"] if "FREQ" in self.cube.dimensions else []) + [""]:
+            _, rows = self.witness.answer(
+                f"SELECT {columns}, count(*) AS n FROM {self.cube.name} {where} GROUP BY {columns} ORDER BY n DESC, {columns} LIMIT 1"
+            )
+            if rows:
+                break
+        pairs = zip(self.cube.dimensions, rows[0])
+        return " AND ".join(f"{dimension.lower()} = {quote(code)}" for dimension, code in pairs)
 
     def first_statement(self):
         """What a server is asked first."""
@@ -291,7 +303,7 @@ class Run:
         prepared = self.ours.prepared_times(self.first_statement(), 500, 1.0)
         if prepared:
             rows.append(["one series by SQL, prepared", milliseconds(statistics.median(prepared)), milliseconds(percentile(prepared, 0.99))])
-        code = conditions.get("ref_area", "").strip("'")
+        code = conditions.get("ref_area", "").strip("'") or "NONE"
         paths = {
             "one series by REST, to the first byte": f"/sdmx/v2/data/dataflow/{flow}/{key}?format=csvdata",
             "available codes with counts, filtered": f"/sdmx/v2/availability/dataflow/{flow}/*/all?c[REF_AREA]={code}&mode=exact",

@@ -16,9 +16,7 @@ class DataFusion(Peer):
 
         self.folder.mkdir(parents=True, exist_ok=True)
         context = self.context()
-        with open(data, encoding="utf-8") as lines:
-            header = lines.readline().strip().split(",")
-        schema = pyarrow.schema([(it, pyarrow.string()) for it in header])
+        schema = pyarrow.schema([(it, pyarrow.string()) for it in self.cube.header])
         context.register_csv("source", str(data), schema=schema)
         numbers = {it: f"""CASE WHEN "{it}" NOT IN ('NaN', 'INF', '-INF') THEN try_cast("{it}" AS DOUBLE) END""" for it in self.cube.measures}
         shown = [f'{numbers.get(it) or texts(it)} AS "{it.lower()}"' for it in self.columns()]

@@ -25,19 +25,16 @@ class ClickHouse(Peer):
         numbers = {it: f'toFloat64OrNull("{it}")' for it in self.cube.measures}
         texts = {it: f"nullIf(\"{it}\", '')" for it in self.cube.attributes}
         read = ", ".join(numbers.get(it) or texts.get(it) or f'"{it}"' for it in self.columns())
-        source = f"file({quote(data)}, CSVWithNames, {quote(self.structure(data))})"
+        source = f"file({quote(data)}, CSVWithNames, {quote(self.structure())})"
         self.session.query(
             f"INSERT INTO {self.cube.name} SELECT {read} FROM {source} SETTINGS max_threads = {self.threads}"
         )
         self.session.query(f"OPTIMIZE TABLE {self.cube.name} FINAL")
         self.close()
 
-    @staticmethod
-    def structure(data):
+    def structure(self):
         """The columns of the file, all of them texts."""
-        with open(data, encoding="utf-8") as lines:
-            header = lines.readline().strip().split(",")
-        return ", ".join(f'"{it}" String' for it in header)
+        return ", ".join(f'"{it}" String' for it in self.cube.header)
 
     def open(self):
         from chdb.session import Session

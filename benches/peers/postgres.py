@@ -28,9 +28,7 @@ class PostgreSql(Peer):
         self.open()
         run = self.connection.execute
         run(f"CREATE SCHEMA IF NOT EXISTS {self.cube.schema}")
-        with open(data, encoding="utf-8") as lines:
-            header = lines.readline().strip().split(",")
-        run("CREATE UNLOGGED TABLE source (" + ", ".join(f'"{it}" text' for it in header) + ")")
+        run("CREATE UNLOGGED TABLE source (" + ", ".join(f'"{it}" text' for it in self.cube.header) + ")")
         with self.connection.cursor().copy("COPY source FROM STDIN (FORMAT csv, HEADER)") as copy, open(data, "rb") as rows:
             while block := rows.read(1 << 20):
                 copy.write(block)

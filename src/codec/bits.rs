@@ -182,9 +182,60 @@ pub fn unpack_map<T>(
     Ok(())
 }
 
+/// The bytes that the loads of a group of eight values reach over.
+pub(super) const fn group_bytes(width: usize) -> usize {
+    width * 7 / 8 + if width <= NARROW_MAX { 8 } else { 16 }
+}
+
+/// Value `i` of a group of eight whose bytes are `window`.
+#[inline]
+pub(super) fn one_of_group<const WIDTH: usize>(window: &[u8], i: usize) -> u64 {
+    let (byte, shift) = (i * WIDTH / 8, i * WIDTH % 8);
+    let value = if WIDTH <= NARROW_MAX {
+        word_at(window, byte) >> shift
+    } else {
+        low_word(double_word_at(window, byte) >> shift)
+    };
+    value & mask(WIDTH)
+}
+
 /// The kernel of one width: groups of eight from `WIDTH` bytes each, as long as the loads of a
-/// group stay inside `bytes`; the rest one by one.
+/// group stay inside `bytes`.
 fn unpack_const<const WIDTH: usize, T>(bytes: &[u8], out: &mut [T], map: impl Fn(u64) -> T) {
+    let mut rest = bytes;
+    let mut done = 0;
+    for group in out.as_chunks_mut::<8>().0 {
+        let Some(window) = rest.get(..group_bytes(WIDTH)) else {
+            break;
+        };
+        for (i, slot) in group.iter_mut().enumerate() {
+            *slot = map(one_of_group::<WIDTH>(window, i));
+        }
+        rest = rest.get(WIDTH..).unwrap_or_default();
+        done += 8;
+    }
+    if done < out.len() {
+        let slots = out.get_mut(done..).unwrap_or_default();
+        unpack_rest::<WIDTH, T>(bytes, done, slots, map);
+    }
+}
+
+/// The values from `done` on, which are no whole group or stand too near the end of `bytes`. Apart,
+/// so that the kernel has little to prepare.
+#[inline(never)]
+fn unpack_rest<const WIDTH: usize, T>(
+    bytes: &[u8],
+    done: usize,
+    out: &mut [T],
+    map: impl Fn(u64) -> T,
+) {
+    let rest = bytes.get(done / 8 * WIDTH..).unwrap_or_default();
+    if let Some(window) = rest.get(..group_bytes(WIDTH)).filter(|_| out.len() < 8) {
+        for (i, slot) in out.iter_mut().enumerate() {
+            *slot = map(one_of_group::<WIDTH>(window, i));
+        }
+        return;
+    }
     let padded;
     let bytes = if bytes.len() < 16 {
         padded = pad_16(bytes);
@@ -192,37 +243,8 @@ fn unpack_const<const WIDTH: usize, T>(bytes: &[u8], out: &mut [T], map: impl Fn
     } else {
         bytes
     };
-    let group_bytes = WIDTH * 7 / 8 + if WIDTH <= NARROW_MAX { 8 } else { 16 };
-    let one = |window: &[u8], i: usize| {
-        let (byte, shift) = (i * WIDTH / 8, i * WIDTH % 8);
-        let value = if WIDTH <= NARROW_MAX {
-            word_at(window, byte) >> shift
-        } else {
-            low_word(double_word_at(window, byte) >> shift)
-        };
-        map(value & mask(WIDTH))
-    };
-    let mut rest = bytes;
-    let mut done = 0;
-    let (groups, tail) = out.as_chunks_mut::<8>();
-    for group in groups {
-        let Some(window) = rest.get(..group_bytes) else {
-            break;
-        };
-        for (i, slot) in group.iter_mut().enumerate() {
-            *slot = one(window, i);
-        }
-        rest = rest.get(WIDTH..).unwrap_or_default();
-        done += 8;
-    }
-    if let Some(window) = rest.get(..group_bytes) {
-        for (i, slot) in tail.iter_mut().enumerate() {
-            *slot = one(window, i);
-        }
-        return;
-    }
     let mut bit = done * WIDTH;
-    for slot in out.iter_mut().skip(done) {
+    for slot in out {
         *slot = map(load(bytes, WIDTH, bit));
         bit += WIDTH;
     }

@@ -180,23 +180,22 @@ impl<'a> Exceptions<'a> {
         out.clear();
         let mut input = reader.clone();
         let head = input.varint()?;
-        let count = usize::try_from(head / 4).unwrap_or(usize::MAX);
-        if head % 4 != LIST || count > slots {
-            out.extend(Self::read(reader, slots)?.iter());
-            return Ok(());
+        let (form, count) = (head % 4, usize::try_from(head / 4).unwrap_or(usize::MAX));
+        let slots_max = u32::try_from(slots).unwrap_or(u32::MAX);
+        match form {
+            _ if count == 0 || count > slots => out.extend(Self::read(reader, slots)?.iter()),
+            LIST => {
+                out.reserve(count);
+                read_list(&mut input, count, slots_max, out)?;
+                *reader = input;
+            }
+            RUNS | REPEATS => {
+                out.reserve(count);
+                read_stretches(&mut input, form == REPEATS, count, slots_max, out)?;
+                *reader = input;
+            }
+            _ => out.extend(Self::read(reader, slots)?.iter()),
         }
-        let slots = u32::try_from(slots).unwrap_or(u32::MAX);
-        let malformed = |input: &Reader<'_>| input.malformed("position beyond the last slot");
-        let mut next = 0_u32;
-        out.reserve(count);
-        for _ in 0..count {
-            let gap = u32::try_from(input.varint()?).map_err(|_| malformed(&input))?;
-            let position = next.checked_add(gap).filter(|position| *position < slots);
-            let position = position.ok_or_else(|| malformed(&input))?;
-            out.push(position);
-            next = position + 1;
-        }
-        *reader = input;
         Ok(())
     }
 
@@ -247,6 +246,56 @@ impl<'a> Exceptions<'a> {
             })
             .sum()
     }
+}
+
+/// Takes a list of `count` positions, each behind its gap.
+fn read_list(
+    input: &mut Reader<'_>,
+    count: usize,
+    slots: u32,
+    out: &mut Vec<u32>,
+) -> Result<(), Malformed> {
+    let mut next = 0_u32;
+    for _ in 0..count {
+        let gap = u32::try_from(input.varint()?).unwrap_or(u32::MAX);
+        let position = next.checked_add(gap).filter(|position| *position < slots);
+        let beyond = || input.malformed("position beyond the last slot");
+        let position = position.ok_or_else(beyond)?;
+        out.push(position);
+        next = position + 1;
+    }
+    Ok(())
+}
+
+/// Takes runs of neighbours, `count` positions in all, each run with its repetitions or alone.
+fn read_stretches(
+    input: &mut Reader<'_>,
+    has_repetitions: bool,
+    count: usize,
+    slots: u32,
+    out: &mut Vec<u32>,
+) -> Result<(), Malformed> {
+    let mut next = 0_u64;
+    let mut left = count as u64;
+    while left > 0 {
+        let gap = input.varint()?;
+        let len = input.varint()?.saturating_add(1);
+        let times = if has_repetitions { input.varint()?.saturating_add(1) } else { 1 };
+        // Where the last repetition ends, and the slot after it, which is not in the list.
+        let stride = gap.saturating_add(len).saturating_add(1);
+        let after = next.saturating_add(stride.saturating_mul(times));
+        if len.saturating_mul(times) > left || after > u64::from(slots) + 1 {
+            return Err(input.malformed("position beyond the last slot"));
+        }
+        left -= len * times;
+        for _ in 0..times {
+            // Below the slots, which are 32 bits.
+            let narrow = |slot: u64| u32::try_from(slot).unwrap_or(u32::MAX);
+            out.extend(narrow(next + gap)..narrow(next + gap + len));
+            next += stride;
+        }
+    }
+    Ok(())
 }
 
 /// The ranges of an [`Exceptions`], in order.

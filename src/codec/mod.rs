@@ -10,6 +10,7 @@
 //!   [`Malformed`], the one error of every decoder;
 //! * [`bits`]: integers of a fixed number of bits, one after the other;
 //! * [`run`]: the values of one series chunk as constant, frame of reference or differences;
+//! * [`batch`]: the runs of many chunks at one go;
 //! * [`mod@column`]: a self-describing [`Column`] of integers with random access, for tables that
 //!   have one entry a series or a chunk;
 //! * [`exceptions`]: increasing positions, such as the absent slots of a series;
@@ -24,6 +25,7 @@
 
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod batch;
 pub mod bits;
 pub mod bytes;
 pub mod column;
@@ -32,6 +34,7 @@ pub mod pco_column;
 pub mod run;
 pub mod text;
 
+pub use batch::Batch;
 pub use bytes::{Malformed, Reader, Writer};
 pub use column::{Column, encode_i64, encode_u64};
 pub use exceptions::{Exceptions, encode_exceptions};

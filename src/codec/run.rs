@@ -42,13 +42,10 @@ impl Encoding {
     ///
     /// [`Malformed`] if it stands for none.
     pub fn from_tag(tag: u8) -> Result<Self, Malformed> {
-        match tag {
-            0 => Ok(Self::Constant),
-            1 => Ok(Self::Frame),
-            2 => Ok(Self::Delta),
-            3 => Ok(Self::DeltaFrame),
-            _ => Err(Malformed::new(0, "unknown encoding of a run")),
-        }
+        const ALL: [Encoding; 4] =
+            [Encoding::Constant, Encoding::Frame, Encoding::Delta, Encoding::DeltaFrame];
+        let found = ALL.get(usize::from(tag)).copied();
+        found.ok_or(Malformed::new(0, "unknown encoding of a run"))
     }
 }
 
@@ -68,20 +65,14 @@ pub struct RunHeader {
 }
 
 impl RunHeader {
-    /// The numbers that are packed for a run of `slots` values.
-    #[inline]
-    fn packed_count(&self, slots: usize) -> usize {
-        match self.encoding {
-            Encoding::Constant => 0,
-            Encoding::Frame => slots,
-            Encoding::Delta | Encoding::DeltaFrame => slots.saturating_sub(1),
-        }
-    }
-
     /// The packed bytes of a run of `slots` values.
     #[inline]
     pub fn packed_len(&self, slots: usize) -> usize {
-        bits::packed_len(self.packed_count(slots), self.width)
+        // Without a branch: which encoding comes next cannot be foretold.
+        let is_constant = self.encoding == Encoding::Constant;
+        let is_delta = matches!(self.encoding, Encoding::Delta | Encoding::DeltaFrame);
+        let width = if is_constant { 0 } else { self.width };
+        bits::packed_len(slots.saturating_sub(usize::from(is_delta)), width)
     }
 
     /// The minimum, and a maximum that no value lies beyond, of a run whose header [`plan_run`]
@@ -206,7 +197,7 @@ pub fn unpack_run_into(header: &RunHeader, bytes: &[u8], out: &mut [i64]) -> Res
 
 /// Decodes a run of `slots` slots to the start of `out`, and may write any numbers to the rest of
 /// it: values come eight at a time, and those of the last eight that are too many cost less than to
-/// be left out. Where `out` has 8 places more, and `bytes` 80 more, there is always room for them.
+/// be left out.
 ///
 /// # Errors
 ///
@@ -218,10 +209,10 @@ pub fn unpack_run_over(
     slots: usize,
     out: &mut [i64],
 ) -> Result<(), Malformed> {
+    // As if each took 64 bits: whether there are so many bytes is asked below.
     let whole = |count: usize, room: usize| {
         let padded = count.next_multiple_of(8);
-        let fits = padded <= room && bits::packed_len(padded, header.width) <= bytes.len();
-        if fits { padded } else { count }
+        if padded <= room && padded * 8 <= bytes.len() { padded } else { count }
     };
     match header.encoding {
         Encoding::Constant => {

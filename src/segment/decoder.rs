@@ -63,11 +63,7 @@ impl BlockDecoder {
             from += slots;
         }
         let mut input = Reader::new(block.bytes());
-        self.absent.read(&mut input, &self.places)?;
-        let expected: u32 = self.places.iter().map(|place| place.absent).sum();
-        if self.absent.all().len() != expected as usize {
-            return Err(input.malformed("absent slots of another number than the spans say"));
-        }
+        self.absent.read_absent(&mut input, &self.places)?;
         self.parse_periods(&mut input)?;
         self.measures.resize_with(wanted.measures.len(), Section::default);
         for (section, is_wanted) in self.measures.iter_mut().zip(&wanted.measures) {
@@ -172,8 +168,8 @@ impl BlockDecoder {
 
 /// What a block that is decoded says of its chunks, by their numbers in the block.
 impl BlockDecoder {
-    /// Decodes the numbers of chunks, given in ascending order, in the measures that are wanted: so
-    /// many chunks at one go that each costs little.
+    /// Decodes the numbers of chunks in the measures that are wanted: so many chunks at one go that
+    /// each costs little.
     pub(crate) fn decode_numbers(
         &mut self,
         chunks: impl Iterator<Item = usize> + Clone,

@@ -7,8 +7,8 @@ use crate::segment::numbers::ChunkNumbers;
 
 /// Up to this, every integer is a double.
 const EXACT_MAX: u64 = 1 << 53;
-/// Below this, [`quick_double`] is right.
-const QUICK_MAX: u64 = 1 << 51;
+/// From minus this to below this, [`quick_double`] is right.
+const QUICK_MAX: i64 = 1 << 51;
 
 /// Powers of ten that a double holds exactly.
 const POWERS: [f64; 23] = [
@@ -36,16 +36,19 @@ impl ChunkNumbers<'_> {
 
 /// Mantissa and power are exact doubles in the usual case, so that one division rounds once.
 fn push_mantissas(mantissas: &[i64], scale: u8, out: &mut Vec<f64>) {
-    let largest = mantissas.iter().fold(0, |largest, m| largest | m.unsigned_abs());
-    match POWERS.get(usize::from(scale)) {
-        Some(_) if largest < QUICK_MAX && scale == 0 => {
+    let power = POWERS.get(usize::from(scale));
+    // What lies outside has bits above those of twice the bound.
+    let beyond = mantissas.iter().fold(0, |bits, m| bits | m.wrapping_add(QUICK_MAX));
+    let is_quick = (0..2 * QUICK_MAX).contains(&beyond);
+    match power {
+        Some(_) if is_quick && scale == 0 => {
             out.extend(mantissas.iter().map(|m| quick_double(*m)));
         }
-        Some(power) if largest < QUICK_MAX => {
+        Some(power) if is_quick => {
             out.extend(mantissas.iter().map(|m| quick_double(*m) / power));
         }
         #[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost")]
-        Some(power) if largest <= EXACT_MAX => {
+        Some(power) if mantissas.iter().all(|m| m.unsigned_abs() <= EXACT_MAX) => {
             out.extend(mantissas.iter().map(|m| *m as f64 / power));
         }
         _ => {

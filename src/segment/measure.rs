@@ -15,6 +15,8 @@ use crate::segment::totals::Total;
 
 /// The kind of a run that has no numbers.
 pub(super) const KIND_NONE: u8 = 0;
+/// The kind of a run that is a frame of mantissas; a constant is below, differences are above.
+pub(super) const KIND_FRAME: u8 = 2;
 /// The kind of a run of doubles; the kinds between are the encodings of runs of mantissas.
 pub(super) const KIND_DOUBLES: u8 = 5;
 

@@ -3,13 +3,14 @@
 use std::mem;
 use std::ops::Range;
 
+use crate::codec::batch::Batch;
 use crate::codec::column::Column;
 use crate::codec::pco_column::decode_pco_f64;
 use crate::codec::run::{Encoding, RunHeader, unpack_run_into, unpack_run_over};
 use crate::codec::{Malformed, Reader};
 use crate::limits::BLOCK_CHUNKS_MAX;
 use crate::segment::chunk::{MeasureRun, Numbers, Writing};
-use crate::segment::measure::{KIND_DOUBLES, KIND_NONE};
+use crate::segment::measure::{KIND_DOUBLES, KIND_FRAME, KIND_NONE};
 use crate::segment::positions::{Place, Positions};
 use crate::segment::totals::SCALE_MAX;
 
@@ -20,7 +21,10 @@ const SLACK: usize = 16;
 /// memory is used again for the next block.
 #[derive(Debug, Default)]
 pub(crate) struct MeasureDecoder {
-    headers: Vec<Header>,
+    columns: Columns,
+    /// Where in the block the packed numbers of each chunk begin; of chunks of doubles, which of them
+    /// is the first.
+    starts: Vec<u32>,
     missing: Positions,
     text_slots: Positions,
     /// Where in the block each text stands.
@@ -28,10 +32,11 @@ pub(crate) struct MeasureDecoder {
     rescaled_slots: Positions,
     rescaled: Vec<u8>,
     doubles: Vec<f64>,
-    columns: Columns,
-    /// The mantissas of chunks decoded last, by the slots of the block.
+    /// The chunks decoded last: where their mantissas begin.
+    places: Vec<u32>,
+    batch: Batch,
     mantissas: Vec<i64>,
-    /// The doubles of chunks decoded last, by the slots of the block.
+    /// Their doubles, by the slots of the block.
     spread: Vec<f64>,
 }
 
@@ -48,25 +53,23 @@ pub enum ChunkNumbers<'a> {
 }
 
 /// What is known of the run of one chunk before it is decoded.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Header {
     kind: Kind,
-    scale: u8,
+    /// How mantissas are packed.
+    run: RunHeader,
     is_compact: bool,
-    writing: Writing,
-    /// Where in the block the packed numbers begin; which of the doubles is the first.
     start: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    #[default]
     None,
-    Decimals(RunHeader),
+    Decimals,
     Doubles,
 }
 
-/// The columns of headers while a block is parsed.
+/// The headers of all chunks, column by column.
 #[derive(Debug, Default)]
 struct Columns {
     kinds: Vec<u8>,
@@ -144,53 +147,77 @@ impl MeasureDecoder {
         }
     }
 
-    /// Puts the headers together, and finds where the numbers of each chunk begin, the first at
-    /// byte `from` of the block. Returns where the last ones end.
+    /// Finds where the numbers of each chunk begin, the first at byte `from` of the block. Returns
+    /// where the last ones end.
     fn locate(&mut self, places: &[Place], from: usize) -> Result<usize, Malformed> {
         let columns = &self.columns;
-        let small = columns.kinds.iter().zip(&columns.compact).zip(&columns.widths);
-        let signed = columns.bases.iter().zip(&columns.biases);
-        let written = columns.scales.iter().zip(&columns.writings);
-        let (mut bytes, mut doubles) = (from, 0_usize);
-        self.headers.resize(places.len(), Header::default());
-        let all = places.iter().zip(small).zip(signed).zip(written).zip(&mut self.headers);
-        for (index, (columns, out)) in all.enumerate() {
-            let (((place, ((kind, compact), width)), (base, bias)), (scale, writing)) = columns;
-            if *scale > SCALE_MAX || *width > 64 {
-                return Err(Malformed::new(0, "scale over 38 digits, or width over 64 bits"));
-            }
-            let is_compact = *compact == 1;
-            let (kind, start) = match *kind {
-                KIND_NONE => (Kind::None, bytes),
-                KIND_DOUBLES => {
-                    let without =
-                        self.missing.range(index).len() + self.text_slots.range(index).len();
-                    let start = doubles;
-                    let present = place.slots.saturating_sub(place.absent) as usize;
-                    doubles += present.saturating_sub(without);
-                    (Kind::Doubles, start)
-                }
-                tag => {
-                    let encoding = Encoding::from_tag(tag - 1)?;
-                    let header = RunHeader { encoding, width: *width, base: *base, bias: *bias };
-                    let start = bytes;
-                    bytes += header.packed_len(place.numbers(is_compact));
-                    (Kind::Decimals(header), start)
-                }
-            };
-            let writing = if *writing == 1 { Writing::Shortest } else { Writing::Fixed };
-            let start = u32::try_from(start).unwrap_or(u32::MAX);
-            *out = Header { kind, scale: *scale, is_compact, writing, start };
+        let max = |column: &[u8]| column.iter().max().copied().unwrap_or_default();
+        if max(&columns.scales) > SCALE_MAX || max(&columns.widths) > 64 {
+            return Err(Malformed::new(0, "scale over 38 digits, or width over 64 bits"));
         }
-        if doubles == self.doubles.len() {
-            Ok(bytes)
+        if max(&columns.kinds) > KIND_DOUBLES {
+            return Err(Malformed::new(0, "unknown encoding of a run"));
+        }
+        let headers = columns.kinds.iter().zip(&columns.compact).zip(&columns.widths);
+        let mut at = u32::try_from(from).unwrap_or(u32::MAX);
+        self.starts.resize(places.len(), 0);
+        for ((start, place), ((kind, compact), width)) in
+            self.starts.iter_mut().zip(places).zip(headers)
+        {
+            *start = at;
+            // Without a branch: which kind comes next cannot be foretold.
+            let is_packed = (KIND_FRAME..KIND_DOUBLES).contains(kind);
+            let is_delta = u32::from(*kind > KIND_FRAME);
+            let count = place.numbers(*compact == 1).saturating_sub(is_delta);
+            let bits = count * u32::from(*width) * u32::from(is_packed);
+            at = at.saturating_add(bits.div_ceil(8));
+        }
+        if columns.kinds.contains(&KIND_DOUBLES) || !self.doubles.is_empty() {
+            self.locate_doubles(places)?;
+        }
+        Ok(at as usize)
+    }
+
+    /// Finds which double is the first of each chunk that has some.
+    fn locate_doubles(&mut self, places: &[Place]) -> Result<(), Malformed> {
+        let mut before = 0;
+        let all = self.starts.iter_mut().zip(places).zip(&self.columns.kinds).enumerate();
+        for (index, ((start, place), _)) in all.filter(|(_, (_, kind))| **kind == KIND_DOUBLES) {
+            *start = u32::try_from(before).unwrap_or(u32::MAX);
+            let without = self.missing.range(index).len() + self.text_slots.range(index).len();
+            before += (place.numbers(true) as usize).saturating_sub(without);
+        }
+        if before == self.doubles.len() {
+            Ok(())
         } else {
             Err(Malformed::new(0, "doubles of another number than their chunks have"))
         }
     }
 
-    fn header(&self, index: usize) -> Result<&Header, Malformed> {
-        self.headers.get(index).ok_or(Malformed::new(0, "the block has no such chunk"))
+    #[inline]
+    fn header(&self, index: usize) -> Result<Header, Malformed> {
+        let columns = &self.columns;
+        let small = |column: &[u8]| column.get(index).copied().unwrap_or_default();
+        let signed = |column: &[i64]| column.get(index).copied().unwrap_or_default();
+        let tag = *columns.kinds.get(index).ok_or(Malformed::new(0, "no such chunk"))?;
+        let (kind, encoding) = match tag {
+            KIND_NONE => (Kind::None, Encoding::Constant),
+            KIND_DOUBLES => (Kind::Doubles, Encoding::Constant),
+            tag => (Kind::Decimals, Encoding::from_tag(tag - 1)?),
+        };
+        let (base, bias) = (signed(&columns.bases), signed(&columns.biases));
+        Ok(Header {
+            kind,
+            run: RunHeader { encoding, width: small(&columns.widths), base, bias },
+            is_compact: small(&columns.compact) == 1,
+            start: self.starts.get(index).copied().unwrap_or_default(),
+        })
+    }
+
+    /// Digits after the point of the mantissas of a chunk.
+    #[inline]
+    fn scale(&self, index: usize) -> u8 {
+        self.columns.scales.get(index).copied().unwrap_or_default()
     }
 
     /// Decodes the run of a chunk of `block`; `absent` are its positions without an observation.
@@ -203,8 +230,9 @@ impl MeasureDecoder {
     ) -> Result<(), Malformed> {
         let header = self.header(index)?;
         run.clear();
-        run.scale = header.scale;
-        run.writing = header.writing;
+        run.scale = self.scale(index);
+        let is_shortest = self.columns.writings.get(index) == Some(&1);
+        run.writing = if is_shortest { Writing::Shortest } else { Writing::Fixed };
         run.missing.extend(self.missing.of(index).iter().map(|slot| place.position(*slot)));
         for at in self.text_slots.range(index) {
             let slot = self.text_slots.all().get(at).copied().unwrap_or_default();
@@ -225,7 +253,7 @@ impl MeasureDecoder {
                 left_out.sort_unstable();
                 run.numbers = Numbers::Doubles(spread(place.slots as usize, &left_out, rest));
             }
-            Kind::Decimals(packed) => {
+            Kind::Decimals => {
                 let mut values = match mem::replace(&mut run.numbers, Numbers::None) {
                     Numbers::Decimals(values) => values,
                     _ => Vec::new(),
@@ -233,14 +261,14 @@ impl MeasureDecoder {
                 let bytes = block.get(header.start as usize..).unwrap_or_default();
                 let slots = place.slots as usize;
                 if header.is_compact {
-                    values.resize(place.numbers(true), 0);
-                    unpack_run_into(&packed, bytes, &mut values)?;
+                    values.resize(place.numbers(true) as usize, 0);
+                    unpack_run_into(&header.run, bytes, &mut values)?;
                     values = spread(slots, absent, &values);
                 } else {
                     if values.len() < slots + SLACK {
                         values.resize(slots + SLACK, 0);
                     }
-                    unpack_run_over(&packed, bytes, slots, &mut values)?;
+                    unpack_run_over(&header.run, bytes, slots, &mut values)?;
                     values.truncate(slots);
                 }
                 run.numbers = Numbers::Decimals(values);
@@ -249,37 +277,45 @@ impl MeasureDecoder {
         Ok(())
     }
 
-    /// Decodes the numbers of these chunks of a block, in ascending order: what is written after the
-    /// end of one is overwritten by the next.
+    /// Decodes the numbers of these chunks of a block.
     pub(crate) fn decode(
         &mut self,
         block: &[u8],
         places: &[Place],
         absent: &Positions,
-        chunks: impl Iterator<Item = usize>,
+        chunks: impl Iterator<Item = usize> + Clone,
     ) -> Result<(), Malformed> {
-        let slots = places.last().map_or(0, |place| place.end() as usize);
-        if self.mantissas.len() < slots + SLACK {
-            self.mantissas.resize(slots + SLACK, 0);
+        self.batch.clear();
+        self.places.resize(places.len(), 0);
+        let mut has_others = false;
+        for index in chunks.clone() {
+            let header = self.header(index)?;
+            let slots = places.get(index).map_or(0, |place| place.slots as usize);
+            let place = if header.kind == Kind::Decimals && !header.is_compact {
+                self.batch.push(&header.run, header.start, slots)
+            } else {
+                has_others = true;
+                self.batch.skip(slots)
+            };
+            if let Some(known) = self.places.get_mut(index) {
+                *known = u32::try_from(place).unwrap_or(u32::MAX);
+            }
         }
-        for index in chunks {
-            let place = places.get(index).copied().unwrap_or_default();
-            match self.headers.get(index) {
-                Some(Header { kind: Kind::Decimals(packed), is_compact: false, start, .. }) => {
-                    let bytes = block.get(*start as usize..).unwrap_or_default();
-                    let out = self.mantissas.get_mut(place.from as usize..).unwrap_or_default();
-                    unpack_run_over(packed, bytes, place.slots as usize, out)?;
+        self.batch.decode(block, &mut self.mantissas)?;
+        if has_others {
+            for index in chunks {
+                let header = self.header(index)?;
+                let place = places.get(index).copied().unwrap_or_default();
+                if header.kind == Kind::Doubles || header.is_compact {
+                    self.decode_apart(block, (index, place), absent)?;
                 }
-                Some(Header { kind: Kind::None, .. }) => {}
-                _ => self.decode_slowly(block, (index, place), absent)?,
             }
         }
         Ok(())
     }
 
     /// Decodes the numbers of a chunk that has not one a slot.
-    #[cold]
-    fn decode_slowly(
+    fn decode_apart(
         &mut self,
         block: &[u8],
         (index, place): (usize, Place),
@@ -288,14 +324,15 @@ impl MeasureDecoder {
         let absent: Vec<u16> = absent.of(index).iter().map(|slot| place.position(*slot)).collect();
         let mut run = MeasureRun::default();
         self.run_into(block, (index, place), &absent, &mut run)?;
-        let (from, end) = (place.from as usize, place.end() as usize);
         match run.numbers {
             Numbers::None => {}
             Numbers::Decimals(values) => {
-                let out = self.mantissas.get_mut(from..end).unwrap_or_default();
-                out.copy_from_slice(&values);
+                let from = self.places.get(index).map_or(0, |place| *place as usize);
+                let out = self.mantissas.get_mut(from..from + values.len());
+                out.unwrap_or_default().copy_from_slice(&values);
             }
             Numbers::Doubles(values) => {
+                let (from, end) = (place.from as usize, place.end() as usize);
                 if self.spread.len() < end {
                     self.spread.resize(end, 0.0);
                 }
@@ -309,14 +346,16 @@ impl MeasureDecoder {
     /// The numbers of a chunk that was decoded, which lies at these slots of the block.
     #[inline]
     pub(crate) fn numbers(&self, chunk: usize, slots: Range<usize>) -> ChunkNumbers<'_> {
-        let Some(header) = self.headers.get(chunk) else { return ChunkNumbers::None };
-        match header.kind {
-            Kind::None => ChunkNumbers::None,
-            Kind::Decimals(_) => {
-                let mantissas = self.mantissas.get(slots).unwrap_or_default();
-                ChunkNumbers::Decimals(mantissas, header.scale)
+        match self.columns.kinds.get(chunk) {
+            None | Some(&KIND_NONE) => ChunkNumbers::None,
+            Some(&KIND_DOUBLES) => {
+                ChunkNumbers::Doubles(self.spread.get(slots).unwrap_or_default())
             }
-            Kind::Doubles => ChunkNumbers::Doubles(self.spread.get(slots).unwrap_or_default()),
+            Some(_) => {
+                let from = self.places.get(chunk).map_or(0, |place| *place as usize);
+                let mantissas = self.mantissas.get(from..from + slots.len()).unwrap_or_default();
+                ChunkNumbers::Decimals(mantissas, self.scale(chunk))
+            }
         }
     }
 
@@ -346,8 +385,8 @@ impl MeasureDecoder {
 impl Place {
     /// How many numbers are packed for the chunk of mantissas that lies here.
     #[inline]
-    fn numbers(self, is_compact: bool) -> usize {
-        self.slots.saturating_sub(if is_compact { self.absent } else { 0 }) as usize
+    fn numbers(self, is_compact: bool) -> u32 {
+        self.slots.saturating_sub(if is_compact { self.absent } else { 0 })
     }
 }
 

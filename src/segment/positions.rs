@@ -65,6 +65,37 @@ impl Positions {
         Ok(())
     }
 
+    /// Takes the list of the slots without an observation, of which each place says how many it has.
+    pub(crate) fn read_absent(
+        &mut self,
+        input: &mut Reader<'_>,
+        places: &[Place],
+    ) -> Result<(), Malformed> {
+        let slots = places.last().map_or(0, |place| place.end() as usize);
+        Exceptions::read_into(input, slots, &mut self.slots)?;
+        self.ends.clear();
+        let mut before = 0_u32;
+        let mut is_right = true;
+        if self.slots.is_empty() {
+            before = places.iter().map(|place| place.absent).sum();
+        } else {
+            self.ends.resize(places.len(), 0);
+            for (end, place) in self.ends.iter_mut().zip(places) {
+                before += place.absent;
+                *end = before;
+                // The last one before the end lies before it, and the next one does not.
+                let slot = |at: u32| self.slots.get(at as usize).copied().unwrap_or(u32::MAX);
+                let last = before.checked_sub(1).map_or(0, slot);
+                is_right &= (before == 0 || last < place.end()) & (slot(before) >= place.end());
+            }
+        }
+        if is_right && before as usize == self.slots.len() {
+            Ok(())
+        } else {
+            Err(input.malformed("other absent slots than the spans say"))
+        }
+    }
+
     /// All of them.
     pub(crate) fn all(&self) -> &[u32] {
         &self.slots
@@ -103,6 +134,25 @@ mod tests {
                 let within = |slot: &&u32| (place.from..place.end()).contains(slot);
                 let expected: Vec<u32> = slots.iter().filter(within).copied().collect();
                 assert_eq!(positions.of(chunk), expected);
+            }
+            let counted = |positions: &Positions, wrong: usize| {
+                let count = |chunk: usize| u32::try_from(positions.of(chunk).len()).expect("few");
+                let places = places.iter().enumerate();
+                let mut places: Vec<Place> =
+                    places.map(|(chunk, place)| Place { absent: count(chunk), ..*place }).collect();
+                if let Some(place) = places.get_mut(wrong) {
+                    place.absent += 1;
+                    let others = places.iter_mut().rev().find(|place| place.absent > 0);
+                    others.expect("there is one").absent -= 1;
+                }
+                places
+            };
+            let mut absent = Positions::default();
+            absent.read_absent(&mut Reader::new(&bytes), &counted(&positions, 9)).expect("a list");
+            assert_eq!((&absent.slots, &absent.ends), (&positions.slots, &positions.ends));
+            if !slots.is_empty() && slots != [8] {
+                let wrong = counted(&positions, 0);
+                assert!(absent.read_absent(&mut Reader::new(&bytes), &wrong).is_err());
             }
         }
     }

@@ -25,7 +25,31 @@ struct Series {
 }
 
 fn value() -> impl Strategy<Value = Value> {
-    const TEXTS: &[&str] = &["", "NaN", "#N/A", "<2.5", "01", "1E5", "-0.0", "0.1", "1e-7", "5."];
+    const TEXTS: &[&str] = &[
+        "",
+        "NaN",
+        "#N/A",
+        "<2.5",
+        "01",
+        "1E5",
+        "-0.0",
+        "-0",
+        "0.1",
+        "1e-7",
+        "5.",
+        "INF",
+        "-INF",
+        "inf",
+        "-Infinity",
+        "1.7976931348623157e308",
+        "5e-324",
+        "0.30000000000000004",
+        "-2.2250738585072014",
+        "12345678901234567890123456789012345678",
+        "-0.00000000000000000000000000000000000001",
+        "9223372036854775808",
+        "-9223372036854775808",
+    ];
     let doubles = any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(|f| f.to_string());
     let wide = any::<i128>().prop_map(|i| i.to_string());
     let text = prop_oneof![

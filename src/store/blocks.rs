@@ -344,6 +344,7 @@ mod tests {
     use crate::disk::MemoryDisk;
     use crate::model::PeriodForm;
     use crate::segment::{Numbers, PeriodTotal};
+    use crate::store::Chunk;
     use crate::store::filter::{ScanOrder, SeriesFilter};
     use crate::store::testing::Small;
 
@@ -416,7 +417,7 @@ mod tests {
         }
     }
 
-    fn check_chunk(block: Block<'_>, chunk: &BlockChunk, expected: &crate::store::Chunk) {
+    fn check_chunk(block: Block<'_>, chunk: &BlockChunk, expected: &Chunk) {
         let place = (block.part(), chunk.series, chunk.chunk);
         assert_eq!(place, (expected.part, expected.series, expected.chunk));
         let data = &expected.data;

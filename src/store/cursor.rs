@@ -53,7 +53,7 @@ pub struct Cursor {
 #[derive(Debug)]
 enum Plan {
     /// In stored order: of the block at hand, the next chunk that is wanted.
-    Stored { blocks: BlockCursor, next: usize },
+    Stored { blocks: Box<BlockCursor>, next: usize },
     /// In key order.
     Key(Box<KeyOrder>),
 }
@@ -93,7 +93,8 @@ impl Cursor {
     pub(crate) fn new(cube: Arc<Cube>, request: ScanRequest) -> Self {
         match &request.order {
             ScanOrder::Stored => {
-                let plan = Plan::Stored { blocks: BlockCursor::new(cube, request), next: 0 };
+                let blocks = Box::new(BlockCursor::new(cube, request));
+                let plan = Plan::Stored { blocks, next: 0 };
                 Self { plan, current: Chunk::empty(), has_current: false }
             }
             ScanOrder::Key(dimensions) => {

@@ -158,12 +158,19 @@ fn order(a: &[String], b: &[String], near: &[Near]) -> Ordering {
     let exact = cells().filter(|(_, near)| **near == Near::Exact);
     let exact = exact.map(|((a, b), _)| zero(a).cmp(zero(b))).find(|order| order.is_ne());
     let rough = cells().filter(|(_, near)| **near != Near::Exact);
-    let cut = |text: &str| {
-        text.parse::<f64>()
-            .map_or(f64::NEG_INFINITY, |number| format!("{number:.6e}").parse().unwrap_or(number))
-    };
-    let rough = rough.map(|((a, b), _)| cut(a).total_cmp(&cut(b))).find(|order| order.is_ne());
-    exact.or(rough).unwrap_or(Ordering::Equal)
+    let mut rough = rough.map(|((a, b), _)| match (seven_digits(a), seven_digits(b)) {
+        (Some(a), Some(b)) => a.total_cmp(&b),
+        // What is no number comes first, by its text.
+        (None, None) => a.cmp(b),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    });
+    exact.or_else(|| rough.find(|order| order.is_ne())).unwrap_or(Ordering::Equal)
+}
+
+/// A number cut to what both answers agree on.
+fn seven_digits(text: &str) -> Option<f64> {
+    let number: f64 = text.parse().ok()?;
+    format!("{number:.6e}").parse().ok()
 }
 
 /// Zero has one text.

@@ -7,8 +7,8 @@
 //! (values by number), `number_sets`, `quantile` and `select`; `sets` (grouping sets); `wanted` (what a
 //! plan asks for), `matching`, `calls`, `special_calls` and `translate` (the rule that finds such
 //! plans); `groups`, `sums`, `squares`, `exact` and `cells` (the state); `positions`, `target`, `work`
-//! (one thread's share), `totals`, `lines` and `spans` (what needs no block), `plain` (what needs no
-//! look at single observations); `operator` ([`SeriesAggregateExec`], which runs the threads and
+//! (one thread's share), `totals`, `lines`, `spans` and `covered` (what needs no block), `plain`
+//! (what needs no look at single observations); `operator` ([`SeriesAggregateExec`], which runs the threads and
 //! merges them by a `mapping`); `levels` (the states of all grouping sets), `settle` (quantiles),
 //! `output`.
 //!
@@ -20,6 +20,7 @@ mod attributes;
 mod calls;
 mod cells;
 mod condition;
+mod covered;
 mod exact;
 mod groups;
 mod keys;

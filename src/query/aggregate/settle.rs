@@ -41,15 +41,14 @@ struct Jobs {
 /// If `cancelled` is set.
 pub(super) async fn settle(
     spec: &AggregateSpec,
-    mut levels: Vec<Level>,
+    levels: Vec<Level>,
     threads: usize,
     cancelled: &Arc<AtomicBool>,
 ) -> Result<Vec<Level>> {
-    let mut jobs = jobs(spec, &levels);
-    if jobs.is_empty() {
-        give_up_numbers(&mut levels);
+    if !spec.specials.iter().any(Special::is_of_numbers) {
         return Ok(levels);
     }
+    let mut jobs = jobs(spec, &levels);
     // The largest first, so that no thread is left with one.
     jobs.sort_by_key(|job| Reverse(job.count));
     let threads = threads.min(jobs.len());
@@ -67,7 +66,10 @@ pub(super) async fn settle(
     let Ok(Jobs { mut levels, jobs, .. }) = Arc::try_unwrap(shared) else {
         return Err(to_datafusion(Error::bug("a thread that ended holds what it worked on")));
     };
-    give_up_numbers(&mut levels);
+    for level in &mut levels {
+        let specials = level.cells.inputs.iter_mut().flat_map(|input| &mut input.specials);
+        specials.for_each(|(_, cells)| cells.settle());
+    }
     for (job, answer) in found {
         let Job { level, input, function, cell, .. } = jobs[job];
         let specials = &mut levels[level].cells.inputs[input].specials;
@@ -76,14 +78,6 @@ pub(super) async fn settle(
         }
     }
     Ok(levels)
-}
-
-/// Leaves room for the quantiles instead of the numbers, also where there are no numbers.
-fn give_up_numbers(levels: &mut [Level]) {
-    for level in levels {
-        let specials = level.cells.inputs.iter_mut().flat_map(|input| &mut input.specials);
-        specials.for_each(|(_, cells)| cells.settle());
-    }
 }
 
 /// All quantiles that have a number to be found among.

@@ -56,6 +56,8 @@ impl Work<'_> {
         if !unsure.is_empty() && self.is_news(facts, key, unsure)? {
             let (part, series, chunk) = (facts.part, facts.series, facts.chunk);
             self.unsure.push(Unsure { part, series, chunk, key });
+        } else if self.skips_covered {
+            self.covered.add(key, &facts.span);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use crate::query::aggregate::AggregateSpec;
 use crate::query::aggregate::attributes::Split;
 use crate::query::aggregate::cells::Cells;
 use crate::query::aggregate::condition::{ChunkFacts, Decoded, Verdict};
+use crate::query::aggregate::covered::Covered;
 use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::positions::Positions;
 use crate::query::aggregate::spans::Unsure;
@@ -41,6 +42,10 @@ pub(super) struct Work<'a> {
     pub(super) cells: Cells,
     /// What is known of each condition for the chunk at hand.
     pub(super) verdicts: Vec<Verdict>,
+    /// The periods of which groups know everything.
+    pub(super) covered: Covered,
+    /// Whether chunks within those are left out: nothing but the group and the periods matters.
+    pub(super) skips_covered: bool,
     /// Chunks whose spans do not say everything.
     pub(super) unsure: Vec<Unsure>,
     buffers: Buffers,
@@ -100,6 +105,10 @@ impl<'a> Work<'a> {
             groups: Groups::new(spec.keys.key_count),
             cells: Cells::new(spec, spec.keys.width()),
             verdicts: vec![Verdict::Depends; count],
+            covered: Covered::default(),
+            skips_covered: spec.reads_spans()
+                && spec.conditions.is_empty()
+                && spec.specials.iter().all(Special::is_of_period),
             unsure: Vec::new(),
             span: (Positions::default(), Positions::default()),
             reserved: 0,
@@ -142,6 +151,9 @@ impl<'a> Work<'a> {
                 self.check_cancelled()?;
                 let mut group = None;
                 for chunk in part.live_chunks(ordinal)? {
+                    if self.skips_covered && self.covered.has(*key, &part.span(chunk)?) {
+                        continue;
+                    }
                     let facts = self.facts(index, ordinal, chunk)?;
                     match self.step(&facts)? {
                         Step::Skip => {}
@@ -282,7 +294,7 @@ impl<'a> Work<'a> {
 
     /// Bytes of memory, about.
     pub(super) fn memory_bytes(&self) -> usize {
-        self.groups.memory_bytes() + self.cells.memory_bytes()
+        self.groups.memory_bytes() + self.cells.memory_bytes() + self.covered.memory_bytes()
     }
 
     pub(super) fn check_cancelled(&self) -> Result<()> {

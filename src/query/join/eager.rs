@@ -1,4 +1,4 @@
-//! Aggregates a scan before it is joined: `sum(f.obs_value)` of a cube joined with a table of areas.
+//! Aggregates a scan before it is joined, as for `sum(f.obs_value)` of a cube and a table of areas.
 //!
 //! A row of a scan meets other rows of an inner join by its key alone. So all rows of one key, and
 //! of one value in each column that is looked at further up, may be added up first: what comes of
@@ -10,6 +10,7 @@
 //! is its own state. Nothing is done unless the series can be aggregated without making rows, and
 //! far fewer groups than rows come of it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, SchemaRef};
@@ -359,7 +360,7 @@ struct Rebuilt {
     /// Of each column that it had, which that is now; absent for those that are gone.
     columns: Vec<Option<usize>>,
     /// The columns with the answers of the functions.
-    answers: std::ops::Range<usize>,
+    answers: Range<usize>,
 }
 
 impl Rebuilt {

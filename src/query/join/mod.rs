@@ -1,13 +1,14 @@
 //! Joins of a cube with something else, decided on series where that is possible.
 //!
 //! Most of a join on dimensions can be known before an observation is read: which series have a
-//! partner. `trace` finds the scan below one side of a join, `reduce` leaves out series that have
-//! no partner in another scan, `eager` aggregates a scan before it is joined, `semi` turns `IN (SELECT ...)` and `EXISTS` into a condition on the
-//! series of a scan, and `operator` decides that condition when the statement runs.
+//! partner. `trace` finds the scan below one side of a join, `reduce` leaves out series that have no
+//! partner in another scan, `eager` aggregates a scan before it is joined, `semi` turns
+//! `IN (SELECT ...)` and `EXISTS` into a condition on the series of a scan, and `operator` decides
+//! that condition when the statement runs.
 //!
 //! **Invariant:** `reduce` only leaves out series whose rows the join would drop; the join itself
-//! stays. `semi` replaces the join, and never unless the operator that reads the series asks for the
-//! condition.
+//! stays. `semi` replaces the join, and never unless the operator that reads the series asks for
+//! the condition.
 
 mod eager;
 mod operator;

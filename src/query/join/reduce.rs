@@ -9,6 +9,7 @@ use std::sync::Arc;
 use datafusion::common::JoinType;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::execution_plan::ChildrenPropertiesMode;
 use datafusion::physical_plan::joins::HashJoinExec;
@@ -102,9 +103,7 @@ fn droppable(join: &HashJoinExec) -> Option<MayDrop> {
 
 /// The dimensions of both sides that a join compares.
 fn pairs(join: &HashJoinExec, left: &Traced<'_>, right: &Traced<'_>) -> Vec<(usize, usize)> {
-    let column = |expr: &Arc<dyn datafusion::physical_expr::PhysicalExpr>| {
-        expr.downcast_ref::<Column>().map(Column::index)
-    };
+    let column = |expr: &Arc<dyn PhysicalExpr>| expr.downcast_ref::<Column>().map(Column::index);
     let pairs = join
         .on()
         .iter()

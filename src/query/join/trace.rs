@@ -9,6 +9,7 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{ExecutionPlan, ReplaceChildrenOptions};
 
+use crate::error::Error;
 use crate::query::error::to_datafusion;
 use crate::query::scan::{Content, SeriesScanExec};
 
@@ -64,7 +65,7 @@ pub(super) fn with_scan(
     let children = plan.children();
     let [child] = children.as_slice() else {
         let what = format!("{} above a scan", plan.name());
-        return Err(to_datafusion(crate::error::Error::bug(what)));
+        return Err(to_datafusion(Error::bug(what)));
     };
     let child = with_scan(child, scan)?;
     let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);

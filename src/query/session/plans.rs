@@ -21,7 +21,9 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::sql::sqlparser::ast;
 
 use crate::limits::PLANS_KEPT_MAX;
@@ -35,8 +37,8 @@ pub(super) struct Planned {
     pub(super) logical: LogicalPlan,
     /// Its columns, once somebody asked.
     pub(super) schema: OnceLock<SchemaRef>,
-    /// The plan optimized with its parameters open, once it was asked for with values; absent where
-    /// the values matter to the optimizer.
+    /// The plan optimized with its parameters open, once it was asked for; absent where the values,
+    /// or the moment, matter to the optimizer.
     open: OnceLock<Option<LogicalPlan>>,
     /// How it was run, and what the columns are called; absent until it has run and where it cannot
     /// run again.
@@ -68,7 +70,20 @@ impl Planned {
         })
     }
 
-    /// The optimized plan with these values; absent where it has to be optimized with them.
+    /// The optimized plan, with its parameters open; absent where it has to be optimized anew.
+    pub(super) fn optimized(&self, session: &SessionState) -> Option<&LogicalPlan> {
+        let optimize = || {
+            let logical = &self.logical;
+            let is_open = is_fixed(logical)
+                && !limits_by_parameter(logical)
+                && !reads_session(logical).unwrap_or(true);
+            // What goes wrong now is said when it goes wrong with the values.
+            is_open.then(|| session.optimize(logical).ok()).flatten()
+        };
+        self.open.get_or_init(optimize).as_ref()
+    }
+
+    /// The same with these values.
     ///
     /// # Errors
     ///
@@ -78,18 +93,8 @@ impl Planned {
         session: &SessionState,
         values: &ParamValues,
     ) -> Result<Option<LogicalPlan>> {
-        let optimize = || {
-            let logical = &self.logical;
-            let is_open = is_fixed(logical)
-                && !limits_by_parameter(logical)
-                && !reads_session(logical).unwrap_or(true);
-            // What goes wrong now is said when it goes wrong with the values.
-            session.optimize(logical).ok().filter(|_| is_open)
-        };
-        match self.open.get_or_init(optimize) {
-            Some(plan) => with_values(plan.clone(), values).map(Some),
-            None => Ok(None),
-        }
+        let open = self.optimized(session);
+        open.map(|plan| with_values(plan.clone(), values)).transpose()
     }
 
     /// The operators of an earlier run, as if they were new.
@@ -112,14 +117,15 @@ impl Planned {
     }
 }
 
-/// Whether what the operators are holds for every run: there is one reader of series, and nothing
-/// learns anything while it runs.
+/// Whether what the operators are holds for every run: there is one reader of series or none, and
+/// nothing learns anything while it runs.
 fn is_repeatable(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let mut plan = plan;
     loop {
         let children = plan.children();
         match children.as_slice() {
             [child] => plan = child,
+            [] if plan.is::<EmptyExec>() || plan.is::<PlaceholderRowExec>() => return true,
             [] => {
                 let scan = plan.downcast_ref::<SeriesScanExec>();
                 return reader(plan).is_some() && !scan.is_some_and(SeriesScanExec::learns);

@@ -10,11 +10,12 @@ const QUERIES: usize = 25;
 
 /// The columns that two sides of a join agree in.
 const PAIRS: [&str; 6] = [
-    "a.item = b.item",
+    "a.item = b.item AND a.obs_value = b.obs_value",
     "a.item = b.item AND a.ref_area = b.ref_area",
     "a.item = b.item AND a.ref_area = b.ref_area AND a.time_period = b.time_period",
     "a.ref_area = b.ref_area AND a.time_period = b.time_period",
-    "a.kind = b.kind AND a.item = b.item AND a.ref_area = b.ref_area AND a.time_period = b.time_period",
+    "a.kind = b.kind AND a.item = b.item AND a.ref_area = b.ref_area \
+     AND a.time_period = b.time_period",
     "a.ref_area = b.item",
 ];
 
@@ -25,9 +26,11 @@ const CONDITIONS: [&str; 12] = [
     "kind NOT IN (SELECT nullif(kind, 'M') FROM t WHERE {})",
     "ref_area IN (SELECT item FROM t WHERE {})",
     "EXISTS (SELECT 1 FROM t AS i WHERE i.item = o.item AND i.kind = 'A' AND i.obs_value > 0)",
-    "NOT EXISTS (SELECT 1 FROM t AS i WHERE i.item = o.item AND i.ref_area = o.ref_area AND i.kind = 'Q')",
+    "NOT EXISTS (SELECT 1 FROM t AS i WHERE i.item = o.item AND i.ref_area = o.ref_area \
+     AND i.kind = 'Q')",
     "item IN (SELECT item FROM t WHERE ref_area IN (SELECT ref_area FROM t WHERE {}))",
-    "item IN (SELECT item FROM t WHERE {}) AND kind IN (SELECT kind FROM t WHERE obs_value > 990000)",
+    "item IN (SELECT item FROM t WHERE {}) \
+     AND kind IN (SELECT kind FROM t WHERE obs_value > 990000)",
     "item IN (SELECT item FROM t WHERE {} LIMIT 0)",
     "time_period IN (SELECT time_period FROM t WHERE {})",
     "(item IN (SELECT item FROM t WHERE {}) OR kind = 'A')",
@@ -38,19 +41,22 @@ const ANSWERS: [&str; 6] = [
     "SELECT count(*), sum(obs_value), max(obs_value) FROM t AS o WHERE {}",
     "SELECT ref_area, count(*), avg(obs_value) FROM t AS o WHERE {} GROUP BY ref_area",
     "SELECT DISTINCT kind, item FROM t AS o WHERE {}",
-    "SELECT time_period, count(obs_value), min(obs_value) FROM t AS o WHERE {} GROUP BY time_period",
+    "SELECT time_period, count(obs_value), min(obs_value) FROM t AS o WHERE {} \
+     GROUP BY time_period",
     "SELECT item, obs_value FROM t AS o WHERE {} AND obs_value > 100000",
 ];
 
 const JOINED: [&str; 8] = [
     "SELECT a.item, b.ref_area, a.time_period, a.obs_value - b.obs_value FROM {}",
     "SELECT count(*), count(a.obs_value), sum(a.obs_value) FROM {}",
-    "SELECT a.ref_area, b.kind, count(*), sum(a.obs_value), max(b.obs_value) FROM {} GROUP BY a.ref_area, b.kind",
+    "SELECT a.ref_area, b.kind, count(*), sum(a.obs_value), max(b.obs_value) FROM {} \
+     GROUP BY a.ref_area, b.kind",
     "SELECT b.item, avg(b.obs_value), min(a.item) FROM {} GROUP BY b.item",
     "SELECT DISTINCT a.kind, b.item FROM {}",
     "SELECT a.ref_area, sum(a.obs_value) / max(b.total) FROM {totals} GROUP BY a.ref_area",
     "SELECT b.total > 0, count(*), avg(a.obs_value), count(a.obs_value) FROM {totals} GROUP BY 1",
-    "SELECT upper(b.ref_area), count(*), sum(a.obs_value), min(b.total) FROM {totals} WHERE a.kind <> b.ref_area GROUP BY 1",
+    "SELECT upper(b.ref_area), count(*), sum(a.obs_value), min(b.total) FROM {totals} \
+     WHERE a.kind <> b.ref_area GROUP BY 1",
 ];
 
 /// A statement with some of the marks above filled.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use crate::codec::batch::Batch;
 use crate::codec::{Malformed, Reader};
 use crate::error::{Error, Result};
 use crate::limits::{BLOCK_CHUNKS_MAX, BLOCKS_READ_BYTES, Reservation};
@@ -15,7 +16,7 @@ use crate::segment::totals::read_column;
 
 /// Bytes of zero behind those of a block in memory, so that the last numbers are decoded as the
 /// others are: eight at a time, by loads of whole words.
-const PADDING_BYTES: usize = 80;
+const PADDING_BYTES: usize = Batch::PADDING_BYTES;
 
 /// A line of the block directory.
 #[derive(Clone, Copy, Debug)]
@@ -225,8 +226,7 @@ impl Segment {
         decoder.chunk_into(index, chunk).map_err(|error| self.malformed_block(error))
     }
 
-    /// Decodes the numbers of chunks of the block that `decoder` has, by their numbers in the block,
-    /// which ascend.
+    /// Decodes the numbers of chunks of the block that `decoder` has, by their numbers in the block.
     ///
     /// # Errors
     ///
