@@ -406,7 +406,7 @@ mod tests {
         assert_eq!(check(&[day(0)]), 1);
         assert_eq!(check(&[day(-5), day(0)]), 0, "six periods for two a chunk");
         assert_eq!(check(&[day(i32::MIN), day(i32::MAX)]), 0);
-        let small = format!("0.{}1", "0".repeat(30));
+        let small = format!("0.{}1", "0".repeat(33));
         let digits = [chunk(PeriodForm::Day, 0, &[(0, &small)]), day(0)];
         assert_eq!(check(&digits), 1);
         let (rows, total) = chunk(PeriodForm::Day, 0, &[(0, "10000000000000000")]);

@@ -347,7 +347,7 @@ fn writes_the_worked_file_of_the_documentation() {
     let lines = include_str!("../../docs/format.md").lines();
     let lines = lines.skip_while(|line| !offset(line)).take_while(offset);
     let documented: Vec<u8> = lines
-        .flat_map(|line| line.split_whitespace().skip(1).take(16))
+        .flat_map(|line| line.get(5..52).unwrap_or(&line[5..]).split_whitespace())
         .map(|byte| u8::from_str_radix(byte, 16).expect("a byte in hexadecimal"))
         .collect();
     let schema = Schema {

@@ -46,7 +46,7 @@ struct Share {
     depth: usize,
     /// How many codes of the next dimension have been given already.
     codes_done: usize,
-    /// The series of each part that has some.
+    /// The series of each part that has some; those of codes that are done are gone.
     series: Vec<(usize, Selection)>,
 }
 
@@ -88,7 +88,7 @@ impl SeriesWalk {
             cube: Arc::clone(cube),
             order,
             most,
-            most_now: most.min(SORTED_SERIES_FIRST),
+            most_now: (most / 4).min(SORTED_SERIES_FIRST),
             rest: vec![Share { depth: 0, codes_done: 0, series }],
             sorted: Vec::new(),
             bounds: Vec::new(),
@@ -125,8 +125,8 @@ impl SeriesWalk {
         self.bounds[self.next]..self.bounds[self.next + 1]
     }
 
-    /// The series of a share that have the next code of the next dimension; absent if there is no
-    /// such code any more. One at a time, since who stops early needs few.
+    /// Takes out of a share the series that have the next code of the next dimension; absent if
+    /// there is no such code any more. One at a time, since who stops early needs few.
     fn split(&self, share: &mut Share) -> Result<Option<Share>> {
         let KeyPart { dimension, direction } = self.order[share.depth];
         let codes = self.cube.codes(dimension).len();
@@ -138,10 +138,11 @@ impl SeriesWalk {
             let code = u32::try_from(code).unwrap_or(u32::MAX);
             share.codes_done += 1;
             let mut series = Vec::new();
-            for (part, selection) in &share.series {
+            for (part, selection) in &mut share.series {
                 let mut carriers = self.cube.parts()[*part].carriers(dimension, &[code])?;
                 carriers.intersect_with(selection);
                 if !carriers.is_empty() {
+                    selection.subtract(&carriers);
                     series.push((*part, carriers));
                 }
             }

@@ -217,6 +217,8 @@ fn flavoured(text: String, flavour: Flavour, is_chosen: bool, random: &mut Rando
                 _ => digits[1..].trim_start_matches('0').to_owned(),
             }
         }
+        // One number beside which no sum says anything.
+        Flavour::Preset | Flavour::Doubles if text.len() > 40 => "<7".to_owned(),
         _ => text,
     }
 }
