@@ -155,8 +155,8 @@ impl Servers {
         let all = thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = wanted.threads.and_then(NonZeroUsize::new).unwrap_or(all);
         let queries = runtime("sdmxdb-query", threads.get().max(QUERY_THREADS_MIN))?;
-        // Twice the threads that a query uses, so that two of them share the processors fairly.
-        let long = runtime("sdmxdb-long", threads.get() * 2)?;
+        // No more than a query uses: short ones share the processors with each of them.
+        let long = runtime("sdmxdb-long", threads.get())?;
         let network = runtime("sdmxdb-network", NETWORK_THREADS)?;
         let memory = Budget::new(QUERY_MEMORY, wanted.memory);
         let engine_options =
