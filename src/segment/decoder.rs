@@ -172,7 +172,7 @@ impl BlockDecoder {
     /// each costs little.
     pub(crate) fn decode_numbers(
         &mut self,
-        chunks: impl Iterator<Item = usize> + Clone,
+        chunks: &(impl Iterator<Item = usize> + Clone),
     ) -> Result<(), Malformed> {
         let block = self.block.as_deref().ok_or(Malformed::new(0, "no block was opened"))?;
         for section in self.measures.iter_mut().filter(|section| section.is_wanted) {

@@ -398,7 +398,9 @@ mod tests {
         let check = |chunks: &[(ChunkRows, Total)]| {
             let mut sums = PeriodSums::new(1);
             for _ in 0..OBSERVATIONS_MIN {
-                chunks.iter().for_each(|(rows, total)| sums.push(rows, &[*total]));
+                for (rows, total) in chunks {
+                    sums.push(rows, &[*total]);
+                }
             }
             sums.finish().remove(0).lines().len()
         };

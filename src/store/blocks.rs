@@ -114,7 +114,7 @@ impl BlockCursor {
         let Step { part, first, chunks, .. } = &self.step;
         let segment = self.cube.parts()[*part].segment();
         let indexes = chunks.iter().map(|(chunk, _)| (chunk - first) as usize);
-        segment.decode_numbers(&mut self.decoder, indexes)
+        segment.decode_numbers(&mut self.decoder, &indexes)
     }
 
     /// The same as [`advance`](Self::advance), for who wants the chunks of the block one by one.
@@ -382,9 +382,9 @@ mod tests {
         for area in 0..400_usize {
             let is_there = |year: &usize| match area % 29 {
                 7 => year.is_multiple_of(9),
-                _ => (year * 31 + area) % 13 > 0,
+                _ => !(year * 31 + area).is_multiple_of(13),
             };
-            for year in (0..area % 37 + 1).filter(is_there) {
+            for year in (0..=(area % 37)).filter(is_there) {
                 let period = (1980 + year).to_string();
                 // These two have no common scale that 64 bits hold.
                 let value = match (area % 41, year % 2) {

@@ -15,6 +15,7 @@ use sdmxdb::store::{CompactOptions, Database, LoadOptions};
 use crate::compare::texts;
 use crate::cube::presets::by_name;
 use crate::cube::random::Random;
+use crate::cube::rows::write_attribute;
 use crate::cube::series::STATUSES;
 use crate::cube::structure::write_structure;
 use crate::cube::{Cube, CubeSpec};
@@ -175,7 +176,7 @@ fn rows(spec: &CubeSpec, flavour: Flavour, random: &mut Random) -> Vec<Row> {
             codes.map(|(dimension, code)| dimension.codes[usize::from(*code)].clone()).collect();
         let attributes = spec.attributes.iter().map(|attribute| {
             let mut text = Vec::new();
-            crate::cube::rows::write_attribute(spec, *attribute, series, &mut text);
+            write_attribute(spec, *attribute, series, &mut text);
             String::from_utf8(text).expect("text")
         });
         let attributes: Vec<String> = attributes.collect();
@@ -259,7 +260,7 @@ fn messages(
                 }
                 row.status = STATUSES[usize::try_from(random.below(3)).expect("small")].0;
                 *message += &line(spec, 'I', row);
-                *known = row.values.clone();
+                known.clone_from(&row.values);
                 known.push(row.status.to_owned());
             } else if random.chance(0.01) {
                 loaded.remove(&row.key);

@@ -29,7 +29,9 @@ impl Writer<'_> {
             order.insert(at, "time_period".to_owned());
         }
         if self.draw.chance(0.25) {
-            order.iter_mut().for_each(|column| *column += " DESC");
+            for column in &mut order {
+                *column += " DESC";
+            }
         }
         let mut over = String::new();
         if !parts.is_empty() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, UInt32Array};
 use arrow::compute::take;
+use datafusion::error::Result as DataFusionResult;
 use datafusion::physical_expr::PhysicalExpr;
 
 use crate::error::Result;
@@ -72,7 +73,7 @@ impl AttributeTable {
         &self,
         source: &Source,
         exprs: &[&Arc<dyn PhysicalExpr>],
-    ) -> datafusion::error::Result<Vec<ArrayRef>> {
+    ) -> DataFusionResult<Vec<ArrayRef>> {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in &self.columns {
             let count = column.values.len();

@@ -205,7 +205,7 @@ impl<'a> Calls<'a> {
 fn unwrapped(mut expr: Expr, filter: Option<Expr>, or_zero: bool) -> Argument {
     let (mut condition, mut has_zeros) = (filter, false);
     while let Some((when, then, is_zero)) = expr.downcast_ref::<CaseExpr>().and_then(only_case) {
-        if is_zero && !(or_zero && !has_zeros) {
+        if is_zero && (!or_zero || has_zeros) {
             break;
         }
         has_zeros |= is_zero;

@@ -128,7 +128,9 @@ impl Formula {
         match self {
             Self::Values(set) => measures.push(set.measure),
             Self::All(inner) | Self::Any(inner) => {
-                inner.iter().for_each(|formula| formula.measures(measures));
+                for formula in inner {
+                    formula.measures(measures);
+                }
             }
             _ => {}
         }
@@ -139,7 +141,9 @@ impl Formula {
         match self {
             Self::Attributes(set) => attributes.extend(set.table.attributes()),
             Self::All(inner) | Self::Any(inner) => {
-                inner.iter().for_each(|formula| formula.attributes(attributes));
+                for formula in inner {
+                    formula.attributes(attributes);
+                }
             }
             _ => {}
         }
@@ -202,10 +206,10 @@ impl Formula {
     ) -> Result<()> {
         let count = of.data.slots;
         match self {
-            Self::Constant(true) => out.fill(count),
-            Self::Constant(false) => out.clear(count),
-            Self::Series(set) if set.wants(of.cube, of.part, of.series)? => out.fill(count),
-            Self::Series(_) => out.clear(count),
+            Self::Constant(holds) => out.fill_or_clear(*holds, count),
+            Self::Series(set) => {
+                out.fill_or_clear(set.wants(of.cube, of.part, of.series)?, count);
+            }
             Self::Periods(set) => set.positions(of.place.unwrap_or_default(), count, out),
             Self::Attributes(set) => set.positions(of.part, of.data, out),
             Self::Values(set) => set.positions(&of.data.measures[set.measure], count, out),
@@ -213,16 +217,16 @@ impl Formula {
                 let is_all = matches!(self, Self::All(_));
                 let mut one = spare.pop().unwrap_or_default();
                 if is_all {
-                    out.fill(count)
+                    out.fill(count);
                 } else {
-                    out.clear(count)
+                    out.clear(count);
                 }
                 for formula in inner {
                     formula.positions(of, spare, &mut one)?;
                     if is_all {
-                        out.intersect(&one)
+                        out.intersect(&one);
                     } else {
-                        out.unite(&one)
+                        out.unite(&one);
                     }
                     if is_all && out.is_empty() {
                         break;

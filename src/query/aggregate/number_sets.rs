@@ -38,10 +38,11 @@ impl NumberSets {
     /// Puts all numbers of a range into a set.
     pub(super) fn insert_range(&mut self, set: usize, numbers: Range<usize>) {
         let words = &mut self.words[set * self.width..(set + 1) * self.width];
-        for index in numbers.start / WORD_BITS..numbers.end.div_ceil(WORD_BITS) {
+        let indexes = numbers.start / WORD_BITS..numbers.end.div_ceil(WORD_BITS);
+        for (index, word) in words.iter_mut().enumerate().take(indexes.end).skip(indexes.start) {
             let first = numbers.start.max(index * WORD_BITS) % WORD_BITS;
             let end = numbers.end.min((index + 1) * WORD_BITS) - index * WORD_BITS;
-            words[index] |= (u64::MAX << first) & (u64::MAX >> (WORD_BITS - end));
+            *word |= (u64::MAX << first) & (u64::MAX >> (WORD_BITS - end));
         }
     }
 

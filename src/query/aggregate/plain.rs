@@ -41,7 +41,7 @@ impl Work<'_> {
                     }
                 }
                 let key = self.key(block.part(), chunk.series)?;
-                self.add_plain(&block, &chunk, key, &mut runs, reserve)?;
+                self.add_plain(block, &chunk, key, &mut runs, reserve)?;
             }
             self.reserve_grown(reserve)?;
         }
@@ -50,7 +50,7 @@ impl Work<'_> {
 
     fn add_plain(
         &mut self,
-        block: &Block<'_>,
+        block: Block<'_>,
         chunk: &BlockChunk,
         key: u64,
         runs: &mut Runs,
@@ -98,7 +98,7 @@ impl Work<'_> {
     /// Adds a chunk with texts, which is seldom, by way of the chunk as a whole.
     fn add_decoded(
         &mut self,
-        block: &Block<'_>,
+        block: Block<'_>,
         chunk: &BlockChunk,
         key: u64,
         runs: &Runs,

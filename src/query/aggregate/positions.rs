@@ -25,9 +25,14 @@ impl Positions {
         self.words.clear();
         self.words.resize(count.div_ceil(WORD), u64::MAX);
         self.count = count;
-        if let Some(last) = self.words.last_mut().filter(|_| count % WORD != 0) {
+        if let Some(last) = self.words.last_mut().filter(|_| !count.is_multiple_of(WORD)) {
             *last = low_bits(count % WORD);
         }
+    }
+
+    /// Makes it all positions below `count`, or none.
+    pub(super) fn fill_or_clear(&mut self, is_filled: bool, count: usize) {
+        if is_filled { self.fill(count) } else { self.clear(count) }
     }
 
     /// Makes it the same as another.
@@ -136,13 +141,16 @@ fn low_bits(count: usize) -> u64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of one range is meant")]
 mod tests {
     use super::*;
 
     fn of(count: usize, ranges: &[Range<usize>]) -> Positions {
         let mut positions = Positions::default();
         positions.clear(count);
-        ranges.iter().for_each(|range| positions.insert_range(range.clone()));
+        for range in ranges {
+            positions.insert_range(range.clone());
+        }
         positions
     }
 

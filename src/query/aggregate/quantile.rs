@@ -113,14 +113,6 @@ impl Bag {
         }
     }
 
-    /// Adds a decimal of any size.
-    pub(super) fn push_decimal(&mut self, number: Decimal) {
-        match i64::try_from(number.mantissa) {
-            Ok(mantissa) => self.push_decimals(&[mantissa], number.scale),
-            Err(_) => self.push_double(number.to_f64()),
-        }
-    }
-
     /// Adds a finite double.
     pub(super) fn push_double(&mut self, number: f64) {
         self.count += 1;
@@ -241,7 +233,10 @@ mod tests {
         let mut bag = Bag::default();
         for number in numbers {
             match Decimal::parse(number.as_bytes()) {
-                Some(decimal) => bag.push_decimal(decimal),
+                Some(decimal) => {
+                    let mantissa = i64::try_from(decimal.mantissa).expect("small");
+                    bag.push_decimals(&[mantissa], decimal.scale);
+                }
                 None => bag.push_double(number.parse().expect("a double")),
             }
         }

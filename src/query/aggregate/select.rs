@@ -63,7 +63,8 @@ fn narrow(pieces: &impl Pieces, within: &Interval, rank: usize) -> Result<(Inter
         let offset = number.wrapping_sub(low).cast_unsigned();
         // Smaller numbers wrap around to large offsets, so one comparison finds both sides.
         if offset <= width {
-            counts[(offset >> shift) as usize] += 1;
+            // At most as many bits as there are intervals.
+            counts[usize::try_from(offset >> shift).unwrap_or(usize::MAX)] += 1;
         }
     })?;
     let mut smaller = before;

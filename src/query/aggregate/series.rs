@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringViewArray, UInt32Array};
 use arrow::compute::take;
+use datafusion::error::Result as DataFusionResult;
 use datafusion::physical_expr::PhysicalExpr;
 use hashbrown::HashMap;
 
@@ -139,7 +140,7 @@ impl SeriesTable {
         &self,
         source: &Source,
         expr: &Arc<dyn PhysicalExpr>,
-    ) -> datafusion::error::Result<ArrayRef> {
+    ) -> DataFusionResult<ArrayRef> {
         let mut packed = vec![0_u64; self.len];
         match &self.numbering {
             Numbering::Plain => packed = (0..self.len as u64).collect(),
@@ -205,7 +206,9 @@ impl SeriesTable {
     ) -> Result<()> {
         self.pack(cube, part, selection, out)?;
         if !matches!(self.numbering, Numbering::Plain) {
-            out.iter_mut().for_each(|packed| *packed = u64::from(self.of_packed(*packed)));
+            for packed in out {
+                *packed = u64::from(self.of_packed(*packed));
+            }
         }
         Ok(())
     }

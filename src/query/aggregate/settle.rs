@@ -30,7 +30,7 @@ struct Job {
 /// What the threads share.
 struct Jobs {
     levels: Vec<Level>,
-    jobs: Vec<Job>,
+    all: Vec<Job>,
     next: AtomicUsize,
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn settle(
     // The largest first, so that no thread is left with one.
     jobs.sort_by_key(|job| Reverse(job.count));
     let threads = threads.min(jobs.len());
-    let shared = Arc::new(Jobs { levels, jobs, next: AtomicUsize::new(0) });
+    let shared = Arc::new(Jobs { levels, all: jobs, next: AtomicUsize::new(0) });
     let mut tasks = JoinSet::new();
     for _ in 0..threads {
         let (shared, cancelled) = (Arc::clone(&shared), Arc::clone(cancelled));
@@ -63,7 +63,7 @@ pub(super) async fn settle(
         let answers = task.map_err(|e| DataFusionError::External(Box::new(e)))?;
         found.extend(answers.map_err(to_datafusion)?);
     }
-    let Ok(Jobs { mut levels, jobs, .. }) = Arc::try_unwrap(shared) else {
+    let Ok(Jobs { mut levels, all: jobs, .. }) = Arc::try_unwrap(shared) else {
         return Err(to_datafusion(Error::bug("a thread that ended holds what it worked on")));
     };
     for level in &mut levels {
@@ -101,7 +101,7 @@ fn work(shared: &Jobs, cancelled: &AtomicBool) -> error::Result<Vec<(usize, Opti
     let mut answers = Vec::new();
     loop {
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
-        let Some(job) = shared.jobs.get(number) else { return Ok(answers) };
+        let Some(job) = shared.all.get(number) else { return Ok(answers) };
         let specials = &shared.levels[job.level].cells.inputs[job.input].specials;
         let bag: Option<&Bag> = specials[job.function].1.bag(job.cell);
         let answer = match bag {

@@ -23,8 +23,11 @@ pub(super) struct ValueSet {
     /// Whether observations without a number pass.
     takes_null: bool,
     /// The same ranges of mantissas, by scale.
-    by_scale: Arc<[OnceLock<Vec<(i64, i64)>>; SCALES]>,
+    by_scale: Arc<[OnceLock<Mantissas>; SCALES]>,
 }
+
+/// Ranges of mantissas with their ends, ascending.
+type Mantissas = Vec<(i64, i64)>;
 
 /// A comparison with a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,7 +71,7 @@ impl<'a> Wanted<'a> {
         let Some(inner) = plan.downcast_ref::<AggregateExec>().and_then(stages) else {
             return Ok(Some(wanted));
         };
-        wanted.over(inner)
+        wanted.over(&inner)
     }
 
     /// The same over the output of the scan below. Absent if there is more between than projections
@@ -141,7 +141,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// The same over the rows of `inner`, where this is over its groups.
-    fn over(self, inner: Self) -> Result<Option<Self>> {
+    fn over(self, inner: &Self) -> Result<Option<Self>> {
         let outer = self.below()?;
         if inner.sets.is_some() || outer.predicate.is_some() {
             return Ok(None);
@@ -206,13 +206,14 @@ fn stages(aggregate: &AggregateExec) -> Option<Wanted<'_>> {
     let by = first.group_expr();
     let sets = by.has_grouping_set().then(|| by.groups().to_vec());
     let filters = first.filter_expr().iter();
-    let calls = first.aggr_expr().iter().zip(filters).map(|(call, filter)| Call::of(call, filter));
+    let calls =
+        first.aggr_expr().iter().zip(filters).map(|(call, filter)| Call::of(call, filter.as_ref()));
     let (groups, calls) = (by.input_exprs(), calls.collect());
     Some(Wanted { groups, sets, calls, predicate: None, input: first.input() })
 }
 
 impl Call {
-    fn of(function: &AggregateFunctionExpr, filter: &Option<Expr>) -> Self {
+    fn of(function: &AggregateFunctionExpr, filter: Option<&Expr>) -> Self {
         let order = function.order_bys().iter();
         Self {
             name: function.fun().name().to_owned(),
@@ -220,7 +221,7 @@ impl Call {
             ignores_nulls: function.ignore_nulls(),
             arguments: function.expressions(),
             order: order.map(|sort| (Arc::clone(&sort.expr), sort.options)).collect(),
-            filter: filter.clone(),
+            filter: filter.cloned(),
             data_type: function.field().data_type().clone(),
         }
     }

@@ -123,7 +123,7 @@ impl<'a> Work<'a> {
     pub(super) fn run(&mut self, series: &Selections, reserve: Reserve<'_>) -> Result<()> {
         let filter = self.spec.filter.map(|filter| &self.spec.conditions[filter].formula);
         let reads_all = !self.spec.reads_totals() && !self.spec.reads_spans();
-        if reads_all && !filter.is_some_and(|filter| filter.prunes()) {
+        if reads_all && !filter.is_some_and(super::condition::Formula::prunes) {
             return self.run_chunks(series, false, reserve);
         }
         let rest = self.run_totals(series, reserve)?;

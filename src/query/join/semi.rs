@@ -37,6 +37,9 @@ pub(crate) struct SeriesRules {
     rules: Vec<Rule>,
 }
 
+/// A side of a join, and which of our columns equals which of its own.
+type Paired = (Arc<dyn ExecutionPlan>, Vec<(usize, usize)>);
+
 impl SeriesRules {
     /// Applies `rules`, in this order, to plans without semi joins.
     pub(crate) fn new(rules: Vec<Rule>) -> Self {
@@ -122,7 +125,7 @@ impl SeriesRules {
         plan: &Arc<dyn ExecutionPlan>,
         pairs: Vec<(usize, usize)>,
         config: &ConfigOptions,
-    ) -> Result<(Arc<dyn ExecutionPlan>, Vec<(usize, usize)>)> {
+    ) -> Result<Paired> {
         let plan = self.optimize(Arc::clone(plan), config)?;
         let schema = plan.schema();
         let columns = pairs.iter().map(|(_, index)| {

@@ -153,12 +153,11 @@ impl Hint<'_> {
     /// The predicate as a comparison of a measure with a number.
     fn comparison(&self) -> Option<(usize, Operator, f64)> {
         let binary = self.predicate.downcast_ref::<BinaryExpr>()?;
-        let (column, op, literal) = match binary.left().downcast_ref::<Column>() {
-            Some(column) => (column, *binary.op(), binary.right().downcast_ref::<Literal>()?),
-            None => {
-                let column = binary.right().downcast_ref::<Column>()?;
-                (column, binary.op().swap()?, binary.left().downcast_ref::<Literal>()?)
-            }
+        let (column, op, literal) = if let Some(column) = binary.left().downcast_ref::<Column>() {
+            (column, *binary.op(), binary.right().downcast_ref::<Literal>()?)
+        } else {
+            let column = binary.right().downcast_ref::<Column>()?;
+            (column, binary.op().swap()?, binary.left().downcast_ref::<Literal>()?)
         };
         let Content::Number(measure) = self.content(column) else { return None };
         let ScalarValue::Float64(Some(number)) = literal.value() else { return None };

@@ -282,7 +282,7 @@ impl ExecutionPlan for SeriesScanExec {
         let spec = ScanSpec { fetch: limit, ..self.spec.clone() };
         // The first rows are the first of all, whatever becomes of them above.
         let (statistics, hints) = (Arc::default(), Vec::new());
-        Some(Arc::new(Self { spec, statistics, hints, ..self.clone() }))
+        Some(Arc::new(Self { spec, hints, statistics, ..self.clone() }))
     }
 
     fn handle_child_pushdown_result(

@@ -181,7 +181,7 @@ fn with_values(plan: LogicalPlan, values: &ParamValues) -> Result<LogicalPlan> {
         let names = NamePreserver::new(&node);
         node.map_expressions(|expr| {
             let name = names.save(&expr);
-            let folded = expr.transform_up(cast_now)?;
+            let folded = expr.transform_up(|expr| Ok(cast_now(expr)))?;
             Ok(if folded.transformed { folded.update_data(|e| name.restore(e)) } else { folded })
         })
     });
@@ -189,14 +189,14 @@ fn with_values(plan: LogicalPlan, values: &ParamValues) -> Result<LogicalPlan> {
 }
 
 /// The value of a cast of a value, where there is one.
-fn cast_now(expr: Expr) -> Result<Transformed<Expr>> {
+fn cast_now(expr: Expr) -> Transformed<Expr> {
     if let Expr::Cast(cast) = &expr
         && let Expr::Literal(value, metadata) = cast.expr.as_ref()
         && let Ok(value) = value.cast_to(cast.field.data_type())
     {
-        return Ok(Transformed::yes(Expr::Literal(value, metadata.clone())));
+        return Transformed::yes(Expr::Literal(value, metadata.clone()));
     }
-    Ok(Transformed::no(expr))
+    Transformed::no(expr)
 }
 
 /// Whether a plan calls a function that needs to know more than its arguments: the moment when the

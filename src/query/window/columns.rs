@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::compute::{concat, take, take_record_batch};
 use arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions;
 use datafusion::physical_expr::utils::collect_columns;
@@ -44,7 +44,7 @@ impl Layout {
         let (inputs, windows) = spec.needed();
         let needed = spec.inputs.iter().zip(&inputs).filter(|(_, is_needed)| **is_needed);
         let exprs = needed.map(|(input, _)| &input.expr).chain(&spec.condition);
-        let columns = exprs.flat_map(|expr| collect_columns(expr));
+        let columns = exprs.flat_map(collect_columns);
         let mut projection: Vec<usize> = columns.map(|column| column.index()).collect();
         projection.sort_unstable();
         projection.dedup();
@@ -107,7 +107,7 @@ pub(super) fn outputs(
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?)
 }
 
-fn no_column() -> datafusion::error::DataFusionError {
+fn no_column() -> DataFusionError {
     to_datafusion(Error::bug("a window function looks at a column that is not there"))
 }
 
@@ -172,7 +172,7 @@ impl Columns<'_> {
 
     fn counts(&self, window: &Window, column: Option<Column>) -> Result<ArrayRef> {
         let values = column.map(|column| self.get(column)).transpose()?;
-        let nulls = values.and_then(|values| values.logical_nulls());
+        let nulls = values.and_then(Array::logical_nulls);
         let mut counts = Vec::with_capacity(self.series.rows.num_rows());
         for series in self.series.bounds.windows(2) {
             let of_series = Counts::of(nulls.as_ref(), &(series[0]..series[1]));

@@ -176,6 +176,7 @@ impl Below {
 
     /// Which way an order goes through the time of a series: nowhere if it has no time in it.
     /// Absent if it is another order.
+    #[expect(clippy::option_option, reason = "no order is not the same as another order")]
     pub(super) fn time(&mut self, order: &[PhysicalSortExpr]) -> Result<Option<Option<Direction>>> {
         for sort in order {
             if self.is_constant(&sort.expr) {
@@ -212,12 +213,11 @@ impl Below {
 
     /// The series that come whole in stored order, and the others.
     pub(super) fn whole(&mut self) -> Result<&(Selections, Selections)> {
-        let whole = match self.whole.take() {
-            Some(whole) => whole,
-            None => {
-                let found = wholeness::split(self.source.cube(), &self.scan.series);
-                found.map_err(to_datafusion)?
-            }
+        let whole = if let Some(whole) = self.whole.take() {
+            whole
+        } else {
+            let found = wholeness::split(self.source.cube(), &self.scan.series);
+            found.map_err(to_datafusion)?
         };
         Ok(self.whole.insert(whole))
     }

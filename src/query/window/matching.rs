@@ -63,9 +63,10 @@ impl PhysicalOptimizerRule for SeriesWindows {
 }
 
 /// The functions of a window operator, and its input.
-fn windows(
-    node: &Arc<dyn ExecutionPlan>,
-) -> Option<(&[Arc<dyn WindowExpr>], &Arc<dyn ExecutionPlan>)> {
+type Windows<'a> = (&'a [Arc<dyn WindowExpr>], &'a Arc<dyn ExecutionPlan>);
+
+/// Those of an operator, if it is one.
+fn windows(node: &Arc<dyn ExecutionPlan>) -> Option<Windows<'_>> {
     if let Some(windows) = node.downcast_ref::<WindowAggExec>() {
         return Some((windows.window_expr(), windows.input()));
     }

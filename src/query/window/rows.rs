@@ -1,5 +1,6 @@
 //! Reads series whole, one after the other, into batches of rows.
 
+use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -72,7 +73,9 @@ impl Mantissas {
         match &numbers.numbers {
             Numbers::None => self.values.resize(from + count, 0),
             Numbers::Decimals(values) if numbers.texts.is_empty() => {
-                runs.iter().for_each(|run| self.values.extend_from_slice(&values[run.clone()]));
+                for run in runs {
+                    self.values.extend_from_slice(&values[run.clone()]);
+                }
                 self.empty(from, &numbers.missing, runs);
                 self.rescale(from, numbers.scale);
             }
@@ -122,7 +125,7 @@ impl Mantissas {
 
     /// What was read since the last time.
     fn finish(&mut self) -> Self {
-        std::mem::replace(self, Self::new(self.measure))
+        mem::replace(self, Self::new(self.measure))
     }
 }
 
@@ -231,7 +234,7 @@ impl Collector {
 
     fn end_series(&mut self) -> Result<()> {
         if let Some(ends) = self.ends {
-            let mut held = std::mem::take(&mut self.held);
+            let mut held = mem::take(&mut self.held);
             cut(&mut held, ends, &mut self.runs);
             held.iter().try_for_each(|chunk| self.push(chunk))?;
         }
@@ -241,7 +244,7 @@ impl Collector {
     }
 
     fn finish(&mut self) -> Result<SeriesBatch> {
-        let bounds = std::mem::replace(&mut self.bounds, vec![0]);
+        let bounds = mem::replace(&mut self.bounds, vec![0]);
         let mantissas = self.mantissas.iter_mut().map(Mantissas::finish).collect();
         Ok(SeriesBatch { rows: self.builder.finish()?, bounds, mantissas })
     }

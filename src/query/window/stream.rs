@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::ExecutionPlan;
@@ -46,7 +46,7 @@ pub(super) fn open(
             let request = scan.request(source, series.clone());
             cursors.push(source.cube().cursor(request).map_err(to_datafusion)?);
         }
-        Ok::<_, datafusion::error::DataFusionError>(())
+        Ok::<_, DataFusionError>(())
     };
     let together = match &operator.scan().order {
         ScanOrder::Stored => ScanOrder::Key(Vec::new()),

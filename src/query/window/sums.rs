@@ -239,7 +239,9 @@ mod tests {
                     mantissas[rows].iter().flatten().map(|m| i128::from(*m)).collect();
                 let expected = (!own.is_empty()).then(|| double(own.iter().sum()));
                 let found = sums.is_valid(row).then(|| sums.value(row));
-                let average = means.is_valid(row).then(|| means.value(row) * own.len() as f64);
+                let average = means
+                    .is_valid(row)
+                    .then(|| means.value(row) * f64::from(u32::try_from(own.len()).expect("few")));
                 let close = |a: Option<f64>, b: Option<f64>| match (a, b) {
                     (Some(a), Some(b)) => (a - b).abs() <= 1e-9 * a.abs().max(1.0),
                     _ => a == b,

@@ -160,7 +160,7 @@ async fn check(seed: u64) -> usize {
         let expected = answer(&witness, &sql, has_order).await;
         let found = answer(&ours, &sql, has_order).await;
         let plan = format!("{:?}", answer(&ours, &format!("EXPLAIN {sql}"), true).await);
-        assert!(is_same(&expected, &found), "seed {seed}: {sql}\n{expected:?}\n{found:?}\n{plan}",);
+        assert!(is_same(&expected, &found), "seed {seed}: {sql}\n{expected:?}\n{found:?}\n{plan}");
         replaced += usize::from(plan.contains("SeriesWindowExec"));
     }
     replaced

@@ -234,7 +234,7 @@ impl Segment {
     pub fn decode_numbers(
         &self,
         decoder: &mut BlockDecoder,
-        chunks: impl Iterator<Item = usize> + Clone,
+        chunks: &(impl Iterator<Item = usize> + Clone),
     ) -> Result<()> {
         decoder.decode_numbers(chunks).map_err(|error| self.malformed_block(error))
     }

@@ -152,6 +152,8 @@ fn cut(pieces: &mut Vec<Chunk>, ends: Ends, count: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Ordering;
+
     use super::*;
     use crate::model::DataSelection;
     use crate::store::answer::fixture::{database, id};
@@ -251,7 +253,7 @@ mod tests {
                     let is_down = part.direction == Direction::Descending;
                     if is_down { compared.reverse() } else { compared }
                 });
-                compared.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+                compared.fold(Ordering::Equal, Ordering::then)
             });
             for most in [0, 3, 1_000] {
                 let mut walk = SeriesWalk::with_most(&cube, &series, &order, most);
