@@ -42,6 +42,7 @@ class DuckTexts(Peer):
         self.folder.mkdir(parents=True, exist_ok=True)
         self.connection = duckdb.connect(str(self.folder / "cube.duckdb"))
         self.connection.execute(f"SET threads = {self.threads}")
+        self.connection.execute("SET enable_progress_bar = false")
 
     def close(self):
         self.connection.close()
