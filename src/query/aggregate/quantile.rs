@@ -233,10 +233,10 @@ mod tests {
         let mut bag = Bag::default();
         for number in numbers {
             match Decimal::parse(number.as_bytes()) {
-                Some(decimal) => {
-                    let mantissa = i64::try_from(decimal.mantissa).expect("small");
-                    bag.push_decimals(&[mantissa], decimal.scale);
-                }
+                Some(decimal) => match i64::try_from(decimal.mantissa) {
+                    Ok(mantissa) => bag.push_decimals(&[mantissa], decimal.scale),
+                    Err(_) => bag.push_double(decimal.to_f64()),
+                },
                 None => bag.push_double(number.parse().expect("a double")),
             }
         }

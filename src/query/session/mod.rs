@@ -2,9 +2,9 @@
 //!
 //! Read in this order: `pool` (memory), `rules` (what the optimizer does, and what it does not),
 //! `engine` (what all sessions share), `settings` (what one session may set), `ready` (what planning
-//! needs), `plans` (of statements that were asked before), `statement` (one session and the life of
-//! one statement), `headers` (what columns are called), `long` (on which threads it runs), `answer`,
-//! `transaction` and `write` (statements that
+//! needs), `plans` (of statements that were asked before), `prepared` (statements that are answered
+//! many times), `statement` (one session and the life of one statement), `headers` (what columns are
+//! called), `long` (on which threads it runs), `answer`, `transaction` and `write` (statements that
 //! write), `connection` (the same without async).
 
 mod answer;
@@ -14,6 +14,7 @@ mod headers;
 mod long;
 mod plans;
 mod pool;
+mod prepared;
 mod ready;
 mod rules;
 mod settings;
@@ -24,4 +25,5 @@ mod write;
 pub use answer::Answer;
 pub use connection::{Connection, Rows};
 pub use engine::{Engine, EngineOptions, Front};
-pub use statement::{Prepared, Session};
+pub use prepared::Prepared;
+pub use statement::Session;
