@@ -70,10 +70,10 @@ fn of_column(source: &Source, content: Content, is_whole: bool) -> ColumnStatist
             if count == 0 {
                 return ColumnStatistics { null_count: Precision::Exact(0), ..unknown };
             }
-            let distinct = Precision::Inexact(count);
             ColumnStatistics {
                 null_count: Precision::Exact(0),
-                distinct_count: if is_whole { Precision::Exact(count) } else { distinct },
+                // Exact, it would stay so above a filter on values, which may leave no row at all.
+                distinct_count: Precision::Inexact(count),
                 min_value: code(0),
                 max_value: code(count - 1),
                 ..unknown
