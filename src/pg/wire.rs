@@ -202,6 +202,15 @@ impl Wire {
         self.output.extend_from_slice(bytes);
     }
 
+    /// The same, of messages that nobody else needs: they are not copied if nothing waits.
+    pub(super) fn put_piece(&mut self, bytes: BytesMut) {
+        if self.output.is_empty() {
+            self.output = bytes;
+        } else {
+            self.output.extend_from_slice(&bytes);
+        }
+    }
+
     /// Sends one byte outside of any message.
     pub(super) async fn answer(&mut self, byte: u8) -> Result<(), Stop> {
         self.output.extend_from_slice(&[byte]);

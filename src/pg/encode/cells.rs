@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use arrow::array::MAX_INLINE_VIEW_LEN;
 use arrow::array::types::{IntervalDayTime, IntervalMonthDayNano};
 use arrow::array::{
     Array, ArrowPrimitiveType, AsArray, BinaryArray, BinaryViewArray, BooleanArray,
@@ -163,6 +164,35 @@ impl<'a> Cells<'a> {
             _ => false,
         }
     }
+}
+
+impl Cells<'_> {
+    /// For each of some rows whether it may differ from the one before; the first always may.
+    /// Absent for values that are seldom the same.
+    pub(super) fn changes(&self, rows: &Range<usize>) -> Option<Vec<bool>> {
+        let Values::TextView(values) = &self.values else { return None };
+        // The texts of one array lie in the same buffers, so that equal views are equal texts.
+        let views = values.views().get(rows.clone())?;
+        let mut changes = vec![true; views.len()];
+        for (change, pair) in changes.iter_mut().skip(1).zip(views.windows(2)) {
+            *change = pair[0] != pair[1];
+        }
+        if let Some(nulls) = self.nulls {
+            for (change, row) in changes.iter_mut().zip(rows.clone()).skip(1) {
+                *change |= nulls.is_null(row) != nulls.is_null(row - 1);
+            }
+        }
+        Some(changes)
+    }
+}
+
+/// The bytes of a text that is so short that its view holds it, with zeros behind them, and how
+/// many they are; the first four are not the text's.
+#[inline]
+pub(super) fn short_text(values: &StringViewArray, row: usize) -> Option<([u8; 16], usize)> {
+    let view = values.views()[row].to_le_bytes();
+    let length = u32::from_le_bytes([view[0], view[1], view[2], view[3]]);
+    (length <= MAX_INLINE_VIEW_LEN).then_some((view, length as usize))
 }
 
 impl Integers<'_> {

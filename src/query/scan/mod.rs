@@ -4,7 +4,7 @@
 //! `spec` describes one scan by plain values, `keys` numbers the keys of its series, `membership`
 //! lets another plan decide which are wanted, [`SeriesScanExec`] is its operator, `hints` say what
 //! it need not read, `stream` runs one partition of it, `batch` builds the columns of its answer,
-//! `numbers` their doubles.
+//! `numbers` their doubles, `texts` their decimals as published.
 
 mod batch;
 mod hints;
@@ -15,6 +15,7 @@ mod periods;
 mod source;
 mod spec;
 mod stream;
+mod texts;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
