@@ -1,7 +1,7 @@
 //! Rows as messages of `COPY … TO STDOUT`; and, in `decoder`, `lines` and `tuples`, the other way.
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use bytes::{BufMut, BytesMut};
 
 use crate::error::{Error, Result};
@@ -47,6 +47,15 @@ impl Special {
         Self(special)
     }
 
+    /// Whether no text of a double or a date has to be changed.
+    fn lets_numbers_through(&self, options: &CopyOptions) -> bool {
+        let may_be_in_number = |byte: u8| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'+' | b'-' | b'.' | b'/')
+        };
+        let is_null = !options.null.is_empty() && options.null.bytes().all(may_be_in_number);
+        !is_null && !(0..=u8::MAX).any(|byte| self.has(byte) && may_be_in_number(byte))
+    }
+
     #[inline]
     fn has(&self, byte: u8) -> bool {
         self.0[usize::from(byte)]
@@ -57,6 +66,8 @@ struct Column {
     name: String,
     target: Target,
     is_quoted: bool,
+    /// Whether every value can stand as it is.
+    is_plain: bool,
 }
 
 impl CopyEncoder {
@@ -79,15 +90,19 @@ impl CopyEncoder {
             CopyFormat::Text | CopyFormat::Csv => Format::Text,
             CopyFormat::Binary => Format::Binary,
         };
+        let special = Special::of(&options);
+        let are_numbers_plain = special.lets_numbers_through(&options);
         let columns = schema.fields().iter().map(|field| {
             let is_quoted = options.force_quote.has(field.name());
+            let is_number = matches!(field.data_type(), DataType::Float64 | DataType::Date32);
             Ok(Column {
                 name: field.name().clone(),
                 target: Target::new(field, format)?,
                 is_quoted,
+                is_plain: is_number && are_numbers_plain && !is_quoted,
             })
         });
-        let (columns, special) = (columns.collect::<Result<_>>()?, Special::of(&options));
+        let columns = columns.collect::<Result<_>>()?;
         Ok(Self { columns, column_count, options, style, special })
     }
 
@@ -209,7 +224,10 @@ impl CopyEncoder {
         }
         let start = out.len();
         cells.write_text(row, &self.style, out)?;
-        self.protect(start, self.columns[place].is_quoted, out);
+        let column = &self.columns[place];
+        if !column.is_plain {
+            self.protect(start, column.is_quoted, out);
+        }
         Ok(())
     }
 
@@ -282,8 +300,9 @@ fn message(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> Result<()>) 
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Int32Array, StringArray, StringViewArray};
-    use arrow::datatypes::{DataType, Field};
+    use arrow::array::StringViewArray;
+    use arrow::array::{ArrayRef, Date32Array, Float64Array, Int32Array, StringArray};
+    use arrow::datatypes::Field;
 
     use crate::pg::types::WireError;
 
@@ -419,6 +438,27 @@ mod tests {
             }
             assert!(all == single, "{format:?}");
         }
+    }
+
+    #[test]
+    fn numbers_are_protected_where_they_must_be() {
+        let schema = Schema::new(vec![
+            Field::new("a", DataType::Float64, true),
+            Field::new("b", DataType::Date32, true),
+        ]);
+        let numbers: ArrayRef = Arc::new(Float64Array::from(vec![Some(-1.5), None]));
+        let dates: ArrayRef = Arc::new(Date32Array::from(vec![Some(0), Some(i32::MAX)]));
+        let batch = RecordBatch::try_new(Arc::new(schema), vec![numbers, dates]).expect("a batch");
+        let check = |words: &[(&str, &str)], expected: &str| {
+            let options = options(words).expect("options");
+            assert_eq!(String::from_utf8_lossy(&copied(&batch, options)), expected);
+        };
+        check(&[("format", "csv")], "-1.5,1970-01-01\n,infinity\n");
+        let hyphen = [("format", "csv"), ("delimiter", "-")];
+        check(&hyphen, "\"-1.5\"-\"1970-01-01\"\n-infinity\n");
+        let null = [("format", "csv"), ("null", "-1.5")];
+        check(&null, "\"-1.5\",1970-01-01\n-1.5,infinity\n");
+        check(&[("delimiter", "-")], "\\-1.5-1970\\-01\\-01\n\\N-infinity\n");
     }
 
     #[test]

@@ -25,6 +25,9 @@ use crate::error::{Error, Result};
 use crate::pg::encode::interval::Span;
 use crate::pg::encode::target::Target;
 
+/// Rows that are compared at one go with those before them.
+const COMPARED_ROWS: usize = 16;
+
 /// The values of a column of one batch.
 pub(in crate::pg) struct Cells<'a> {
     nulls: Option<&'a NullBuffer>,
@@ -168,18 +171,32 @@ impl<'a> Cells<'a> {
 
 impl Cells<'_> {
     /// For each of some rows whether it may differ from the one before; the first always may.
-    /// Absent for values that are seldom the same.
-    pub(super) fn changes(&self, rows: &Range<usize>) -> Option<Vec<bool>> {
+    /// Absent if more than so many do, and for values that are seldom the same.
+    pub(super) fn changes(&self, rows: &Range<usize>, most: usize) -> Option<Vec<bool>> {
         let Values::TextView(values) = &self.values else { return None };
         // The texts of one array lie in the same buffers, so that equal views are equal texts.
         let views = values.views().get(rows.clone())?;
-        let mut changes = vec![true; views.len()];
-        for (change, pair) in changes.iter_mut().skip(1).zip(views.windows(2)) {
-            *change = pair[0] != pair[1];
-        }
-        if let Some(nulls) = self.nulls {
-            for (change, row) in changes.iter_mut().zip(rows.clone()).skip(1) {
-                *change |= nulls.is_null(row) != nulls.is_null(row - 1);
+        let nulls = self.nulls.map(|nulls| nulls.slice(rows.start, rows.len()));
+        let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
+        let differs = |row: usize| {
+            let is_null_alike = |nulls: &NullBuffer| nulls.is_null(row) == nulls.is_null(row - 1);
+            views[row] != views[row - 1] || !nulls.as_ref().is_none_or(is_null_alike)
+        };
+        let mut changes = vec![false; views.len()];
+        *changes.first_mut()? = true;
+        let mut count = 1;
+        for start in (1..views.len()).step_by(COMPARED_ROWS) {
+            let end = views.len().min(start + COMPARED_ROWS);
+            // Many at once, since most are the same.
+            if nulls.is_none() && views[start..end] == views[start - 1..end - 1] {
+                continue;
+            }
+            for row in (start..end).filter(|row| differs(*row)) {
+                changes[row] = true;
+                count += 1;
+            }
+            if count > most {
+                return None;
             }
         }
         Some(changes)

@@ -38,8 +38,9 @@ impl Repeats {
     ) -> Self {
         let mut groups: Vec<Group> = Vec::new();
         for (column, cells) in columns.enumerate() {
-            let changes = if rows.len() < ROWS_MIN { None } else { steady(cells, rows) };
-            let changes = changes.unwrap_or_default();
+            let is_worth_it = rows.len() >= ROWS_MIN;
+            let changes = is_worth_it.then(|| cells.changes(rows, rows.len() / STEADY_ROWS));
+            let changes = changes.flatten().unwrap_or_default();
             match groups.last_mut() {
                 Some(last) if last.changes.is_empty() == changes.is_empty() => {
                     last.columns.end = column + 1;
@@ -80,12 +81,4 @@ impl Repeats {
         }
         Ok(())
     }
-}
-
-/// For each row whether a column differs from the row before; absent where it does too often, or
-/// nobody can tell.
-fn steady(cells: &Cells<'_>, rows: &Range<usize>) -> Option<Vec<bool>> {
-    let changes = cells.changes(rows)?;
-    let count = changes.iter().filter(|changes| **changes).count();
-    (count <= rows.len() / STEADY_ROWS).then_some(changes)
 }
