@@ -26,10 +26,11 @@ pub(super) fn parts_by_period(
         return Ok((parts, rest));
     }
     let measures = measures(source, spec);
+    let reads_bounds = spec.functions.iter().any(|function| function.needs_extremes());
     for (index, (part, selection)) in source.cube().parts().iter().zip(&mut rest.0).enumerate() {
         // What is selected is live.
         let is_whole = selection.len() == part.live_series().len() && !selection.is_empty();
-        if is_whole && !measures.is_empty() && has_lines(part, &measures)? {
+        if is_whole && !measures.is_empty() && has_lines(part, &measures, reads_bounds)? {
             parts.push(index);
             *selection = Selection::empty();
         }
@@ -55,10 +56,11 @@ fn measures(source: &Source, spec: &AggregateSpec) -> Vec<usize> {
     measures
 }
 
-fn has_lines(part: &Part, measures: &[usize]) -> Result<bool> {
+fn has_lines(part: &Part, measures: &[usize], reads_bounds: bool) -> Result<bool> {
     for measure in measures {
-        if part.period_totals(*measure)?.is_none() {
-            return Ok(false);
+        match part.period_totals(*measure)? {
+            Some(totals) if totals.has_true_bounds() || !reads_bounds => {}
+            _ => return Ok(false),
         }
     }
     Ok(true)
