@@ -137,11 +137,10 @@ impl OrderedTexts {
         places.sort_by_key(|place| texts.value(*place));
         let mut numbers = vec![0; texts.len()];
         let mut distinct = StringViewBuilder::with_capacity(texts.len());
-        let mut next = 0;
-        for same in places.chunk_by(|a, b| texts.value(*a) == texts.value(*b)) {
-            same.iter().for_each(|place| numbers[*place] = next);
-            same.first().iter().for_each(|place| distinct.append_value(texts.value(**place)));
-            next += 1;
+        let alike = places.chunk_by(|a, b| texts.value(*a) == texts.value(*b));
+        for (number, same) in (0..).zip(alike) {
+            distinct.append_value(texts.value(same[0]));
+            same.iter().for_each(|place| numbers[*place] = number);
         }
         Self { numbers, texts: distinct.finish() }
     }
