@@ -99,8 +99,8 @@ impl Day {
 /// The first and the last day with a year of at most four digits.
 const FOUR_DIGITS: RangeInclusive<i64> = -719_162..=2_932_896;
 
-/// A day in its ISO form, if its year has four digits after zeros are put before it: in 32 bits
-/// and without branches, since there may be millions of days in an answer.
+/// A day in its ISO form, if its year has four digits after zeros are put before it: by few
+/// divisions and without branches, since there may be millions of days in an answer.
 ///
 /// Source: Neri and Schneider, "Euclidean affine functions and their application to calendar
 /// algorithms".
@@ -119,9 +119,12 @@ fn iso_date(days: i64) -> Option<[u8; 10]> {
     let is_next_year = of_year >= 306;
     let month = if is_next_year { month - 12 } else { month };
     let year = u64::from(century) * 100 + year_of_century + u64::from(is_next_year);
-    let ([a, b], [c, d]) = (pair(year / 100)?, pair(year % 100)?);
-    let ([e, f], [g, h]) = (pair(month)?, pair(day)?);
-    Some([a, b, c, d, b'-', e, f, b'-', g, h])
+    let mut date = *b"0000-00-00";
+    date[..2].copy_from_slice(&pair(year / 100)?);
+    date[2..4].copy_from_slice(&pair(year % 100)?);
+    date[5..7].copy_from_slice(&pair(month)?);
+    date[8..].copy_from_slice(&pair(day)?);
+    Some(date)
 }
 
 /// Appends a date, given in days since 1970.
