@@ -72,6 +72,21 @@ impl PeriodTotals {
         line.is_some_and(|line| line.take_out(rows, measure))
     }
 
+    /// These totals and others together; absent if sums have too many digits then, or there are too
+    /// many periods.
+    pub(crate) fn with(&self, other: &Self) -> Option<Self> {
+        let mut lines: BTreeMap<u8, PeriodLine> = BTreeMap::new();
+        let own = self.lines.iter().map(|line| (line.form as u8, line.clone()));
+        lines.extend(own);
+        for line in &other.lines {
+            match lines.get_mut(&(line.form as u8)) {
+                Some(known) => known.add_line(line)?,
+                None => drop(lines.insert(line.form as u8, line.clone())),
+            }
+        }
+        Some(Self { lines: lines.into_values().collect() })
+    }
+
     /// Whether the smallest and the largest numbers are those of the periods, and not only bounds.
     pub fn has_true_bounds(&self) -> bool {
         !self.lines.iter().any(|line| line.is_loose)
@@ -313,6 +328,34 @@ impl PeriodLine {
             self.counts[slot] += 1;
         }
         true
+    }
+
+    /// Adds the totals of another line of the same form; absent if that cannot be.
+    fn add_line(&mut self, other: &Self) -> Option<()> {
+        let mut other = other.clone();
+        let scale = self.scale.max(other.scale);
+        let fits = self.cover(other.first, other.len(), PERIOD_TOTALS_SLOTS_MAX)
+            && self.rescale(scale)
+            && other.rescale(scale);
+        if !fits {
+            return None;
+        }
+        let from = usize::try_from(i64::from(other.first) - i64::from(self.first)).ok()?;
+        for (index, slot) in (0..other.len()).zip(from..) {
+            let total = other.get(index);
+            self.observations[slot] += total.observations;
+            if total.count == 0 {
+                continue;
+            }
+            let is_first = self.counts[slot] == 0;
+            self.sums[slot] = self.sums[slot].checked_add(total.sum)?;
+            let [min, max] = [self.mins[slot], self.maxs[slot]];
+            self.mins[slot] = if is_first { total.min } else { min.min(total.min) };
+            self.maxs[slot] = if is_first { total.max } else { max.max(total.max) };
+            self.counts[slot] += total.count;
+        }
+        self.is_loose |= other.is_loose;
+        Some(())
     }
 
     /// Takes the observations of a chunk out, of which all were added. Says whether they were.
