@@ -14,9 +14,6 @@ use crate::pg::encode::style::RowStyle;
 use crate::pg::encode::target::{Form, RegNames, Target};
 use crate::pg::types::Format;
 
-/// Bytes that are reserved for a value, before it is known.
-const VALUE_BYTES_GUESS: usize = 12;
-
 /// Writes rows of batches as messages `DataRow`.
 pub struct RowEncoder {
     columns: Vec<(Target, Format)>,
@@ -85,7 +82,6 @@ impl RowEncoder {
         let columns = columns
             .map(|(array, (target, format))| Ok((Cells::new(array.as_ref(), target)?, *format)));
         let columns: Vec<(Cells<'_>, Format)> = columns.collect::<Result<_>>()?;
-        out.reserve(rows.len().saturating_mul(7 + columns.len() * VALUE_BYTES_GUESS));
         let mut repeats = Repeats::find(columns.iter().map(|(cells, _)| cells), &rows);
         for row in rows.clone() {
             let start = out.len();
