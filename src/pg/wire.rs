@@ -223,9 +223,10 @@ impl Wire {
         Ok(())
     }
 
-    /// Whether so much waits that it should be sent.
+    /// Whether so much waits that it should be sent. Pieces are seldom as long as they should be;
+    /// one that waited for the next would be copied.
     pub(super) fn is_full(&self) -> bool {
-        self.output.len() >= PG_PIECE_BYTES
+        self.output.len() >= PG_PIECE_BYTES / 2
     }
 
     /// Sends all that waits, unless the statement has to stop. What is left is sent later.
