@@ -10,7 +10,9 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::index::Selection;
 use crate::segment;
-use crate::segment::{BlockDecoder, ChunkNumbers, ChunkSpan, LoadedBlock, Wanted};
+use crate::segment::{
+    BlockDecoder, ChunkNumbers, ChunkSpan, LoadedBlock, MeasureRun, PackedNumbers, Wanted,
+};
 use crate::store::cube::Cube;
 use crate::store::filter::{PeriodFilter, ScanRequest, Selections};
 use crate::store::part::Part;
@@ -107,6 +109,16 @@ impl BlockCursor {
         }
         self.decode_numbers()?;
         Ok(Some(Block { cursor: self }))
+    }
+
+    /// The same with its numbers packed: for who wants few of them, through [`Block::packed`] and
+    /// [`Block::unpack`].
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn next_packed(&mut self) -> Result<Option<Block<'_>>> {
+        Ok(self.advance()?.then_some(Block { cursor: self }))
     }
 
     /// Decodes the numbers of all chunks that are wanted of the block.
@@ -312,6 +324,29 @@ impl<'a> Block<'a> {
     #[inline]
     pub fn numbers(&self, measure: usize, chunk: &BlockChunk) -> ChunkNumbers<'a> {
         self.cursor.decoder.numbers(measure, chunk.index)
+    }
+
+    /// Whether a chunk has numbers in a measure of the request that are still packed.
+    #[inline]
+    pub fn is_packed(&self, measure: usize, chunk: &BlockChunk) -> bool {
+        self.cursor.decoder.is_packed(measure, chunk.index)
+    }
+
+    /// The mantissas of a chunk as they are packed, if each can be had by itself.
+    #[inline]
+    pub fn packed(&self, measure: usize, chunk: &BlockChunk) -> Option<PackedNumbers<'a>> {
+        self.cursor.decoder.packed(measure, chunk.index)
+    }
+
+    /// Decodes a measure of a chunk, in the memory of another.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] if it cannot be decoded.
+    pub fn unpack(&self, measure: usize, chunk: &BlockChunk, out: &mut MeasureRun) -> Result<()> {
+        let cursor = self.cursor;
+        let segment = cursor.cube.parts()[cursor.step.part].segment();
+        segment.decode_measure(&cursor.decoder, (measure, chunk.index), out)
     }
 
     /// The slots of a chunk without an observation, ascending.

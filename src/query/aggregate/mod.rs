@@ -8,7 +8,8 @@
 //! plan asks for), `matching`, `calls`, `special_calls` and `translate` (the rule that finds such
 //! plans); `groups`, `sums`, `squares`, `exact` and `cells` (the state); `positions`, `target`, `work`
 //! (one thread's share), `totals`, `lines`, `spans` and `covered` (what needs no block), `plain`
-//! (what needs no look at single observations); `operator` ([`SeriesAggregateExec`], which runs the threads and
+//! (what needs no look at single observations),
+//! `piece` and `pieces` (a look at no others than those that differ); `operator` ([`SeriesAggregateExec`], which runs the threads and
 //! merges them by a `mapping`); `levels` (the states of all grouping sets), `settle` (quantiles),
 //! `output`.
 //!
@@ -32,6 +33,8 @@ mod number_sets;
 mod numbering;
 mod operator;
 mod output;
+mod piece;
+mod pieces;
 mod plain;
 mod positions;
 mod quantile;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::query::aggregate::condition::Condition;
+use crate::query::aggregate::condition::{Condition, Formula};
 use crate::query::aggregate::keys::Keys;
 use crate::query::aggregate::sets::GroupingSet;
 use crate::query::aggregate::special::Special;
@@ -173,6 +173,19 @@ impl AggregateSpec {
         let is_special = |function: &Function| matches!(function, Function::Special(..));
         let is_of_keys = self.specials.iter().all(Special::is_of_keys);
         self.keys.attributes.is_none() && is_of_keys && self.functions.iter().all(is_special)
+    }
+
+    /// Whether what is stored of some chunk may answer for it: every condition that matters can be
+    /// decided without reading one.
+    pub(crate) fn reads_stored(&self) -> bool {
+        let formula =
+            |condition: Option<usize>| condition.map(|place| &self.conditions[place].formula);
+        let is_decided = |input: &Input| {
+            formula(input.condition).is_none_or(|formula| formula.admits() || formula.prunes())
+        };
+        (self.reads_totals() || self.reads_spans())
+            && formula(self.filter).is_none_or(Formula::admits)
+            && self.inputs.iter().all(is_decided)
     }
 
     /// Whether a function looks at periods.

@@ -9,7 +9,7 @@ use crate::model::PeriodForm;
 use crate::query::aggregate::AggregateSpec;
 use crate::query::aggregate::attributes::Split;
 use crate::query::aggregate::cells::Cells;
-use crate::query::aggregate::condition::{ChunkFacts, Decoded, Verdict};
+use crate::query::aggregate::condition::{ChunkFacts, Decoded, Formula, Verdict};
 use crate::query::aggregate::covered::Covered;
 use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::positions::Positions;
@@ -122,8 +122,8 @@ impl<'a> Work<'a> {
     /// Aggregates these series. `reserve` is asked before memory grows to so many bytes.
     pub(super) fn run(&mut self, series: &Selections, reserve: Reserve<'_>) -> Result<()> {
         let filter = self.spec.filter.map(|filter| &self.spec.conditions[filter].formula);
-        let reads_all = !self.spec.reads_totals() && !self.spec.reads_spans();
-        if reads_all && !filter.is_some_and(super::condition::Formula::prunes) {
+        let reads_all = !self.spec.reads_stored();
+        if reads_all && !filter.is_some_and(Formula::prunes) {
             return self.run_chunks(series, false, reserve);
         }
         let rest = self.run_totals(series, reserve)?;
@@ -318,6 +318,9 @@ impl<'a> Work<'a> {
         };
         if self.is_plain {
             return self.run_blocks(request, after_totals, reserve);
+        }
+        if self.takes_pieces() {
+            return self.run_pieces(request, after_totals, reserve);
         }
         let mut cursor = source.cube().cursor(request)?;
         let mut last: Option<(usize, u32, u64)> = None;
