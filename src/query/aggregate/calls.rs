@@ -8,7 +8,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{
-    BinaryExpr, CaseExpr, Column, IsNotNullExpr, Literal,
+    BinaryExpr, CaseExpr, CastExpr, Column, IsNotNullExpr, Literal,
 };
 
 use crate::query::aggregate::condition::{Condition, Formula};
@@ -74,7 +74,9 @@ impl<'a> Calls<'a> {
     pub(super) fn function(&mut self, call: &Call) -> Result<Option<Function>> {
         let Some((first, rest)) = call.arguments.split_first() else { return Ok(None) };
         let name = call.name.as_str();
-        let argument = unwrapped(Arc::clone(first), call.filter.clone(), name == "sum");
+        let is_sum = name == "sum";
+        let first = if is_sum { case_of_whole_numbers(first) } else { first };
+        let argument = unwrapped(Arc::clone(first), call.filter.clone(), is_sum);
         let is_plain = !call.is_distinct && call.order.is_empty() && rest.is_empty();
         if let (Some(number), "sum", true) = (whole_number(&argument.expr), name, is_plain) {
             let found = self.times(number, &argument, call.filter.as_ref())?;
@@ -228,7 +230,7 @@ fn only_case(case: &CaseExpr) -> Option<(Expr, &Expr, bool)> {
         Some(other) => match other.downcast_ref::<Literal>()?.value() {
             value if value.is_null() => false,
             ScalarValue::Float64(Some(number)) if number.to_bits() == 0 => true,
-            ScalarValue::Decimal128(Some(0), _, 0) => true,
+            ScalarValue::Decimal128(Some(0), _, 0) | ScalarValue::Int64(Some(0)) => true,
             _ => return None,
         },
     };
@@ -246,8 +248,27 @@ fn only_case(case: &CaseExpr) -> Option<(Expr, &Expr, bool)> {
 fn whole_number(expr: &Expr) -> Option<i64> {
     match expr.downcast_ref::<Literal>()?.value() {
         ScalarValue::Decimal128(Some(number), _, 0) => i64::try_from(*number).ok(),
+        ScalarValue::Int64(Some(number)) => Some(*number),
         _ => None,
     }
+}
+
+/// A CASE of literals that are whole numbers, without the cast to the type that `sum` takes them as;
+/// any other expression as it is.
+fn case_of_whole_numbers(expr: &Expr) -> &Expr {
+    let inner = expr.downcast_ref::<CastExpr>().filter(|cast| {
+        let is_whole = matches!(cast.cast_type(), DataType::Decimal128(_, 0));
+        let is_literal = |expr: &Expr| {
+            let literal = expr.downcast_ref::<Literal>();
+            literal.is_some_and(|literal| matches!(literal.value(), ScalarValue::Int64(_)))
+        };
+        let case = cast.expr().downcast_ref::<CaseExpr>().filter(|_| is_whole);
+        case.is_some_and(|case| {
+            case.when_then_expr().iter().all(|(_, then)| is_literal(then))
+                && case.else_expr().is_none_or(is_literal)
+        })
+    });
+    inner.map_or(expr, CastExpr::expr)
 }
 
 /// What holds where both hold.

@@ -46,6 +46,8 @@ pub(super) struct Work<'a> {
     pub(super) covered: Covered,
     /// Whether chunks within those are left out: nothing but the group and the periods matters.
     pub(super) skips_covered: bool,
+    /// Whether, where chunks are left out so, functions of the series are called for all series before.
+    adds_series: bool,
     /// Chunks whose spans do not say everything.
     pub(super) unsure: Vec<Unsure>,
     buffers: Buffers,
@@ -91,6 +93,9 @@ impl<'a> Work<'a> {
     ) -> Self {
         let has_periods = spec.conditions.iter().any(|condition| condition.formula.has_periods());
         let count = spec.conditions.len();
+        let adds_series = matches!(scan.periods, PeriodFilter::All)
+            && spec.keys.periods.is_none()
+            && !spec.specials.iter().all(Special::is_of_period);
         Self {
             source,
             scan,
@@ -108,7 +113,8 @@ impl<'a> Work<'a> {
             covered: Covered::default(),
             skips_covered: spec.reads_spans()
                 && spec.conditions.is_empty()
-                && spec.specials.iter().all(Special::is_of_period),
+                && spec.specials.iter().all(|one| one.is_of_period() || adds_series),
+            adds_series,
             unsure: Vec::new(),
             span: (Positions::default(), Positions::default()),
             reserved: 0,
@@ -146,6 +152,9 @@ impl<'a> Work<'a> {
                 self.add_totals_alone(index, (selection, &packed), &mut left, reserve)?;
                 rest.push(Selection::from_sorted(left));
                 continue;
+            }
+            if self.skips_covered && self.adds_series {
+                self.add_series(index, (selection, &packed), reserve)?;
             }
             for (ordinal, key) in selection.iter().zip(&packed) {
                 self.check_cancelled()?;
