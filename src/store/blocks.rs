@@ -470,11 +470,14 @@ mod tests {
             assert_eq!(cube.parts().len() > 1, is_revised);
             for request in requests(&cube) {
                 let mut one_by_one = cube.cursor(request.clone()).expect("opened");
+                let mut packed = cube.blocks_of(request.clone());
                 let mut blocks = cube.blocks_of(request);
                 while let Some(block) = blocks.next().expect("read") {
+                    let packed = packed.next_packed().expect("read").expect("as many blocks");
                     for chunk in block.chunks() {
                         let expected = one_by_one.next().expect("read").expect("as many chunks");
                         check_chunk(block, &chunk, expected);
+                        check_packed(packed, &chunk, &expected.data.measures[0]);
                     }
                 }
                 for _ in 0..2 {
@@ -482,6 +485,16 @@ mod tests {
                     assert!(blocks.next().expect("read").is_none());
                 }
             }
+        }
+    }
+
+    fn check_packed(block: Block<'_>, chunk: &BlockChunk, expected: &MeasureRun) {
+        assert_eq!(block.is_packed(0, chunk), expected.numbers != Numbers::None);
+        let mut found = MeasureRun::default();
+        block.unpack(0, chunk, &mut found).expect("decodes");
+        assert_eq!(found, *expected);
+        if let (Some(packed), Numbers::Decimals(all)) = (block.packed(0, chunk), &found.numbers) {
+            assert!(all.iter().enumerate().all(|(at, number)| packed.get(at) == Some(*number)));
         }
     }
 

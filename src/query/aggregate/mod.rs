@@ -5,7 +5,8 @@
 //! and `attributes` (numbers for what the series, or attributes of the observation, say), `values`
 //! (ranges of numbers) and `numbering`; `special` (functions with a state of their own) over `ranked`
 //! (values by number), `number_sets`, `quantile` and `select`; `sets` (grouping sets); `wanted` (what a
-//! plan asks for), `matching`, `calls`, `special_calls` and `translate` (the rule that finds such
+//! plan asks for), `matching`, `calls`, `cases`,
+//! `special_calls` and `translate` (the rule that finds such
 //! plans); `groups`, `sums`, `squares`, `exact` and `cells` (the state); `positions`, `target`, `work`
 //! (one thread's share), `totals`, `lines`, `spans` and `covered` (what needs no block), `plain`
 //! (what needs no look at single observations),
@@ -19,6 +20,7 @@
 
 mod attributes;
 mod calls;
+mod cases;
 mod cells;
 mod condition;
 mod covered;

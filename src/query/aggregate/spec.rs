@@ -30,9 +30,10 @@ pub(crate) enum Function {
     Spread(usize, Spread),
     /// A function with a state of its own, by its place in [`AggregateSpec::specials`].
     Special(usize, usize),
-    /// So much for each observation of the first input, and nothing for the others of the second,
-    /// of which there is at least one: `sum(CASE WHEN condition THEN 1 ELSE 0 END)`.
-    Times(usize, usize, i64),
+    /// So much for each observation of some inputs, by the place of the numbers in
+    /// [`AggregateSpec::factors`], and nothing for the others of the input, of which there is at
+    /// least one: `sum(CASE WHEN condition THEN 1 ELSE 0 END)`.
+    Times(usize, usize),
 }
 
 /// A measure of how far numbers are spread.
@@ -98,6 +99,9 @@ impl fmt::Display for Function {
     }
 }
 
+/// What each observation of an input counts, for some inputs.
+pub(crate) type Factors = Vec<(usize, i64)>;
+
 /// What functions read: observations, and perhaps a measure of theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Input {
@@ -122,6 +126,8 @@ pub(crate) struct AggregateSpec {
     pub inputs: Vec<Input>,
     /// The functions with a state of their own.
     pub specials: Vec<Special>,
+    /// The numbers of the functions that add a number for each observation.
+    pub factors: Vec<Factors>,
     /// The grouping sets; absent for a plain GROUP BY. A column of the result, after those of the
     /// keys, tells them apart.
     pub sets: Option<Vec<GroupingSet>>,
