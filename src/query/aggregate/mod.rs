@@ -10,7 +10,7 @@
 //! plans); `groups`, `sums`, `squares`, `exact` and `cells` (the state); `positions`, `target`, `work`
 //! (one thread's share), `totals`, `lines`, `spans` and `covered` (what needs no block), `plain`
 //! (what needs no look at single observations),
-//! `piece` and `pieces` (a look at no others than those that differ); `operator` ([`SeriesAggregateExec`], which runs the threads and
+//! `piece`, `pieces` and `tallies` (a look at no others than those that differ); `operator` ([`SeriesAggregateExec`], which runs the threads and
 //! merges them by a `mapping`); `levels` (the states of all grouping sets), `settle` (quantiles),
 //! `output`.
 //!
@@ -51,6 +51,7 @@ mod special;
 mod special_calls;
 mod squares;
 mod sums;
+mod tallies;
 mod target;
 mod totals;
 mod translate;

@@ -51,6 +51,27 @@ impl Formula {
         }
     }
 
+    /// Whether attributes alone decide.
+    pub(super) fn is_of_attributes(&self) -> bool {
+        match self {
+            Self::Constant(_) | Self::Attributes(_) => true,
+            Self::Series(_) | Self::Periods(_) | Self::Values(_) => false,
+            Self::All(inner) | Self::Any(inner) => inner.iter().all(Self::is_of_attributes),
+        }
+    }
+
+    /// Whether it holds for observations with a value of the only attribute, by the number that the
+    /// segment of a part has for it, where attributes alone decide.
+    pub(super) fn holds_for(&self, part: usize, value: u32) -> bool {
+        match self {
+            Self::Constant(holds) => *holds,
+            Self::Attributes(set) => set.wants(part, value),
+            Self::All(inner) => inner.iter().all(|formula| formula.holds_for(part, value)),
+            Self::Any(inner) => inner.iter().any(|formula| formula.holds_for(part, value)),
+            Self::Series(_) | Self::Periods(_) | Self::Values(_) => false,
+        }
+    }
+
     /// What is known for all observations of a piece.
     pub(super) fn verdict_of_piece(&self, of: &Piece<'_>) -> Result<Verdict> {
         let inner_verdict = |inner: &Self| inner.verdict_of_piece(of);

@@ -328,6 +328,9 @@ impl<'a> Work<'a> {
         if self.is_plain {
             return self.run_blocks(request, after_totals, reserve);
         }
+        if self.takes_tallies() && !after_totals {
+            return self.run_tallies(request, reserve);
+        }
         if self.takes_pieces() {
             return self.run_pieces(request, after_totals, reserve);
         }
