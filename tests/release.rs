@@ -2,14 +2,16 @@
 
 #![expect(clippy::panic, reason = "that is how a test fails")]
 
-use std::io::Cursor;
+use std::cell::Cell;
+use std::io::{Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use sdmxdb::disk::{Crash, Disk, MemoryDisk};
 use sdmxdb::error::{Error, Result};
 use sdmxdb::model::{Artefact, ArtefactId, Attachment, Attribute, Code, Codelist, DataStructure};
-use sdmxdb::model::{Dataflow, Dimension, Identity, Measure, Representation, Value, Zone};
+use sdmxdb::model::{Dataflow, Dimension, Identity, Measure, PeriodForm, Representation, Slot};
+use sdmxdb::model::{Value, Zone};
 use sdmxdb::store::{CalendarState, Changes, Database, Editor, KeyFilter, LoadOptions, Message};
 use sdmxdb::store::{CommitKind, CommitRecord};
 use sdmxdb::store::{NewRelease, Outcome, ReleaseState, ReleaseTime, Released, Snapshot};
@@ -453,4 +455,138 @@ fn a_damaged_release_is_told_and_holds_up_nobody() {
     assert_eq!(report.problems.len(), 1);
     assert!(report.problems[0].to_string().contains("bad.0000000002.pending"));
     assert!(disk.exists(Path::new("db/releases/bad.0000000001.message")).expect("known"));
+}
+
+thread_local! {
+    /// What the clock of [`clocked`] says.
+    static CLOCK: Cell<i64> = const { Cell::new(0) };
+}
+
+/// A load at minute 5 that looks at a clock.
+fn clocked() -> LoadOptions {
+    LoadOptions { clock: Some(|| CLOCK.get()), ..LoadOptions::at(at(5)) }
+}
+
+/// Bytes that set the clock to minute 10 when the first of them is read, and look at what is public
+/// when the last was.
+struct Slow<'a> {
+    bytes: Cursor<Vec<u8>>,
+    reader: &'a Database,
+    seen: &'a Cell<bool>,
+}
+
+impl Read for Slow<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        CLOCK.set(at(10));
+        let count = self.bytes.read(out)?;
+        if count == 0 {
+            self.seen.set(made_by(self.reader, "q1").is_some());
+        }
+        Ok(count)
+    }
+}
+
+/// A daily series longer than any buffer, and one annual observation.
+fn long_message() -> Vec<u8> {
+    let mut text = HEAD.to_owned();
+    for day in 0..100_000 {
+        let mut period = Vec::new();
+        Slot { form: PeriodForm::Day, index: day }.write_to(&mut period);
+        let period = String::from_utf8(period).expect("digits");
+        text += &format!("\n{FLOW},D,BE,{period},{day},A");
+    }
+    (text + &format!("\n{FLOW},A,AT,2020,8,A\n")).into_bytes()
+}
+
+#[test]
+fn a_release_that_falls_due_in_a_long_load_does_not_wait_for_it() {
+    let disk = MemoryDisk::new();
+    let database = database(&disk);
+    create(&database, "q1", 10, &["AT 2020 7 A"]);
+    CLOCK.set(at(5));
+    let (reader, seen) = (open(&disk), Cell::new(false));
+    let mut load = database.begin_load(clocked()).expect("begun");
+    let bytes = Cursor::new(long_message());
+    load.csv(Slow { bytes, reader: &reader, seen: &seen }, "slow.csv").expect("good rows");
+    assert!(seen.get(), "published while rows were read");
+    assert_eq!(now(&reader), "AT 2020 7 A; BE 2020 2 A");
+    let report = load.commit().expect("committed");
+    // It is compared with what the release left.
+    assert_eq!((report.counts.changed, report.counts.inserted), (1, 100_000));
+    let release = made_by(&database, "q1").expect("published");
+    assert_eq!(release.effective, at(10));
+    assert_eq!(report.commit, Some(release.number + 1));
+    assert!(now(&database).contains("AT 2020 8 A"));
+    assert!(matches!(database.release("q1").expect("known").state, ReleaseState::Released { .. }));
+    assert!(database.release_due(at(11)).expect("no error").is_empty(), "published once");
+    let report = database.check(|_, _| {}).expect("read");
+    assert!(report.problems.is_empty(), "{:?}", report.problems);
+}
+
+#[test]
+fn a_release_waits_for_a_load_that_changes_what_it_relies_on() {
+    let check = |areas: &[&str], rows: &[&str], expected: bool| {
+        let disk = MemoryDisk::new();
+        let database = database(&disk);
+        create(&database, "q1", 10, rows);
+        CLOCK.set(at(10));
+        let mut load = database.begin_load(clocked()).expect("begun");
+        load.structures(structures(areas)).expect("sound");
+        load.csv(csv(&["BE 2021 5 A"]).as_bytes(), "rows.csv").expect("good rows");
+        let prepared = load.prepare().expect("prepared");
+        assert_eq!(made_by(&database, "q1").is_some(), expected, "{areas:?}");
+        prepared.commit().expect("committed");
+        let done = database.release_due(at(10)).expect("no error");
+        assert_eq!(done.len(), usize::from(!expected));
+        assert_eq!(now(&database), "AT 2020 7 A; BE 2020 2 A; BE 2021 5 A");
+    };
+    check(&["AT", "BE"], &["AT 2020 7 A"], true);
+    check(&["AT", "BE", "CH"], &["AT 2020 7 A"], false);
+}
+
+#[test]
+fn a_release_that_does_not_fit_yet_waits_for_the_load() {
+    let disk = MemoryDisk::new();
+    let database = database(&disk);
+    create(&database, "q1", 10, &["AT 2020 7 A"]);
+    load(&database, at(2), &["AT 2020 6 A"]);
+    CLOCK.set(at(10));
+    let mut load = database.begin_load(clocked()).expect("begun");
+    load.csv(csv(&["BE 2021 5 A"]).as_bytes(), "rows.csv").expect("good rows");
+    load.commit().expect("committed");
+    let release = database.release("q1").expect("known");
+    assert_eq!((release.state.clone(), release.refused.clone()), (ReleaseState::Pending, None));
+    assert!(refused(&database, 10).contains("rebase"));
+}
+
+#[test]
+fn every_crash_in_a_load_with_a_release_in_it_shows_neither_one_or_both() {
+    let disk = MemoryDisk::traced();
+    let database = database(&disk);
+    create(&database, "q1", 10, &["AT 2020 7 A"]);
+    CLOCK.set(at(10));
+    let begun = disk.trace().len();
+    let mut load = database.begin_load(clocked()).expect("begun");
+    load.csv(csv(&["BE 2020 3 A"]).as_bytes(), "rows.csv").expect("good rows");
+    load.commit().expect("committed");
+    let done = disk.trace().len();
+    let mut modes = vec![Crash::Keep, Crash::Drop, Crash::Names, Crash::Torn];
+    modes.extend((0..6).map(Crash::Random));
+    let both = "AT 2020 7 A; BE 2020 3 A";
+    let mut found = [0; 3];
+    for at in begun..=done {
+        for mode in &modes {
+            let database = open(&disk.crash(at, *mode));
+            let text = now(&database);
+            let states = ["AT 2020 1 A; BE 2020 2 A", "AT 2020 7 A; BE 2020 2 A", both];
+            let state = states.iter().position(|state| *state == text);
+            let state = state.unwrap_or_else(|| panic!("{at} {mode:?}: {text}"));
+            assert!(at < done || state == 2, "acknowledged");
+            found[state] += 1;
+            database.release_due(self::at(10)).expect("goes on");
+            assert!(made_by(&database, "q1").is_some());
+            assert_eq!(database.next_release().expect("known"), None, "{at} {mode:?}");
+        }
+    }
+    assert!(found.iter().all(|count| *count > 10), "{found:?}");
 }

@@ -28,7 +28,7 @@ pub struct Writer {
     next_segment: u64,
     /// Names of segment files that no manifest names yet.
     unclaimed: BTreeSet<String>,
-    _lock: Box<dyn Lock>,
+    lock: Arc<dyn Lock>,
 }
 
 impl Catalog {
@@ -55,7 +55,8 @@ impl Catalog {
         self.finish_redactions(&state)?;
         let next_segment = state.next_segment().0;
         let unclaimed = BTreeSet::new();
-        Ok(Writer { catalog: Arc::clone(self), state, next_segment, unclaimed, _lock: lock })
+        let lock = Arc::from(lock);
+        Ok(Writer { catalog: Arc::clone(self), state, next_segment, unclaimed, lock })
     }
 
     pub(super) fn wait_for_lock(&self, wait: Duration) -> Result<Box<dyn Lock>> {
@@ -131,6 +132,34 @@ impl Writer {
     /// The catalogue.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
+    }
+
+    /// A writer with the same right, for commits in between. This one must follow them before it
+    /// goes on, with [`Writer::catch_up`]; numbers of segments that it has given are then behind, so
+    /// no commit may name them any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Catalog::refresh`].
+    pub fn between(&self) -> Result<Self> {
+        Ok(Self {
+            catalog: Arc::clone(&self.catalog),
+            state: self.catalog.refresh()?,
+            next_segment: self.next_segment,
+            unclaimed: BTreeSet::new(),
+            lock: Arc::clone(&self.lock),
+        })
+    }
+
+    /// Goes on from what was committed in between.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Catalog::refresh`].
+    pub fn catch_up(&mut self) -> Result<()> {
+        self.state = self.catalog.refresh()?;
+        self.next_segment = self.next_segment.max(self.state.next_segment().0);
+        Ok(())
     }
 
     /// A number for a new segment, ascending.

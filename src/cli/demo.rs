@@ -129,7 +129,8 @@ fn load(folder: &Path, out: &mut impl Write) -> Result<Database> {
     let started = Instant::now();
     let database = Database::open_or_create(folder)?;
     let message = "the sample".to_owned();
-    let options = LoadOptions { author: user(), message, ..LoadOptions::at(now()) };
+    let options =
+        LoadOptions { author: user(), message, clock: Some(now), ..LoadOptions::at(now()) };
     let mut load = database.begin_load(options)?;
     load.structures(structure::read_structures(STRUCTURES.as_bytes(), "structures.xml")?)?;
     for (name, bytes) in DATA {

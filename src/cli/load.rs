@@ -36,6 +36,7 @@ pub(super) fn run(arguments: &arguments::Load) -> Result<ExitCode> {
         message: arguments.message.clone(),
         source: Some(source(&arguments.files)?),
         dataflow: arguments.dataflow.as_deref().map(dataflow).transpose()?,
+        clock: Some(now),
         memory: arguments.memory.saturating_mul(1 << 20),
         refused,
         progress: Some(show(&bar)),

@@ -1,6 +1,6 @@
 //! Totals by period: of all chunks of a segment together, the exact sum, count, minimum and maximum
-//! of each period. They answer totals by time without decoding a block, as long as all chunks of
-//! the segment are live.
+//! of each period. They answer totals by time without decoding a block; `live_periods` keeps them
+//! true where chunks are superseded.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -35,6 +35,8 @@ pub struct PeriodLine {
     sums: Vec<i128>,
     mins: Vec<i128>,
     maxs: Vec<i128>,
+    /// Whether a smallest or a largest number was taken out, so that bounds may be wider than true.
+    is_loose: bool,
 }
 
 /// The total of one measure in one period, over all series.
@@ -61,6 +63,33 @@ impl PeriodTotals {
     /// How many observations they are about.
     pub fn observations(&self) -> u64 {
         self.lines.iter().flat_map(|line| &line.observations).sum()
+    }
+
+    /// Takes the observations of a chunk out. Says whether they were in.
+    #[must_use]
+    pub(super) fn take_out(&mut self, rows: &ChunkRows, measure: usize) -> bool {
+        let line = self.lines.iter_mut().find(|line| line.form as u8 == rows.form);
+        line.is_some_and(|line| line.take_out(rows, measure))
+    }
+
+    /// These totals and others together; absent if sums have too many digits then, or there are too
+    /// many periods.
+    pub(crate) fn with(&self, other: &Self) -> Option<Self> {
+        let mut lines: BTreeMap<u8, PeriodLine> = BTreeMap::new();
+        let own = self.lines.iter().map(|line| (line.form as u8, line.clone()));
+        lines.extend(own);
+        for line in &other.lines {
+            match lines.get_mut(&(line.form as u8)) {
+                Some(known) => known.add_line(line)?,
+                None => drop(lines.insert(line.form as u8, line.clone())),
+            }
+        }
+        Some(Self { lines: lines.into_values().collect() })
+    }
+
+    /// Whether the smallest and the largest numbers are those of the periods, and not only bounds.
+    pub fn has_true_bounds(&self) -> bool {
+        !self.lines.iter().any(|line| line.is_loose)
     }
 
     /// Appends the bytes of the section.
@@ -150,6 +179,7 @@ impl PeriodLine {
             sums: read_wide(input, count)?,
             mins: read_wide(input, count)?,
             maxs: read_wide(input, count)?,
+            is_loose: false,
         })
     }
 }
@@ -217,6 +247,7 @@ impl PeriodSums {
                     sums: Vec::new(),
                     mins: Vec::new(),
                     maxs: Vec::new(),
+                    is_loose: false,
                 })
             });
             let Some(known) = line else { continue };
@@ -235,14 +266,18 @@ impl PeriodSums {
         }
     }
 
-    /// The totals of each measure, of which there may be none.
+    /// The totals of each measure that are worth their bytes, of which there may be none.
     pub(crate) fn finish(self) -> Vec<PeriodTotals> {
-        let is_worth_it = |line: &PeriodLine| {
+        self.into_totals(|line| {
             let observations: u64 = line.observations.iter().sum();
             observations >= OBSERVATIONS_MIN * line.len() as u64
-        };
+        })
+    }
+
+    /// The totals of each measure, of the lines that are wanted.
+    pub(super) fn into_totals(self, is_wanted: fn(&PeriodLine) -> bool) -> Vec<PeriodTotals> {
         let measures = self.lines.into_iter().map(|lines| {
-            let lines = lines.into_values().flatten().filter(is_worth_it);
+            let lines = lines.into_values().flatten().filter(is_wanted);
             PeriodTotals { lines: lines.collect() }
         });
         measures.collect()
@@ -291,6 +326,58 @@ impl PeriodLine {
             self.mins[slot] = if is_first { mantissa } else { self.mins[slot].min(mantissa) };
             self.maxs[slot] = if is_first { mantissa } else { self.maxs[slot].max(mantissa) };
             self.counts[slot] += 1;
+        }
+        true
+    }
+
+    /// Adds the totals of another line of the same form; absent if that cannot be.
+    fn add_line(&mut self, other: &Self) -> Option<()> {
+        let mut other = other.clone();
+        let scale = self.scale.max(other.scale);
+        let fits = self.cover(other.first, other.len(), PERIOD_TOTALS_SLOTS_MAX)
+            && self.rescale(scale)
+            && other.rescale(scale);
+        if !fits {
+            return None;
+        }
+        let from = usize::try_from(i64::from(other.first) - i64::from(self.first)).ok()?;
+        for (index, slot) in (0..other.len()).zip(from..) {
+            let total = other.get(index);
+            self.observations[slot] += total.observations;
+            if total.count == 0 {
+                continue;
+            }
+            let is_first = self.counts[slot] == 0;
+            self.sums[slot] = self.sums[slot].checked_add(total.sum)?;
+            let [min, max] = [self.mins[slot], self.maxs[slot]];
+            self.mins[slot] = if is_first { total.min } else { min.min(total.min) };
+            self.maxs[slot] = if is_first { total.max } else { max.max(total.max) };
+            self.counts[slot] += total.count;
+        }
+        self.is_loose |= other.is_loose;
+        Some(())
+    }
+
+    /// Takes the observations of a chunk out, of which all were added. Says whether they were.
+    fn take_out(&mut self, rows: &ChunkRows, measure: usize) -> bool {
+        let offset = i64::from(rows.first) - i64::from(self.first);
+        for (stored, position) in rows.measures[measure].iter().zip(&rows.positions) {
+            let slot = usize::try_from(offset + i64::from(*position)).unwrap_or(usize::MAX);
+            let known = self.observations.get(slot).copied().unwrap_or_default();
+            let Some(observations) = known.checked_sub(1) else { return false };
+            self.observations[slot] = observations;
+            let Some(decimal) = stored.decimal() else { continue };
+            let Some(decimal) = decimal.rescale(self.scale) else { return false };
+            let Some(count) = self.counts[slot].checked_sub(1) else { return false };
+            let Some(sum) = self.sums[slot].checked_sub(decimal.mantissa) else { return false };
+            self.counts[slot] = count;
+            self.sums[slot] = sum;
+            if count == 0 {
+                (self.mins[slot], self.maxs[slot]) = (0, 0);
+            } else {
+                let bounds = [self.mins[slot], self.maxs[slot]];
+                self.is_loose |= bounds.contains(&decimal.mantissa);
+            }
         }
         true
     }

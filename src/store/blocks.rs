@@ -585,11 +585,38 @@ mod tests {
         assert_eq!((line.form(), line.first(), line.scale()), (PeriodForm::Year, 2000, 1));
         let found = (0..line.len()).map(|index| ((2000 + index).to_string(), line.get(index)));
         assert_eq!(found.collect::<BTreeMap<_, _>>(), expected);
-        // Not all of it is live any more.
-        small.revise(7, "1.0");
-        let cube = small.snapshot().cube(&Small::flow()).expect("opened");
-        for part in cube.parts() {
-            assert_eq!(part.period_totals(0).expect("read"), None);
+        // What was superseded since is taken out, also of what was known before.
+        for (area, value) in [(7, "1.0"), (8, "2.5")] {
+            small.revise(area, value);
+            let cube = small.snapshot().cube(&Small::flow()).expect("opened");
+            let mut sums: BTreeMap<i32, (u64, u64, i128)> = BTreeMap::new();
+            for part in cube.parts() {
+                let totals = part.period_totals(0).expect("read").expect("few observations");
+                for line in totals.lines() {
+                    let factor = 10_i128.pow(u32::from(2 - line.scale()));
+                    for (year, index) in (line.first()..).zip(0..line.len()) {
+                        let total = line.get(index);
+                        if total.observations == 0 {
+                            continue;
+                        }
+                        let sum = sums.entry(year).or_default();
+                        sum.0 += total.observations;
+                        sum.1 += total.count;
+                        sum.2 += total.sum * factor;
+                    }
+                }
+            }
+            let mut expected: BTreeMap<i32, (u64, u64, i128)> = BTreeMap::new();
+            for ((_, period), known) in small.expected() {
+                let total = expected.entry(period.parse().expect("a year")).or_default();
+                total.0 += 1;
+                if let Some((whole, part)) = known.split('|').next().and_then(|v| v.split_once('.'))
+                {
+                    let mantissa: i128 = format!("{whole}{part:0<2}").parse().expect("digits");
+                    (total.1, total.2) = (total.1 + 1, total.2 + mantissa);
+                }
+            }
+            assert_eq!(sums, expected);
         }
     }
 }

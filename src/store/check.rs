@@ -178,7 +178,7 @@ fn check_totals(segment: &Segment) -> Result<()> {
         })?;
     }
     for (measure, found) in periods.finish().iter().enumerate() {
-        if found != segment.period_totals(measure)? {
+        if *found != **segment.period_totals(measure)? {
             let id = &footer.measures[measure];
             return Err(segment.damage(format!("the stored totals by period in {id} are wrong")));
         }

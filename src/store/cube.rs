@@ -1,6 +1,7 @@
 //! A dataflow open for reading at one snapshot.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
@@ -14,6 +15,7 @@ use crate::store::blocks::BlockCursor;
 use crate::store::cursor::Cursor;
 use crate::store::filter::{PeriodFilter, ScanRequest, Selections, SeriesFilter};
 use crate::store::part::Part;
+use crate::store::period_totals::CubeTotals;
 
 /// The codes of a dimension that occur in a cube, in bytewise order; a code's number is its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +51,10 @@ impl CodeTable {
     }
 }
 
+fn vec_of_cells<T>(count: usize) -> Vec<OnceLock<T>> {
+    iter::repeat_with(OnceLock::new).take(count).collect()
+}
+
 /// A dataflow open for reading at one snapshot.
 #[derive(Debug)]
 pub struct Cube {
@@ -58,6 +64,8 @@ pub struct Cube {
     codes: Vec<CodeTable>,
     forms: OnceLock<Forms>,
     key_attributes: OnceLock<Vec<KeyAttribute>>,
+    /// By measure.
+    period_totals: Vec<OnceLock<CubeTotals>>,
 }
 
 #[derive(Debug, Default)]
@@ -118,7 +126,8 @@ impl Cube {
             }
         }
         let (forms, key_attributes) = (OnceLock::new(), OnceLock::new());
-        Ok(Self { flow, entry, parts, codes, forms, key_attributes })
+        let period_totals = vec_of_cells(flow.measures().len());
+        Ok(Self { flow, entry, parts, codes, forms, key_attributes, period_totals })
     }
 
     /// A dataflow without data, and not yet in the catalogue.
@@ -127,7 +136,13 @@ impl Cube {
         let entry = FlowEntry { id: flow.id.clone(), names, dimension_order: Vec::new() };
         let codes = vec![CodeTable::default(); flow.dimensions().len()];
         let (forms, key_attributes) = (OnceLock::new(), OnceLock::new());
-        Self { flow, entry: Arc::new(entry), parts: Vec::new(), codes, forms, key_attributes }
+        let period_totals = vec_of_cells(flow.measures().len());
+        let (entry, parts) = (Arc::new(entry), Vec::new());
+        Self { flow, entry, parts, codes, forms, key_attributes, period_totals }
+    }
+
+    pub(super) fn period_totals_cell(&self, measure: usize) -> &OnceLock<CubeTotals> {
+        &self.period_totals[measure]
     }
 
     /// The dataflow.

@@ -233,20 +233,20 @@ impl Part {
         self.segment.total(measure, chunk)
     }
 
-    /// The totals of a measure by period over all live chunks, each period once a form. Reads no
-    /// block. Absent where chunks must be decoded for them: some of the part are superseded, or the
-    /// segment does not have the totals of all its observations.
+    /// The totals of a measure by period over all live chunks, each period once a form. Absent where
+    /// chunks must be decoded for them.
     ///
     /// # Errors
     ///
     /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
-    pub fn period_totals(&self, measure: usize) -> Result<Option<&PeriodTotals>> {
-        if !self.is_full() {
-            return Ok(None);
+    pub fn period_totals(&self, measure: usize) -> Result<Option<Arc<PeriodTotals>>> {
+        match &self.live_chunks {
+            Some(live) => self.segment.live_period_totals(measure, live),
+            None => {
+                let all = Selection::all(self.segment.chunk_count());
+                self.segment.live_period_totals(measure, &all)
+            }
         }
-        let totals = self.segment.period_totals(measure)?;
-        let is_whole = totals.observations() == self.segment.footer().observations;
-        Ok(is_whole.then_some(totals))
     }
 
     /// The live rows of attributes of partial keys, each with its number in the segment.

@@ -1,5 +1,5 @@
-//! Stored totals by period, where nothing but the period decides: they answer for all series of a
-//! part at once.
+//! Stored totals by period, where nothing but the period decides: they answer for all series at
+//! once.
 
 use std::ops::Range;
 
@@ -12,29 +12,35 @@ use crate::query::aggregate::target::Target;
 use crate::query::aggregate::work::{Reserve, Work};
 use crate::query::scan::{ScanSpec, Source};
 use crate::segment::PeriodLine;
-use crate::store::{Part, Selections};
+use crate::store::Selections;
 
-/// The parts whose totals by period answer, and the series of the others.
-pub(super) fn parts_by_period(
+/// Whether totals by period answer, and the series that they do not answer for.
+pub(super) fn by_period(
     source: &Source,
     scan: &ScanSpec,
     spec: &AggregateSpec,
-) -> Result<(Vec<usize>, Selections)> {
+) -> Result<(bool, Selections)> {
     let mut rest = Selections::clone(&scan.series);
-    let mut parts = Vec::new();
-    if !fits(spec) {
-        return Ok((parts, rest));
-    }
     let measures = measures(source, spec);
-    for (index, (part, selection)) in source.cube().parts().iter().zip(&mut rest.0).enumerate() {
-        // What is selected is live.
-        let is_whole = selection.len() == part.live_series().len() && !selection.is_empty();
-        if is_whole && !measures.is_empty() && has_lines(part, &measures)? {
-            parts.push(index);
-            *selection = Selection::empty();
+    let cube = source.cube();
+    // What is selected is live.
+    let mut whole = cube.parts().iter().zip(&rest.0);
+    let is_whole = whole.all(|(part, series)| series.len() == part.live_series().len());
+    if !is_whole || !fits(spec) || measures.is_empty() {
+        return Ok((false, rest));
+    }
+    let reads_bounds = spec.functions.iter().any(|function| function.needs_extremes());
+    let parts = cube.period_totals(measures[0])?.parts();
+    for measure in measures {
+        let known = cube.period_totals(measure)?;
+        if known.parts() != parts || reads_bounds && !known.totals().has_true_bounds() {
+            return Ok((false, rest));
         }
     }
-    Ok((parts, rest))
+    for index in parts {
+        rest.0[*index] = Selection::empty();
+    }
+    Ok((!parts.is_empty(), rest))
 }
 
 /// Whether all observations of a period belong to one group, and every input reads them.
@@ -55,27 +61,14 @@ fn measures(source: &Source, spec: &AggregateSpec) -> Vec<usize> {
     measures
 }
 
-fn has_lines(part: &Part, measures: &[usize]) -> Result<bool> {
-    for measure in measures {
-        if part.period_totals(*measure)?.is_none() {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
 impl Work<'_> {
-    /// Adds the totals by period of these parts.
-    pub(super) fn add_lines(&mut self, parts: &[usize], reserve: Reserve<'_>) -> Result<()> {
-        for part in parts {
-            let part = &self.source.cube().parts()[*part];
-            let group = self.group(0, reserve)?;
-            for (place, measure) in measures(self.source, self.spec).into_iter().enumerate() {
-                let Some(totals) = part.period_totals(measure)? else { continue };
-                for line in totals.lines() {
-                    self.check_cancelled()?;
-                    self.add_line(line, group, (place == 0, measure))?;
-                }
+    /// Adds the totals by period.
+    pub(super) fn add_lines(&mut self, reserve: Reserve<'_>) -> Result<()> {
+        let group = self.group(0, reserve)?;
+        for (place, measure) in measures(self.source, self.spec).into_iter().enumerate() {
+            for line in self.source.cube().period_totals(measure)?.totals().lines() {
+                self.check_cancelled()?;
+                self.add_line(line, group, (place == 0, measure))?;
             }
         }
         Ok(())

@@ -33,7 +33,7 @@ use crate::query::aggregate::cells::Cells;
 use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::keys::KeyColumn;
 use crate::query::aggregate::levels::{Level, levels};
-use crate::query::aggregate::lines::parts_by_period;
+use crate::query::aggregate::lines::by_period;
 use crate::query::aggregate::mapping::Mapping;
 use crate::query::aggregate::output::Output;
 use crate::query::aggregate::settle::settle;
@@ -106,8 +106,8 @@ impl SeriesAggregateExec {
     fn basis(&self) -> Basis {
         let is_of_series = self.spec.conditions.iter().all(|c| c.formula.is_of_series());
         let is_whole = matches!(self.scan.periods, PeriodFilter::All);
-        let by_period = parts_by_period(&self.source, &self.scan, &self.spec);
-        if by_period.is_ok_and(|(parts, rest)| !parts.is_empty() && rest.is_empty()) {
+        let by_period = by_period(&self.source, &self.scan, &self.spec);
+        if by_period.is_ok_and(|(answers, rest)| answers && rest.is_empty()) {
             return Basis::Totals;
         }
         if self.spec.reads_spans() && is_of_series {
@@ -121,7 +121,7 @@ impl SeriesAggregateExec {
 
     /// The answer, aggregated now.
     async fn aggregate(self, context: Arc<TaskContext>) -> Result<Output> {
-        let by_period = parts_by_period(&self.source, &self.scan, &self.spec);
+        let by_period = by_period(&self.source, &self.scan, &self.spec);
         let (by_period, rest) = by_period.map_err(to_datafusion)?;
         let count = (rest.len() / SHARE_SERIES_MIN).max(1);
         let most = match self.basis() {
@@ -196,8 +196,8 @@ impl SeriesAggregateExec {
         let mut reserve =
             |bytes: usize| reservation.try_resize(bytes).map_err(|e| from_datafusion(&e));
         reserve(work.memory_bytes())?;
-        if thread == 0 {
-            work.add_lines(&shares.by_period, &mut reserve)?;
+        if thread == 0 && shares.by_period {
+            work.add_lines(&mut reserve)?;
         }
         loop {
             let share = shares.next.fetch_add(1, Ordering::Relaxed);
@@ -211,8 +211,8 @@ impl SeriesAggregateExec {
 
 /// What the threads share.
 struct Shares {
-    /// The parts that totals by period answer.
-    by_period: Vec<usize>,
+    /// Whether totals by period answer for the other series.
+    by_period: bool,
     pieces: Vec<Selections>,
     next: AtomicUsize,
     cancelled: Arc<AtomicBool>,

@@ -21,6 +21,7 @@ use crate::segment::block::ChunkSpan;
 use crate::segment::cache::{BlockCache, CachedBlocks};
 use crate::segment::layout::{Extent, FOOTER_BYTES_MAX, Footer, MAGIC, MAGIC_END, PAGE_ENTRIES};
 use crate::segment::layout::{SectionKind, TAIL_BYTES};
+use crate::segment::live_periods::LiveTotals;
 use crate::segment::periods::PeriodTotals;
 use crate::segment::reader::blocks::BlockEntry;
 use crate::segment::reader::tables::CodePage;
@@ -44,7 +45,8 @@ pub struct Segment {
     spans: Vec<OnceLock<Vec<ChunkSpan>>>,
     chunk_series: OnceLock<Vec<u32>>,
     totals: Vec<Vec<OnceLock<Totals>>>,
-    period_totals: Vec<OnceLock<PeriodTotals>>,
+    period_totals: Vec<OnceLock<Arc<PeriodTotals>>>,
+    pub(super) live_totals: Vec<LiveTotals>,
     values: Vec<OnceLock<Strings>>,
     series_values: Vec<Vec<OnceLock<CodePage>>>,
     blocks: OnceLock<Vec<BlockEntry>>,
@@ -117,6 +119,9 @@ impl Segment {
             chunk_series: OnceLock::new(),
             totals: pages(footer.measures.len(), footer.chunks),
             period_totals: cells(footer.measures.len()),
+            live_totals: iter::repeat_with(LiveTotals::default)
+                .take(footer.measures.len())
+                .collect(),
             values: cells(series_attributes + footer.observation_attributes.len()),
             series_values: pages(series_attributes, footer.series),
             blocks: OnceLock::new(),

@@ -1,6 +1,8 @@
 //! The tables of a segment: codes, keys and indexes of dimensions; spans, series and totals of
 //! chunks; values of attributes.
 
+use std::sync::Arc;
+
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -264,13 +266,13 @@ impl Segment {
     /// # Errors
     ///
     /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
-    pub fn period_totals(&self, measure: usize) -> Result<&PeriodTotals> {
+    pub fn period_totals(&self, measure: usize) -> Result<&Arc<PeriodTotals>> {
         get_or_read(&self.period_totals[measure], || {
             let component = u16::try_from(measure).unwrap_or(u16::MAX);
             if !self.footer.sections.contains_key(&(SectionKind::PeriodTotals, component, 0)) {
-                return Ok(PeriodTotals::default());
+                return Ok(Arc::default());
             }
-            self.section(SectionKind::PeriodTotals, measure, 0, PeriodTotals::decode)
+            self.section(SectionKind::PeriodTotals, measure, 0, PeriodTotals::decode).map(Arc::new)
         })
     }
 

@@ -1,6 +1,6 @@
 //! Which segments of a dataflow are worth bringing together.
 //!
-//! Segments are sorted into tiers by what is live of them, each tier four times as large as the one
+//! Segments are sorted into tiers by what is live of them, each tier six times as large as the one
 //! before. A tier that is full is brought together, with all that is smaller, into a segment of a
 //! higher tier. So an observation is written anew once a tier, and a dataflow has a few segments a
 //! tier, however many small commits it had. A segment above the first tier of which a quarter
@@ -16,11 +16,11 @@ use crate::limits::INLINE_SEGMENT_BYTES_MAX;
 /// Live bytes up to which a segment is in the first tier.
 const FIRST_TIER_BYTES: u64 = INLINE_SEGMENT_BYTES_MAX as u64;
 /// How many times as large a tier is as the one before.
-const TIER_FACTOR: u64 = 4;
+const TIER_FACTOR: u64 = 6;
 /// Segments at which the first tier is full: they are read whole in no time.
-const FIRST_TIER_SEGMENTS: usize = 8;
+const FIRST_TIER_SEGMENTS: usize = 4;
 /// Segments at which another tier is full.
-const TIER_SEGMENTS: usize = 4;
+const TIER_SEGMENTS: usize = 3;
 
 /// A segment as the choice sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,17 +90,17 @@ mod tests {
 
     #[test]
     fn a_full_tier_is_chosen_and_what_is_too_much_is_not() {
-        let small: Vec<Weight> = (1..=8).map(|id| weight(id, 1_000)).collect();
-        assert_eq!(numbers(&choose(&small[..7], u64::MAX)), [0; 0]);
-        assert_eq!(numbers(&choose(&small, u64::MAX)), [1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(numbers(&choose(&small, 7_999)), [0; 0]);
+        let small: Vec<Weight> = (1..=4).map(|id| weight(id, 1_000)).collect();
+        assert_eq!(numbers(&choose(&small[..3], u64::MAX)), [0; 0]);
+        assert_eq!(numbers(&choose(&small, u64::MAX)), [1, 2, 3, 4]);
+        assert_eq!(numbers(&choose(&small, 3_999)), [0; 0]);
         let mut mixed = small.clone();
-        mixed.extend((11..=13).map(|id| weight(id, 100_000)));
+        mixed.extend((11..=12).map(|id| weight(id, 100_000)));
         mixed.push(weight(20, 1 << 40));
-        // Seven small ones leave the next tier alone; eight fill it too.
-        assert_eq!(numbers(&choose(&mixed, 1 << 20)), [1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13]);
+        // Three small ones leave the next tier alone; four fill it too.
+        assert_eq!(numbers(&choose(&mixed, 1 << 20)), [1, 2, 3, 4, 11, 12]);
         assert_eq!(numbers(&choose(&mixed[1..], 1 << 20)), [0; 0]);
-        assert_eq!(numbers(&choose(&mixed, 10_000)), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(numbers(&choose(&mixed, 10_000)), [1, 2, 3, 4]);
     }
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
             }
             most = most.max(segments.len());
         }
-        assert!(most <= 20, "{most} segments");
-        assert!(written < 15 * 10_000 * 1_500, "{written} bytes written");
+        assert!(most <= 12, "{most} segments");
+        assert!(written < 18 * 10_000 * 1_500, "{written} bytes written");
     }
 }

@@ -36,6 +36,7 @@ impl Load {
             let reason = format!("it failed before ({reason}); begin another load");
             return Err(Error::invalid(format!("load of {}", self.file), reason));
         }
+        self.let_releases_through()?;
         let mut draft = Draft::default();
         let mut report = LoadReport { rows: self.rows, ..LoadReport::default() };
         for index in 0..self.intakes.len() {

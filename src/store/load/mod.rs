@@ -5,7 +5,8 @@
 //! `interner`, `runs`, `conflicts`, `intake` with `cells`, `attributes`, `delete` and `regions`,
 //! `sink`. They come in order, on disk if they must: `order`, `buffer`. A segment is made of what
 //! came and what was there: `write` with `reach`, `existing`, `collect`, `merge`, `times`, `replay`,
-//! `ordered` and `partials`. Then `workplace`, `commit`, `prepared`, `job` (the logbook).
+//! `ordered` and `partials`. Then `workplace`, `commit`, `prepared`, `job` (the logbook), and
+//! `between` (releases that fall due meanwhile).
 //!
 //! **Order:** a row speaks of what the rows before it left, of all flows of the load. Rows that ask
 //! for the same are a run, and an observation comes once in a run, so that most series need no
@@ -14,6 +15,7 @@
 //! **Invariant:** nothing of a load is visible before [`Load::commit`] returns, and all of it after.
 
 mod attributes;
+mod between;
 mod buffer;
 mod cells;
 mod check;
@@ -50,7 +52,7 @@ use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::catalog::FlowEntry;
+use crate::catalog::{FlowEntry, Writer};
 use crate::error::{Error, Problem, Result};
 use crate::limits::{DRAFT_BYTES_MAX, PROBLEMS_SHOWN_MAX};
 use crate::model::{Action, Artefact, ArtefactId, Cell, Flow, Row};
@@ -73,7 +75,10 @@ pub use prepared::Prepared;
 /// A load in progress. Dropping it undoes it.
 pub struct Load {
     options: LoadOptions,
+    /// Absent for a draft.
+    database: Option<Database>,
     workplace: Workplace,
+    /// The last state that is public, which this load changes.
     snapshot: Arc<Snapshot>,
     structures: Structures,
     intakes: Vec<Intake>,
@@ -88,6 +93,8 @@ pub struct Load {
     job: Option<Job>,
     /// Why it failed.
     failure: Option<String>,
+    /// When to look for releases again, in microseconds since 1970.
+    next_look: i64,
 }
 
 impl Load {
@@ -95,7 +102,19 @@ impl Load {
         let writer = database.catalog().begin(options.wait)?;
         let snapshot = database.snapshot()?;
         let job = Job::start(&writer, &options);
-        Self::new(Workplace::Locked(writer), snapshot, options, job)
+        let mut load = Self::new(Workplace::Locked(writer), snapshot, options, job)?;
+        load.database = Some(database.clone());
+        Ok(load)
+    }
+
+    /// A load by the right of a writer that goes on afterwards, and that has the logbook.
+    pub(in crate::store) fn between(
+        database: &Database,
+        writer: &Writer,
+        options: LoadOptions,
+    ) -> Result<Self> {
+        let workplace = Workplace::Locked(writer.between()?);
+        Self::new(workplace, database.snapshot()?, options, None)
     }
 
     /// A load in memory on top of `base`, which is not committed.
@@ -120,6 +139,7 @@ impl Load {
         };
         Ok(Self {
             options,
+            database: None,
             workplace,
             snapshot,
             structures,
@@ -133,6 +153,7 @@ impl Load {
             file: String::new(),
             job,
             failure: None,
+            next_look: i64::MIN,
         })
     }
 
@@ -190,7 +211,7 @@ impl Load {
         intake.map(|intake| &intake.flow).ok_or_else(|| Error::bug("a dataflow of another load"))
     }
 
-    /// The state that it began with.
+    /// The state that it changes: the last that is public.
     pub(crate) fn base(&self) -> &Arc<Snapshot> {
         &self.snapshot
     }

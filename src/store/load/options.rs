@@ -21,6 +21,9 @@ pub struct LoadOptions {
     pub source: Option<Source>,
     /// The dataflow that data belong to, where they name only a structure that several have.
     pub dataflow: Option<ArtefactId>,
+    /// Tells the time while the load goes on, in microseconds since 1970, so that releases that fall
+    /// due meanwhile need not wait for it; without it they wait for its commit.
+    pub clock: Option<fn() -> i64>,
     /// From when the commit is in force, in microseconds since 1970; from now without it.
     pub effective: Option<i64>,
     /// The release that becomes public, by name.
@@ -46,6 +49,7 @@ impl LoadOptions {
             message: String::new(),
             source: None,
             dataflow: None,
+            clock: None,
             effective: None,
             release: None,
             settings: BTreeMap::new(),

@@ -11,6 +11,9 @@ use crate::store::load::cells::Fault;
 use crate::store::load::options::Progress;
 use crate::store::load::resolve::resolve;
 
+/// Rows between two looks at the clock.
+const ROWS_PER_LOOK: u64 = 1 << 10;
+
 /// Takes the rows of one message.
 pub(super) struct Sink<'a> {
     load: &'a mut Load,
@@ -44,8 +47,11 @@ impl<'a> Sink<'a> {
         Ok(number)
     }
 
-    /// Now and then, says how far it is and looks at the memory; bad rows count too.
+    /// Now and then, says how far it is, and looks at the memory and the clock; bad rows count too.
     fn after_row(&mut self) -> Result<()> {
+        if self.load.rows.is_multiple_of(ROWS_PER_LOOK) {
+            self.load.let_releases_through()?;
+        }
         if self.load.rows.is_multiple_of(1 << 16) {
             self.load.progress(Progress::Reading(self.load.rows));
             self.load.spill_if_needed()?;

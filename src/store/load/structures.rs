@@ -140,6 +140,19 @@ impl Structures {
         self.entries.push(entry);
     }
 
+    /// Whether nothing that the state has is changed, so that data of other dataflows fit as before.
+    pub(super) fn only_add(&self, state: &State) -> bool {
+        let is_new = |artefact: &Artefact| {
+            state.artefacts().get(&artefact.class(), &artefact.identity().id).is_none()
+        };
+        self.changed.iter().all(is_new)
+    }
+
+    /// Whether the names or the order of a dataflow change.
+    pub(super) fn change(&self, flow: &ArtefactId) -> bool {
+        self.entries.iter().any(|entry| entry.id == *flow)
+    }
+
     /// Puts what changed into the draft of a commit.
     pub(super) fn finish(self, draft: &mut Draft) {
         draft.artefacts = self.changed;

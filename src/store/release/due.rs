@@ -1,14 +1,16 @@
 //! The moment of a release.
 //!
 //! Whoever notices that a release is due, and can take the writer's lock, publishes it: a command
-//! that only reads, a server, a load. If another holds the lock, that one has it to do.
+//! that only reads, a server, a load. If another holds the lock, that one has it to do: a load does
+//! it between two rows.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::catalog::{FoundRelease, Release, ReleaseState, Source};
+use crate::catalog::{FoundRelease, Release, ReleaseState, Source, Writer};
 use crate::error::{Error, Result};
 use crate::limits::RELEASE_WAIT;
+use crate::model::ArtefactId;
 use crate::store::database::Database;
 use crate::store::load::{Load, LoadOptions};
 use crate::store::release::calendar;
@@ -109,14 +111,9 @@ impl Database {
     /// the next time. Those of [`crate::catalog::Catalog::begin`] but for the lock.
     pub fn release_due(&self, now: i64) -> Result<Vec<Released>> {
         let mut done = Vec::new();
-        if self.next_release()?.is_none_or(|next| next > now) {
-            return Ok(done);
-        }
-        let pending = self.pending_releases().refresh(self)?;
-        let mut due: Vec<_> = pending.iter().filter(|release| is_due(release, now)).collect();
-        due.sort_by_key(|release| (release.at.micros, &release.name));
-        for release in due {
-            match self.publish_due(release, now) {
+        let moment = Moment { now, between: None };
+        for release in self.due(now)? {
+            match self.publish_due(&release, &moment) {
                 Ok(outcome) => done.extend(
                     outcome.map(|outcome| Released { name: release.name.clone(), outcome }),
                 ),
@@ -127,9 +124,43 @@ impl Database {
         Ok(done)
     }
 
+    /// Publishes what is due at `now`, and has data alone, of dataflows that `may_change`, by the
+    /// right of a writer that goes on afterwards. A release that does not fit, and all after it,
+    /// wait until that writer is done. Says whether something was published.
+    pub(in crate::store) fn release_between(
+        &self,
+        writer: &Writer,
+        now: i64,
+        may_change: &dyn Fn(&ArtefactId) -> bool,
+    ) -> Result<bool> {
+        let mut is_changed = false;
+        let moment = Moment { now, between: Some(writer) };
+        for release in self.due(now)? {
+            let has_structures = release.messages.iter().any(|message| message.is_structure);
+            let fits = !has_structures && release.flows.iter().all(may_change);
+            if !fits || self.publish_due(&release, &moment)?.is_none() {
+                break;
+            }
+            is_changed = true;
+        }
+        Ok(is_changed)
+    }
+
+    /// The releases that are due at `now`, the oldest first. Cost: a listing.
+    fn due(&self, now: i64) -> Result<Vec<Arc<Release>>> {
+        let mut due = self.pending_releases().refresh(self)?;
+        due.retain(|release| is_due(release, now));
+        due.sort_by(|a, b| (a.at.micros, &a.name).cmp(&(b.at.micros, &b.name)));
+        Ok(due)
+    }
+
     /// Publishes one release, if it is still due once the lock is held.
-    fn publish_due(&self, seen: &Release, now: i64) -> Result<Option<Outcome>> {
-        let load = Load::begin(self, options(seen, now))?;
+    fn publish_due(&self, seen: &Release, moment: &Moment<'_>) -> Result<Option<Outcome>> {
+        let now = moment.now;
+        let load = match moment.between {
+            None => Load::begin(self, options(seen, now))?,
+            Some(writer) => Load::between(self, writer, options(seen, now))?,
+        };
         let release = self.release(&seen.name)?;
         if !is_due(&release, now) || release.revision != seen.revision {
             return Ok(None);
@@ -139,7 +170,7 @@ impl Database {
             // Who published it did not live to note it.
             drop(load);
             let outcome = Outcome::Published { commit: Some(commit) };
-            self.note(&release, &outcome, now)?;
+            self.note(&release, &outcome, moment)?;
             return Ok(Some(outcome));
         }
         let outcome = match self.load_due(load, &release) {
@@ -147,7 +178,11 @@ impl Database {
             Err(error) if is_passing(&error) => return Err(error),
             Err(error) => Outcome::Refused { reason: error.to_string() },
         };
-        self.note(&release, &outcome, now)?;
+        if matches!(outcome, Outcome::Refused { .. }) && moment.between.is_some() {
+            // It may fit once the writer that goes on afterwards has committed.
+            return Ok(None);
+        }
+        self.note(&release, &outcome, moment)?;
         Ok(Some(outcome))
     }
 
@@ -163,8 +198,11 @@ impl Database {
     }
 
     /// Notes what became of a release.
-    fn note(&self, seen: &Release, outcome: &Outcome, now: i64) -> Result<()> {
-        let mut writer = self.catalog().begin(RELEASE_WAIT)?;
+    fn note(&self, seen: &Release, outcome: &Outcome, moment: &Moment<'_>) -> Result<()> {
+        let mut writer = match moment.between {
+            None => self.catalog().begin(RELEASE_WAIT)?,
+            Some(writer) => writer.between()?,
+        };
         let mut release = Release::clone(&*self.release(&seen.name)?);
         if release.revision != seen.revision {
             return Ok(());
@@ -175,9 +213,18 @@ impl Database {
             }
             Outcome::Refused { reason } => release.refused = Some(reason.clone()),
         }
-        let by = Editor { author: release.author.clone(), now, wait: Duration::ZERO };
+        let author = release.author.clone();
+        let by = Editor { author, now: moment.now, wait: Duration::ZERO };
         publish(&mut writer, &mut release, &by)
     }
+}
+
+/// When, and by whose right, releases are published.
+struct Moment<'a> {
+    /// In microseconds since 1970.
+    now: i64,
+    /// The writer that goes on afterwards; absent where the lock is taken for this alone.
+    between: Option<&'a Writer>,
 }
 
 fn is_due(release: &Release, now: i64) -> bool {
