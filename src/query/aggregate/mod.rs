@@ -5,10 +5,12 @@
 //! and `attributes` (numbers for what the series, or attributes of the observation, say), `values`
 //! (ranges of numbers) and `numbering`; `special` (functions with a state of their own) over `ranked`
 //! (values by number), `number_sets`, `quantile` and `select`; `sets` (grouping sets); `wanted` (what a
-//! plan asks for), `matching`, `calls`, `special_calls` and `translate` (the rule that finds such
+//! plan asks for), `matching`, `calls`, `cases`,
+//! `special_calls` and `translate` (the rule that finds such
 //! plans); `groups`, `sums`, `squares`, `exact` and `cells` (the state); `positions`, `target`, `work`
 //! (one thread's share), `totals`, `lines`, `spans` and `covered` (what needs no block), `plain`
-//! (what needs no look at single observations); `operator` ([`SeriesAggregateExec`], which runs the threads and
+//! (what needs no look at single observations),
+//! `piece`, `pieces` and `tallies` (a look at no others than those that differ); `operator` ([`SeriesAggregateExec`], which runs the threads and
 //! merges them by a `mapping`); `levels` (the states of all grouping sets), `settle` (quantiles),
 //! `output`.
 //!
@@ -18,6 +20,7 @@
 
 mod attributes;
 mod calls;
+mod cases;
 mod cells;
 mod condition;
 mod covered;
@@ -32,6 +35,8 @@ mod number_sets;
 mod numbering;
 mod operator;
 mod output;
+mod piece;
+mod pieces;
 mod plain;
 mod positions;
 mod quantile;
@@ -46,6 +51,7 @@ mod special;
 mod special_calls;
 mod squares;
 mod sums;
+mod tallies;
 mod target;
 mod totals;
 mod translate;

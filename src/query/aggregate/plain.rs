@@ -68,7 +68,7 @@ impl Work<'_> {
         }
         let mut measures = self.cells.inputs.iter().filter_map(|cells| cells.input.measure);
         if measures.any(|measure| block.texts(measure, chunk).next().is_some()) {
-            return self.add_decoded(block, chunk, key, runs, reserve);
+            return self.add_decoded(block, chunk, key, &runs.wanted, reserve);
         }
         let place = self.place(chunk.span.form, chunk.span.first)?;
         let group = self.group(key, reserve)?;
@@ -96,12 +96,12 @@ impl Work<'_> {
     }
 
     /// Adds a chunk with texts, which is seldom, by way of the chunk as a whole.
-    fn add_decoded(
+    pub(super) fn add_decoded(
         &mut self,
         block: Block<'_>,
         chunk: &BlockChunk,
         key: u64,
-        runs: &Runs,
+        wanted: &[Range<usize>],
         reserve: Reserve<'_>,
     ) -> Result<()> {
         let mut data = segment::Chunk::empty();
@@ -110,7 +110,7 @@ impl Work<'_> {
             part: block.part(),
             series: chunk.series,
             chunk: chunk.chunk,
-            positions: runs.wanted.clone(),
+            positions: wanted.to_vec(),
             data: Arc::new(data),
         };
         self.add_chunk(&decoded, key, reserve)
@@ -119,7 +119,12 @@ impl Work<'_> {
 
 /// Sets `out` to `runs` without the positions of these slots, which ascend; position 0 is at slot
 /// `from`.
-fn without(runs: &[Range<usize>], slots: &[u32], from: usize, out: &mut Vec<Range<usize>>) {
+pub(super) fn without(
+    runs: &[Range<usize>],
+    slots: &[u32],
+    from: usize,
+    out: &mut Vec<Range<usize>>,
+) {
     out.clear();
     let mut slots = slots.iter().map(|slot| (*slot as usize).saturating_sub(from)).peekable();
     for run in runs {
@@ -138,7 +143,7 @@ fn without(runs: &[Range<usize>], slots: &[u32], from: usize, out: &mut Vec<Rang
 }
 
 /// The positions of these slots that are in one of `runs`.
-fn positions<'a>(
+pub(super) fn positions<'a>(
     slots: &'a [u32],
     from: usize,
     runs: &'a [Range<usize>],
