@@ -155,7 +155,7 @@ fn put_sized_text(values: &StringViewArray, row: usize, out: &mut BytesMut) -> R
     if let Some((mut bytes, length)) = short_text(values, row) {
         // One store of a fixed size costs less than a copy of just what is there.
         let end = out.len() + 4 + length;
-        bytes[..4].copy_from_slice(&u32::try_from(length).unwrap_or_default().to_be_bytes());
+        (&mut bytes[..4]).put_u32(u32::try_from(length).unwrap_or_default());
         out.put_slice(&bytes);
         out.truncate(end);
         return Ok(());

@@ -140,7 +140,9 @@ impl OrderedTexts {
         let alike = places.chunk_by(|a, b| texts.value(*a) == texts.value(*b));
         for (number, same) in (0..).zip(alike) {
             distinct.append_value(texts.value(same[0]));
-            same.iter().for_each(|place| numbers[*place] = number);
+            for place in same {
+                numbers[*place] = number;
+            }
         }
         Self { numbers, texts: distinct.finish() }
     }
