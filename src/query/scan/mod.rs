@@ -43,6 +43,7 @@ use crate::store::{KeyPart, ScanOrder, Selections};
 pub(crate) use batch::{BatchBuilder, wanted_runs};
 pub(crate) use keys::{KeyNumbers, KeySet};
 pub(crate) use membership::{Membership, Wanted};
+pub(crate) use numbers::exact_divisor;
 pub(crate) use periods::PeriodTable;
 pub(crate) use source::{Content, SDMX_ID, SDMX_ROLE, Source};
 pub(crate) use spec::{Reads, ScanSpec, split};
