@@ -6,11 +6,11 @@
 //! (ranges of numbers) and `numbering`; `special` (functions with a state of their own) over `ranked`
 //! (values by number), `number_sets`, `quantile` and `select`; `sets` (grouping sets); `wanted` (what a
 //! plan asks for), `matching`, `calls`, `special_calls` and `translate` (the rule that finds such
-//! plans); `groups`, `sums`, `squares`, `exact` and `cells` (the state); `positions`, `target`, `work`
-//! (one thread's share), `totals`, `lines`, `spans` and `covered` (what needs no block), `plain`
-//! (what needs no look at single observations); `operator` ([`SeriesAggregateExec`], which runs the threads and
-//! merges them by a `mapping`); `levels` (the states of all grouping sets), `settle` (quantiles),
-//! `output`.
+//! plans); `groups`, `layout`, `sums`, `squares`, `exact` and `cells` (the state); `positions`,
+//! `target`, `work` and `rows` (one thread's share), `totals`, `lines`, `spans` and `covered` (what
+//! needs no block), `plain` (what needs no look at single observations); `operator`
+//! ([`SeriesAggregateExec`], which runs the threads and merges them by a `mapping`); `levels` (the
+//! states of all grouping sets), `settle` (quantiles), `output`.
 //!
 //! **Exact.** A sum is an integer and a scale until the end, where it becomes the nearest double.
 //! True doubles are summed without rounding too. So no answer depends on the number of threads, on
@@ -24,6 +24,7 @@ mod covered;
 mod exact;
 mod groups;
 mod keys;
+mod layout;
 mod levels;
 mod lines;
 mod mapping;
@@ -36,6 +37,7 @@ mod plain;
 mod positions;
 mod quantile;
 mod ranked;
+mod rows;
 mod select;
 mod series;
 mod sets;

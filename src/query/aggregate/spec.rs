@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::query::aggregate::condition::Condition;
 use crate::query::aggregate::keys::Keys;
+use crate::query::aggregate::layout::Line;
 use crate::query::aggregate::sets::GroupingSet;
 use crate::query::aggregate::special::Special;
 
@@ -173,6 +174,18 @@ impl AggregateSpec {
         let is_special = |function: &Function| matches!(function, Function::Special(..));
         let is_of_keys = self.specials.iter().all(Special::is_of_keys);
         self.keys.attributes.is_none() && is_of_keys && self.functions.iter().all(is_special)
+    }
+
+    /// The lines that rows of cells are for. Grouping sets fold whole groups, and have one.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let periods = self.keys.periods.as_ref().filter(|_| self.sets.is_none());
+        let fits = |lines: &[Line]| {
+            !lines.is_empty() && self.keys.key_count.checked_mul(lines.len() as u64).is_some()
+        };
+        match periods.map(|periods| &periods.lines).filter(|lines| fits(lines)) {
+            Some(lines) => lines.clone(),
+            None => vec![Line::whole(self.keys.width())],
+        }
     }
 
     /// Whether a function looks at periods.
