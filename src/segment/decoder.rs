@@ -9,7 +9,7 @@ use crate::limits::BLOCK_CHUNKS_MAX;
 use crate::model::PeriodForm;
 use crate::segment::block::{ChunkSpan, Wanted};
 use crate::segment::chunk::{AttributeRun, Chunk, MeasureRun, Numbers};
-use crate::segment::numbers::{ChunkNumbers, MeasureDecoder};
+use crate::segment::numbers::{ChunkNumbers, MeasureDecoder, PackedNumbers};
 use crate::segment::positions::{Place, Positions};
 use crate::segment::reader::LoadedBlock;
 
@@ -208,6 +208,37 @@ impl BlockDecoder {
         let measure = self.measures.get(measure).filter(|section| section.is_wanted);
         measure
             .map_or(ChunkNumbers::None, |section| section.decoder.numbers(chunk, self.place(chunk)))
+    }
+
+    /// Whether a chunk has numbers in a measure that were not decoded.
+    #[inline]
+    pub fn is_packed(&self, measure: usize, chunk: usize) -> bool {
+        let measure = self.measures.get(measure).filter(|section| section.is_wanted);
+        measure.is_some_and(|section| section.decoder.is_packed(chunk))
+    }
+
+    /// The mantissas of a chunk in a measure as they are packed, if each can be had by itself.
+    #[inline]
+    pub fn packed(&self, measure: usize, chunk: usize) -> Option<PackedNumbers<'_>> {
+        let block = self.block.as_deref()?;
+        let measure = self.measures.get(measure).filter(|section| section.is_wanted)?;
+        measure.decoder.packed(block.padded(), chunk)
+    }
+
+    /// Decodes a measure of one chunk, in the memory of another.
+    pub(crate) fn measure_into(
+        &self,
+        measure: usize,
+        index: usize,
+        run: &mut MeasureRun,
+    ) -> Result<(), Malformed> {
+        let no_chunk = Malformed::new(0, "the block has no such chunk");
+        let place = self.places.get(index).copied().ok_or(no_chunk)?;
+        let measure = self.measures.get(measure).filter(|section| section.is_wanted);
+        let measure = measure.ok_or(Malformed::new(0, "a measure that was not asked for"))?;
+        let absent: Vec<u16> =
+            self.absent.of(index).iter().map(|slot| place.position(*slot)).collect();
+        measure.decoder.run_into(self.block()?.padded(), (index, place), &absent, run)
     }
 
     /// The slots of a chunk whose observation has no value in a measure, ascending, as the block

@@ -38,7 +38,7 @@ pub use cache::BlockCache;
 pub use chunk::{AttributeRun, Chunk, ChunkRows, MeasureRun, Numbers, Stored, Writing};
 pub use decoder::BlockDecoder;
 pub use layout::{Extent, Footer, SectionId, SectionKind};
-pub use numbers::ChunkNumbers;
+pub use numbers::{ChunkNumbers, PackedNumbers};
 pub use partials::{PartialGroup, PartialRow};
 pub(crate) use periods::PeriodSums;
 pub use periods::{PeriodLine, PeriodTotal, PeriodTotals};

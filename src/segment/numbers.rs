@@ -56,6 +56,28 @@ pub enum ChunkNumbers<'a> {
     Doubles(&'a [f64]),
 }
 
+/// The mantissas of a chunk, still packed, in a form that gives each by itself.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedNumbers<'a> {
+    run: RunHeader,
+    /// From the first packed number on.
+    bytes: &'a [u8],
+    scale: u8,
+}
+
+impl PackedNumbers<'_> {
+    /// The mantissa at a position; absent where the bytes end before it, which is damage.
+    #[inline]
+    pub fn get(&self, position: usize) -> Option<i64> {
+        self.run.get(self.bytes, position).ok()
+    }
+
+    /// Digits after the point.
+    pub fn scale(&self) -> u8 {
+        self.scale
+    }
+}
+
 /// What is known of the run of one chunk before it is decoded.
 #[derive(Clone, Copy, Debug)]
 struct Header {
@@ -423,6 +445,24 @@ impl MeasureDecoder {
                 ChunkNumbers::Decimals(mantissas, self.scale(chunk))
             }
         }
+    }
+
+    /// Whether a chunk has numbers that were not decoded.
+    #[inline]
+    pub(crate) fn is_packed(&self, chunk: usize) -> bool {
+        let place = self.places.get(chunk).copied().unwrap_or(NOT_DECODED);
+        place == NOT_DECODED && self.columns.kinds.get(chunk).is_some_and(|k| *k != KIND_NONE)
+    }
+
+    /// The mantissas of a chunk, if each can be had by itself: there is one a slot, and none is the
+    /// difference from the one before.
+    #[inline]
+    pub(crate) fn packed<'a>(&self, block: &'a [u8], chunk: usize) -> Option<PackedNumbers<'a>> {
+        let Header { kind, run, is_compact, start } = self.header(chunk).ok()?;
+        let is_placed = matches!(run.encoding, Encoding::Constant | Encoding::Frame);
+        let bytes = block.get(start as usize..)?;
+        let fits = kind == Kind::Decimals && !is_compact && is_placed;
+        fits.then_some(PackedNumbers { run, bytes, scale: self.scale(chunk) })
     }
 
     /// The mantissas of a chunk that was decoded and has some.

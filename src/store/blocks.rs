@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::limits::CHUNK_SLOTS_MAX;
 use crate::segment;
-use crate::segment::{BlockDecoder, ChunkNumbers, ChunkSpan, LoadedBlock, Wanted};
+use crate::segment::{
+    BlockDecoder, ChunkNumbers, ChunkSpan, LoadedBlock, MeasureRun, PackedNumbers, Wanted,
+};
 use crate::store::cube::Cube;
 use crate::store::filter::{PeriodFilter, ScanRequest, Selections};
 use crate::store::part::Part;
@@ -120,6 +122,16 @@ impl BlockCursor {
         let wanted = indexes.zip(hulls.iter().cloned());
         self.cube.parts()[*part].segment().decode_numbers(&mut self.decoder, &wanted)?;
         Ok(Some(Block { cursor: self }))
+    }
+
+    /// The same with its numbers packed: for who wants few of them, through [`Block::packed`] and
+    /// [`Block::unpack`].
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next).
+    pub fn next_packed(&mut self) -> Result<Option<Block<'_>>> {
+        Ok(self.advance()?.then_some(Block { cursor: self }))
     }
 
     /// Decodes the numbers of all chunks that are wanted of the block.
@@ -334,6 +346,29 @@ impl<'a> Block<'a> {
         self.cursor.decoder.numbers(measure, chunk.index)
     }
 
+    /// Whether a chunk has numbers in a measure of the request that are still packed.
+    #[inline]
+    pub fn is_packed(&self, measure: usize, chunk: &BlockChunk) -> bool {
+        self.cursor.decoder.is_packed(measure, chunk.index)
+    }
+
+    /// The mantissas of a chunk as they are packed, if each can be had by itself.
+    #[inline]
+    pub fn packed(&self, measure: usize, chunk: &BlockChunk) -> Option<PackedNumbers<'a>> {
+        self.cursor.decoder.packed(measure, chunk.index)
+    }
+
+    /// Decodes a measure of a chunk, in the memory of another.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] if it cannot be decoded.
+    pub fn unpack(&self, measure: usize, chunk: &BlockChunk, out: &mut MeasureRun) -> Result<()> {
+        let cursor = self.cursor;
+        let segment = cursor.cube.parts()[cursor.step.part].segment();
+        segment.decode_measure(&cursor.decoder, (measure, chunk.index), out)
+    }
+
     /// The slots of a chunk without an observation, ascending.
     #[inline]
     pub fn absent(&self, chunk: &BlockChunk) -> &'a [u32] {
@@ -461,11 +496,14 @@ mod tests {
             assert_eq!(cube.parts().len() > 1, is_revised);
             for request in requests(&cube) {
                 let mut one_by_one = cube.cursor(request.clone()).expect("opened");
+                let mut packed = cube.blocks_of(request.clone());
                 let mut blocks = cube.blocks_of(request);
                 while let Some(block) = blocks.next().expect("read") {
+                    let packed = packed.next_packed().expect("read").expect("as many blocks");
                     for chunk in block.chunks() {
                         let expected = one_by_one.next().expect("read").expect("as many chunks");
                         check_chunk(block, &chunk, expected);
+                        check_packed(packed, &chunk, &expected.data.measures[0]);
                     }
                 }
                 for _ in 0..2 {
@@ -473,6 +511,16 @@ mod tests {
                     assert!(blocks.next().expect("read").is_none());
                 }
             }
+        }
+    }
+
+    fn check_packed(block: Block<'_>, chunk: &BlockChunk, expected: &MeasureRun) {
+        assert_eq!(block.is_packed(0, chunk), expected.numbers != Numbers::None);
+        let mut found = MeasureRun::default();
+        block.unpack(0, chunk, &mut found).expect("decodes");
+        assert_eq!(found, *expected);
+        if let (Some(packed), Numbers::Decimals(all)) = (block.packed(0, chunk), &found.numbers) {
+            assert!(all.iter().enumerate().all(|(at, number)| packed.get(at) == Some(*number)));
         }
     }
 

@@ -131,7 +131,7 @@ impl<'a> Draw<'a> {
         }
         match self.below(10) {
             0..=2 if self.has_time() => self.of_time(),
-            3..=4 => self.of_value(),
+            3..=5 => self.of_value(),
             _ => self.of_code(),
         }
     }

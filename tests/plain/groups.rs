@@ -172,7 +172,7 @@ impl Writer<'_> {
         let (value, dimension) = (self.draw.measure(), self.draw.dimension());
         let time = if self.draw.has_time() { "time_period".to_owned() } else { dimension.clone() };
         let condition = self.draw.simple();
-        let (call, near) = match self.draw.below(32) {
+        let (call, near) = match self.draw.below(34) {
             0..=3 => (format!("sum({value})"), Near::Sum),
             4 | 5 => (format!("avg({value})"), Near::Mean),
             6 => (format!("min({value})"), Near::Exact),
@@ -201,6 +201,17 @@ impl Writer<'_> {
                 let share = self.draw.pick(&["0", "0.1", "0.25", "0.5", "0.9", "1"]);
                 let call = format!("percentile_cont({share}) WITHIN GROUP (ORDER BY {value})");
                 (call, Near::Mean)
+            }
+            31 => {
+                let other = self.draw.simple();
+                let cases = format!("WHEN {condition} THEN 2 WHEN {other} THEN -3");
+                let otherwise = self.draw.pick(&["", " ELSE 0", " ELSE 1", " ELSE NULL"]);
+                (format!("sum(CASE {cases}{otherwise} END)"), Near::Exact)
+            }
+            32 => {
+                let (one, other) = (self.draw.code(&dimension), self.draw.code(&dimension));
+                let cases = format!("WHEN '{one}' THEN 1 WHEN '{other}' THEN 5");
+                (format!("sum(CASE {dimension} {cases} END)"), Near::Exact)
             }
             _ => (format!("max({value}) - min({value})"), Near::Exact),
         };

@@ -90,6 +90,14 @@ impl AttributeTable {
         evaluate(source, exprs, array, self.len)
     }
 
+    /// The number of the combination that a value of the only attribute is, by the number that the
+    /// segment of a part has for it.
+    #[inline]
+    pub(super) fn of_value(&self, part: usize, value: u32) -> usize {
+        let numbers = self.columns.first().and_then(|column| column.parts[part].as_ref());
+        numbers.map_or(0, |(_, numbers)| translate(numbers, value))
+    }
+
     /// The number of the combination that most observations of a chunk have.
     pub(super) fn of_most(&self, part: usize, chunk: &Chunk) -> usize {
         let number = |column: &AttributeColumn| match column.run(part, chunk) {

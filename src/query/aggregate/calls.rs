@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
 use datafusion::error::Result;
-use datafusion::logical_expr::Operator;
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::expressions::{
-    BinaryExpr, CaseExpr, Column, IsNotNullExpr, Literal,
-};
+use datafusion::physical_expr::expressions::{Column, IsNotNullExpr, Literal};
 
+use crate::query::aggregate::cases::{
+    Argument, Branch, both, branches, case_of_whole_numbers, unwrapped, whole_number,
+};
 use crate::query::aggregate::condition::{Condition, Formula};
-use crate::query::aggregate::spec::{Function, Input, Spread};
+use crate::query::aggregate::keys::Keys;
+use crate::query::aggregate::sets::GroupingSet;
+use crate::query::aggregate::spec::{AggregateSpec, Factors, Function, Input, Spread};
 use crate::query::aggregate::special::Special;
 use crate::query::aggregate::special_calls::special;
 use crate::query::aggregate::translate::condition;
@@ -29,15 +30,7 @@ pub(super) struct Calls<'a> {
     conditions: Vec<Condition>,
     inputs: Vec<Input>,
     specials: Vec<Special>,
-}
-
-/// What a call reads: a number, the observations themselves, or a literal for each of them.
-struct Argument {
-    expr: Expr,
-    /// What must hold for an observation.
-    condition: Option<Expr>,
-    /// Whether observations for which only the filter holds count as zero.
-    has_zeros: bool,
+    factors: Vec<Factors>,
 }
 
 /// Digits of the type that `sum` makes of whole numbers.
@@ -46,12 +39,19 @@ const SUM_OF_WHOLE: DataType = DataType::Decimal128(30, 0);
 impl<'a> Calls<'a> {
     pub(super) fn new(scan: &'a SeriesScanExec) -> Self {
         let (predicates, conditions, inputs) = (Vec::new(), Vec::new(), Vec::new());
-        Self { scan, predicates, conditions, inputs, specials: Vec::new() }
+        Self { scan, predicates, conditions, inputs, specials: Vec::new(), factors: Vec::new() }
     }
 
-    /// The conditions, the inputs, and the functions with a state of their own.
-    pub(super) fn finish(self) -> (Vec<Condition>, Vec<Input>, Vec<Special>) {
-        (self.conditions, self.inputs, self.specials)
+    /// What computes these functions, for each group of these keys, of what passes the filter.
+    pub(super) fn finish(
+        self,
+        keys: Keys,
+        sets: Option<Vec<GroupingSet>>,
+        filter: Option<usize>,
+        functions: Vec<Function>,
+    ) -> AggregateSpec {
+        let Self { conditions, inputs, specials, factors, .. } = self;
+        AggregateSpec { keys, filter, conditions, inputs, specials, factors, sets, functions }
     }
 
     /// The number of the condition that a predicate over the scan means; `None` within if it always
@@ -74,11 +74,16 @@ impl<'a> Calls<'a> {
     pub(super) fn function(&mut self, call: &Call) -> Result<Option<Function>> {
         let Some((first, rest)) = call.arguments.split_first() else { return Ok(None) };
         let name = call.name.as_str();
-        let argument = unwrapped(Arc::clone(first), call.filter.clone(), name == "sum");
+        let is_sum = name == "sum";
+        let first = if is_sum { case_of_whole_numbers(first) } else { first };
+        let argument = unwrapped(Arc::clone(first), call.filter.clone(), is_sum);
         let is_plain = !call.is_distinct && call.order.is_empty() && rest.is_empty();
-        if let (Some(number), "sum", true) = (whole_number(&argument.expr), name, is_plain) {
-            let found = self.times(number, &argument, call.filter.as_ref())?;
-            return Ok(found.filter(|_| call.data_type == SUM_OF_WHOLE));
+        if is_sum && is_plain && call.data_type == SUM_OF_WHOLE {
+            let filter = call.filter.as_ref();
+            return match whole_number(&argument.expr) {
+                Some(number) => self.times(number, argument, filter),
+                None => self.times_of_branches(first, filter),
+            };
         }
         let found = match name {
             "count" if is_plain => self.count(&argument)?,
@@ -144,12 +149,41 @@ impl<'a> Calls<'a> {
     fn times(
         &mut self,
         number: i64,
-        argument: &Argument,
+        argument: Argument,
         filter: Option<&Expr>,
     ) -> Result<Option<Function>> {
-        let input = self.input(None, argument.condition.as_ref())?;
-        let whole = if argument.has_zeros { self.input(None, filter)? } else { input };
-        Ok(input.zip(whole).map(|(input, whole)| Function::Times(input, whole, number)))
+        let Argument { condition, has_zeros, .. } = argument;
+        let whole = if has_zeros { filter.cloned() } else { condition.clone() };
+        self.sum_of_branches(&[Branch { condition, number }], whole.as_ref())
+    }
+
+    /// The sum of a CASE of several branches that are whole numbers.
+    fn times_of_branches(
+        &mut self,
+        case: &Expr,
+        filter: Option<&Expr>,
+    ) -> Result<Option<Function>> {
+        let Some((branches, whole)) = branches(case, filter) else { return Ok(None) };
+        self.sum_of_branches(&branches, whole.as_ref())
+    }
+
+    /// The sum of the numbers of these branches, where there is an observation for which `whole`
+    /// holds.
+    fn sum_of_branches(
+        &mut self,
+        branches: &[Branch],
+        whole: Option<&Expr>,
+    ) -> Result<Option<Function>> {
+        let mut factors = Vec::with_capacity(branches.len());
+        for Branch { condition, number } in branches {
+            match self.input(None, condition.as_ref())? {
+                Some(input) => factors.push((input, *number)),
+                None => return Ok(None),
+            }
+        }
+        let Some(whole) = self.input(None, whole)? else { return Ok(None) };
+        self.factors.push(factors);
+        Ok(Some(Function::Times(whole, self.factors.len() - 1)))
     }
 
     fn of_numbers(
@@ -198,62 +232,5 @@ impl<'a> Calls<'a> {
 
     fn content(&self, expr: &Expr) -> Option<Content> {
         expr.downcast_ref::<Column>().map(|column| self.scan.content(column.index()))
-    }
-}
-
-/// Takes `CASE WHEN p THEN x END` as x where p holds. With `or_zero`, an ELSE of zero is taken, too.
-fn unwrapped(mut expr: Expr, filter: Option<Expr>, or_zero: bool) -> Argument {
-    let (mut condition, mut has_zeros) = (filter, false);
-    while let Some((when, then, is_zero)) = expr.downcast_ref::<CaseExpr>().and_then(only_case) {
-        if is_zero && (!or_zero || has_zeros) {
-            break;
-        }
-        has_zeros |= is_zero;
-        let inner = Arc::clone(then);
-        condition = Some(both(condition, when));
-        expr = inner;
-        if has_zeros {
-            // An inner CASE leaves NULL where only the outer one holds.
-            break;
-        }
-    }
-    Argument { expr, condition, has_zeros }
-}
-
-/// The condition and the value of a CASE of one branch, and whether what is left is zero, not NULL.
-fn only_case(case: &CaseExpr) -> Option<(Expr, &Expr, bool)> {
-    let [(when, then)] = case.when_then_expr() else { return None };
-    let is_zero = match case.else_expr() {
-        None => false,
-        Some(other) => match other.downcast_ref::<Literal>()?.value() {
-            value if value.is_null() => false,
-            ScalarValue::Float64(Some(number)) if number.to_bits() == 0 => true,
-            ScalarValue::Decimal128(Some(0), _, 0) => true,
-            _ => return None,
-        },
-    };
-    let when = match case.expr() {
-        None => Arc::clone(when),
-        Some(base) => {
-            let (base, when) = (Arc::clone(base), Arc::clone(when));
-            Arc::new(BinaryExpr::new(base, Operator::Eq, when))
-        }
-    };
-    Some((when, then, is_zero))
-}
-
-/// The whole number of a literal of the type that `sum` takes whole numbers as.
-fn whole_number(expr: &Expr) -> Option<i64> {
-    match expr.downcast_ref::<Literal>()?.value() {
-        ScalarValue::Decimal128(Some(number), _, 0) => i64::try_from(*number).ok(),
-        _ => None,
-    }
-}
-
-/// What holds where both hold.
-fn both(left: Option<Expr>, right: Expr) -> Expr {
-    match left {
-        None => right,
-        Some(left) => Arc::new(BinaryExpr::new(left, Operator::And, right)),
     }
 }

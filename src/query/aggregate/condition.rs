@@ -168,6 +168,16 @@ impl Formula {
         }
     }
 
+    /// Whether it can say of some chunk that all of it is wanted, without reading it.
+    pub(super) fn admits(&self) -> bool {
+        match self {
+            Self::Attributes(_) => false,
+            Self::Constant(_) | Self::Series(_) | Self::Periods(_) | Self::Values(_) => true,
+            Self::All(inner) => inner.iter().all(Self::admits),
+            Self::Any(inner) => inner.iter().any(Self::admits),
+        }
+    }
+
     /// Whether the series alone decides.
     pub(super) fn is_of_series(&self) -> bool {
         match self {
@@ -191,8 +201,12 @@ impl Formula {
                 let total = of.cube.parts()[of.part].total(set.measure, of.chunk)?;
                 set.verdict(&total, u64::from(of.span.observations))
             }
-            Self::All(inner) => strongest(inner, of, Verdict::Never, Verdict::Always)?,
-            Self::Any(inner) => strongest(inner, of, Verdict::Always, Verdict::Never)?,
+            Self::All(inner) => {
+                strongest(inner, |one| one.verdict(of), (Verdict::Never, Verdict::Always))?
+            }
+            Self::Any(inner) => {
+                strongest(inner, |one| one.verdict(of), (Verdict::Always, Verdict::Never))?
+            }
         })
     }
 
@@ -239,16 +253,15 @@ impl Formula {
     }
 }
 
-/// `strong` if one is so; `weak` if all are.
-fn strongest(
+/// `strong` if the verdict on one is so; `weak` if that on all is.
+pub(super) fn strongest(
     inner: &[Formula],
-    of: &ChunkFacts<'_>,
-    strong: Verdict,
-    weak: Verdict,
+    verdict: impl Fn(&Formula) -> Result<Verdict>,
+    (strong, weak): (Verdict, Verdict),
 ) -> Result<Verdict> {
     let mut all = weak;
     for formula in inner {
-        let one = formula.verdict(of)?;
+        let one = verdict(formula)?;
         if one == strong {
             return Ok(strong);
         }
@@ -269,7 +282,7 @@ impl SeriesSet {
 
 impl PeriodSet {
     /// The ranges that overlap with these places.
-    fn overlapping(&self, places: Range<usize>) -> impl Iterator<Item = &Range<usize>> {
+    pub(super) fn overlapping(&self, places: Range<usize>) -> impl Iterator<Item = &Range<usize>> {
         let first = self.places.partition_point(|range| range.end <= places.start);
         self.places[first..].iter().take_while(move |range| range.start < places.end)
     }

@@ -169,6 +169,13 @@ impl SeriesKey {
 }
 
 impl AttributeKey {
+    /// The part of the packed key that follows from a value of the only attribute, by the number that
+    /// the segment of a part has for it.
+    #[inline]
+    pub(super) fn number(&self, part: usize, value: u32) -> u64 {
+        u64::from(self.number_of[self.table.of_value(part, value)])
+    }
+
     fn build(scan: &SeriesScanExec, exprs: &[Arc<dyn PhysicalExpr>]) -> Result<Option<Self>> {
         let source = scan.source();
         let mut all: Vec<Content> = Vec::new();

@@ -4,7 +4,7 @@
 //! group expression, and each part of a filter between AND, OR and NOT, follows from the series
 //! alone, from the period alone, from attributes of the observation alone, or compares a value;
 //! functions are those of [`Function`](crate::query::aggregate::Function), each with a FILTER or a
-//! CASE of one branch. Anything else stays as it is.
+//! CASE of one branch, or of several with whole numbers. Anything else stays as it is.
 
 use std::sync::Arc;
 
@@ -105,8 +105,7 @@ fn specification(scan: &SeriesScanExec, wanted: &Wanted<'_>) -> Result<Option<Ag
             Some(sets) => Some(sets),
         },
     };
-    let (conditions, inputs, specials) = calls.finish();
-    Ok(Some(AggregateSpec { keys, filter, conditions, inputs, specials, sets, functions }))
+    Ok(Some(calls.finish(keys, sets, filter, functions)))
 }
 
 /// Whether there are few enough cells to hold, and not far more than observations.

@@ -189,9 +189,13 @@ impl Output {
                 let (_, found) = found.ok_or_else(|| Error::bug("a function without state"))?;
                 found.answers(&self.spec.specials[special], places)
             }
-            Function::Times(_, whole, number) => {
+            Function::Times(whole, factors) => {
+                let factors = &self.spec.factors[factors];
                 let sums = places.map(|place| {
-                    let sum = i128::from(number) * i128::from(state.rows_of(input, place));
+                    let times = |(input, number): &(usize, i64)| {
+                        i128::from(*number) * i128::from(state.rows_of(*input, place))
+                    };
+                    let sum = factors.iter().map(times).sum::<i128>();
                     (state.rows_of(whole, place) > 0).then_some(sum)
                 });
                 Ok(Arc::new(sums.collect::<Decimal128Array>().with_data_type(data_type.clone())))

@@ -101,13 +101,13 @@ impl Work<'_> {
             block.positions_into(chunk, &mut runs.wanted);
         }
         let Runs { wanted, present, numbers, rows } = runs;
-        let present = without(wanted, block.absent(chunk), chunk.from, present);
+        let present = left(wanted, block.absent(chunk), chunk.from, present);
         if present.is_empty() {
             return Ok(());
         }
         let mut measures = self.cells.inputs.iter().filter_map(|cells| cells.input.measure);
         if measures.any(|measure| block.has_texts(measure, chunk)) {
-            return self.add_decoded(block, chunk, key, (wanted, reserve));
+            return self.add_decoded(block, chunk, key, wanted, reserve);
         }
         let place = self.place(chunk.span.form, chunk.span.first)?.unwrap_or_default();
         let first = self.rows(key, (place, chunk.span.slots.into()), rows, reserve)?;
@@ -118,7 +118,7 @@ impl Work<'_> {
         for cells in &mut self.cells.inputs {
             let Some(measure) = cells.input.measure else { continue };
             let (values, missing) = (block.numbers(measure, chunk), block.missing(measure, chunk));
-            let numbers = without(present, missing, chunk.from, numbers);
+            let numbers = left(present, missing, chunk.from, numbers);
             if !cells.has_only_specials {
                 if !missing.is_empty() {
                     target.add_missing(positions(missing, chunk.from, wanted), cells);
@@ -137,12 +137,13 @@ impl Work<'_> {
     }
 
     /// Adds a chunk with texts, which is seldom, by way of the chunk as a whole.
-    fn add_decoded(
+    pub(super) fn add_decoded(
         &mut self,
         block: Block<'_>,
         chunk: &BlockChunk,
         key: u64,
-        (wanted, reserve): (&[Range<usize>], Reserve<'_>),
+        wanted: &[Range<usize>],
+        reserve: Reserve<'_>,
     ) -> Result<()> {
         let mut data = segment::Chunk::empty();
         block.decode(chunk, &mut data)?;
@@ -157,9 +158,8 @@ impl Work<'_> {
     }
 }
 
-/// `runs` without the positions of these slots, which ascend; position 0 is at slot `from`. `out` is
-/// where they are put if there are others.
-fn without<'a>(
+/// The same as [`without`]; `out` is only used where some are left out.
+fn left<'a>(
     runs: &'a [Range<usize>],
     slots: &[u32],
     from: usize,
@@ -168,6 +168,18 @@ fn without<'a>(
     if slots.is_empty() {
         return runs;
     }
+    without(runs, slots, from, out);
+    out
+}
+
+/// Sets `out` to `runs` without the positions of these slots, which ascend; position 0 is at slot
+/// `from`.
+pub(super) fn without(
+    runs: &[Range<usize>],
+    slots: &[u32],
+    from: usize,
+    out: &mut Vec<Range<usize>>,
+) {
     out.clear();
     let mut slots = slots.iter().map(|slot| (*slot as usize).saturating_sub(from)).peekable();
     for run in runs {
@@ -183,11 +195,10 @@ fn without<'a>(
             out.push(start..run.end);
         }
     }
-    out
 }
 
 /// The positions of these slots that are in one of `runs`.
-fn positions<'a>(
+pub(super) fn positions<'a>(
     slots: &'a [u32],
     from: usize,
     runs: &'a [Range<usize>],
@@ -204,7 +215,7 @@ mod tests {
     fn runs_leave_out_the_positions_listed() {
         let check = |slots: &[u32], expected: &[Range<usize>]| {
             let mut found = Vec::new();
-            let found = without(&[2..5, 7..10], slots, 100, &mut found);
+            let found = left(&[2..5, 7..10], slots, 100, &mut found);
             assert_eq!(found, expected, "{slots:?}");
         };
         check(&[], &[2..5, 7..10]);

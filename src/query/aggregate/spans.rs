@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::index::Selection;
 use crate::query::aggregate::condition::{ChunkFacts, Verdict};
 use crate::query::aggregate::positions::Positions;
-use crate::query::aggregate::ranked::RankedOf;
+use crate::query::aggregate::ranked::{NONE, RankedOf};
 use crate::query::aggregate::special::Called;
 use crate::query::aggregate::target::Target;
 use crate::query::aggregate::work::{Reserve, Work, wanted};
@@ -27,6 +27,30 @@ pub(super) struct Unsure {
 }
 
 impl Work<'_> {
+    /// Calls the functions of the series for these series of a part, whose packed keys are given and
+    /// each of which has an observation that is wanted.
+    pub(super) fn add_series(
+        &mut self,
+        part: usize,
+        (selection, packed): (&Selection, &[u64]),
+        reserve: Reserve<'_>,
+    ) -> Result<()> {
+        let mut groups = Vec::with_capacity(packed.len());
+        for key in packed {
+            groups.push(self.row(*key, reserve)?.start);
+        }
+        let mut numbers = Vec::new();
+        for (place, cells) in self.cells.inputs.iter_mut().flat_map(|cells| &mut cells.specials) {
+            let ranked = self.spec.specials[*place].ranked();
+            let Some(RankedOf::Series(table)) = ranked.map(|ranked| &ranked.of) else { continue };
+            table.numbers(self.source.cube(), part, selection, &mut numbers)?;
+            for (group, number) in groups.iter().zip(&numbers) {
+                cells.meet(*group, u32::try_from(*number).unwrap_or(NONE));
+            }
+        }
+        Ok(())
+    }
+
     /// Adds what the span of a chunk says, of which the scan wants all, or only periods matter; the
     /// verdicts are those of the chunk.
     pub(super) fn add_span(

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::query::aggregate::condition::Condition;
+use crate::query::aggregate::condition::{Condition, Formula};
 use crate::query::aggregate::keys::Keys;
 use crate::query::aggregate::layout::Line;
 use crate::query::aggregate::sets::GroupingSet;
@@ -31,9 +31,10 @@ pub(crate) enum Function {
     Spread(usize, Spread),
     /// A function with a state of its own, by its place in [`AggregateSpec::specials`].
     Special(usize, usize),
-    /// So much for each observation of the first input, and nothing for the others of the second,
-    /// of which there is at least one: `sum(CASE WHEN condition THEN 1 ELSE 0 END)`.
-    Times(usize, usize, i64),
+    /// So much for each observation of some inputs, by the place of the numbers in
+    /// [`AggregateSpec::factors`], and nothing for the others of the input, of which there is at
+    /// least one: `sum(CASE WHEN condition THEN 1 ELSE 0 END)`.
+    Times(usize, usize),
 }
 
 /// A measure of how far numbers are spread.
@@ -99,6 +100,9 @@ impl fmt::Display for Function {
     }
 }
 
+/// What each observation of an input counts, for some inputs.
+pub(crate) type Factors = Vec<(usize, i64)>;
+
 /// What functions read: observations, and perhaps a measure of theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Input {
@@ -123,6 +127,8 @@ pub(crate) struct AggregateSpec {
     pub inputs: Vec<Input>,
     /// The functions with a state of their own.
     pub specials: Vec<Special>,
+    /// The numbers of the functions that add a number for each observation.
+    pub factors: Vec<Factors>,
     /// The grouping sets; absent for a plain GROUP BY. A column of the result, after those of the
     /// keys, tells them apart.
     pub sets: Option<Vec<GroupingSet>>,
@@ -186,6 +192,19 @@ impl AggregateSpec {
             Some(lines) => lines.clone(),
             None => vec![Line::whole(self.keys.width())],
         }
+    }
+
+    /// Whether what is stored of some chunk may answer for it: every condition that matters can be
+    /// decided without reading one.
+    pub(crate) fn reads_stored(&self) -> bool {
+        let formula =
+            |condition: Option<usize>| condition.map(|place| &self.conditions[place].formula);
+        let is_decided = |input: &Input| {
+            formula(input.condition).is_none_or(|formula| formula.admits() || formula.prunes())
+        };
+        (self.reads_totals() || self.reads_spans())
+            && formula(self.filter).is_none_or(Formula::admits)
+            && self.inputs.iter().all(is_decided)
     }
 
     /// Whether a function looks at periods.

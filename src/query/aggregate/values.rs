@@ -72,6 +72,15 @@ impl ValueSet {
         Self::new(measure, ranges, !has_number)
     }
 
+    /// Where it asks for nothing but whether there is a number: whether those without one pass.
+    pub(super) fn of_missing(&self) -> Option<bool> {
+        match self.ranges.as_slice() {
+            [] if self.takes_null => Some(true),
+            [(i64::MIN, i64::MAX)] if !self.takes_null => Some(false),
+            _ => None,
+        }
+    }
+
     /// The numbers that are not in it. NULL is not among them.
     pub(super) fn others(&self) -> Self {
         let mut ranges = Vec::with_capacity(self.ranges.len() + 1);

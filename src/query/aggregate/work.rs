@@ -9,7 +9,7 @@ use crate::model::PeriodForm;
 use crate::query::aggregate::AggregateSpec;
 use crate::query::aggregate::attributes::Split;
 use crate::query::aggregate::cells::Cells;
-use crate::query::aggregate::condition::{ChunkFacts, Decoded, Verdict};
+use crate::query::aggregate::condition::{ChunkFacts, Decoded, Formula, Verdict};
 use crate::query::aggregate::covered::Covered;
 use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::layout::Row;
@@ -47,6 +47,8 @@ pub(super) struct Work<'a> {
     pub(super) covered: Covered,
     /// Whether chunks within those are left out: nothing but the group and the periods matters.
     pub(super) skips_covered: bool,
+    /// Whether, where chunks are left out so, functions of the series are called for all series before.
+    adds_series: bool,
     /// Chunks whose spans do not say everything.
     pub(super) unsure: Vec<Unsure>,
     buffers: Buffers,
@@ -97,6 +99,9 @@ impl<'a> Work<'a> {
         let has_periods = spec.conditions.iter().any(|condition| condition.formula.has_periods());
         let count = spec.conditions.len();
         let cells = Cells::new(spec, spec.lines());
+        let adds_series = matches!(scan.periods, PeriodFilter::All)
+            && spec.keys.periods.is_none()
+            && !spec.specials.iter().all(Special::is_of_period);
         Self {
             source,
             scan,
@@ -118,7 +123,8 @@ impl<'a> Work<'a> {
             covered: Covered::default(),
             skips_covered: spec.reads_spans()
                 && spec.conditions.is_empty()
-                && spec.specials.iter().all(Special::is_of_period),
+                && spec.specials.iter().all(|one| one.is_of_period() || adds_series),
+            adds_series,
             unsure: Vec::new(),
             span: (Positions::default(), Positions::default()),
             span_rows: Vec::new(),
@@ -133,8 +139,8 @@ impl<'a> Work<'a> {
     /// Aggregates these series. `reserve` is asked before memory grows to so many bytes.
     pub(super) fn run(&mut self, series: &Selections, reserve: Reserve<'_>) -> Result<()> {
         let filter = self.spec.filter.map(|filter| &self.spec.conditions[filter].formula);
-        let reads_all = !self.spec.reads_totals() && !self.spec.reads_spans();
-        if reads_all && !filter.is_some_and(super::condition::Formula::prunes) {
+        let reads_all = !self.spec.reads_stored();
+        if reads_all && !filter.is_some_and(Formula::prunes) {
             return self.run_chunks(series, false, reserve);
         }
         let is_part = matches!(self.scan.periods, PeriodFilter::Slots(_));
@@ -168,6 +174,9 @@ impl<'a> Work<'a> {
                 self.add_totals_alone(index, (selection, &packed), &mut left, reserve)?;
                 rest.push(Selection::from_sorted(left));
                 continue;
+            }
+            if self.skips_covered && self.adds_series {
+                self.add_series(index, (selection, &packed), reserve)?;
             }
             for (ordinal, key) in selection.iter().zip(&packed) {
                 self.check_cancelled()?;
@@ -323,6 +332,12 @@ impl<'a> Work<'a> {
         };
         if self.is_plain {
             return self.run_blocks(request, after_totals, reserve);
+        }
+        if self.takes_tallies() && !after_totals {
+            return self.run_tallies(request, reserve);
+        }
+        if self.takes_pieces() {
+            return self.run_pieces(request, after_totals, reserve);
         }
         let mut cursor = source.cube().cursor(request)?;
         let mut last: Option<(usize, u32, u64)> = None;

@@ -2,7 +2,7 @@
 //!
 //! A statement is the same if it parses to the same tree. Its logical plan is kept if it reads
 //! nothing but cubes, which do not change within a state. The physical plan is kept too if it can
-//! run again: a chain of operators above one that reads series. Each run gets operators of its own,
+//! run again: a chain of operators above one that reads series, or a union of such chains. Each run gets operators of its own,
 //! with measurements of its own.
 //!
 //! A plan with parameters is optimized once, and values are put into what came of it. A value in a
@@ -24,6 +24,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::sql::sqlparser::ast;
 
 use crate::limits::PLANS_KEPT_MAX;
@@ -117,8 +118,8 @@ impl Planned {
     }
 }
 
-/// Whether what the operators are holds for every run: there is one reader of series or none, and
-/// nothing learns anything while it runs.
+/// Whether what the operators are holds for every run: each branch of a union has one reader of
+/// series or none, and nothing learns anything while it runs.
 fn is_repeatable(plan: &Arc<dyn ExecutionPlan>) -> bool {
     let mut plan = plan;
     loop {
@@ -130,7 +131,7 @@ fn is_repeatable(plan: &Arc<dyn ExecutionPlan>) -> bool {
                 let scan = plan.downcast_ref::<SeriesScanExec>();
                 return reader(plan).is_some() && !scan.is_some_and(SeriesScanExec::learns);
             }
-            _ => return false,
+            branches => return plan.is::<UnionExec>() && branches.iter().all(|b| is_repeatable(b)),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::codec::{Malformed, Reader};
 use crate::error::{Error, Result};
 use crate::limits::{BLOCK_CHUNKS_MAX, BLOCKS_READ_BYTES, Reservation};
 use crate::segment::block::{ChunkSpan, Wanted};
-use crate::segment::chunk::Chunk;
+use crate::segment::chunk::{Chunk, MeasureRun};
 use crate::segment::decoder::BlockDecoder;
 use crate::segment::layout::{Extent, PAGE_ENTRIES, SectionKind};
 use crate::segment::reader::{Segment, get_or_read};
@@ -224,6 +224,22 @@ impl Segment {
         chunk: &mut Chunk,
     ) -> Result<()> {
         decoder.chunk_into(index, chunk).map_err(|error| self.malformed_block(error))
+    }
+
+    /// Decodes a measure of a chunk of the block that `decoder` has, by its number in the block, in
+    /// the memory of another.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if it cannot be decoded.
+    pub fn decode_measure(
+        &self,
+        decoder: &BlockDecoder,
+        (measure, index): (usize, usize),
+        run: &mut MeasureRun,
+    ) -> Result<()> {
+        let decoded = decoder.measure_into(measure, index, run);
+        decoded.map_err(|error| self.malformed_block(error))
     }
 
     /// Decodes the numbers of chunks of the block that `decoder` has, by their numbers in the block,

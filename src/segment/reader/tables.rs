@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::codec::column::Column;
 use crate::codec::text::{Strings, TextLimits, decode_strings};
 use crate::codec::{Malformed, Reader};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::index::DimensionIndex;
 use crate::limits::CHUNK_SLOTS_MAX;
 use crate::model::PeriodForm;
@@ -182,6 +182,18 @@ impl Segment {
     pub fn span(&self, chunk: u32) -> Result<ChunkSpan> {
         let chunk = chunk as usize;
         Ok(self.span_page(chunk / PAGE_ENTRIES)?[chunk % PAGE_ENTRIES])
+    }
+
+    /// The time that each of neighbouring chunks covers, of as many as the page of the first one has.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
+    pub fn spans(&self, chunks: Range<u32>) -> Result<&[ChunkSpan]> {
+        let (from, count) = (chunks.start as usize % PAGE_ENTRIES, chunks.len());
+        let page = self.span_page(chunks.start as usize / PAGE_ENTRIES)?;
+        let end = page.len().min(from.saturating_add(count));
+        page.get(from..end).ok_or_else(|| Error::bug("no such chunk"))
     }
 
     /// Whether every series has exactly one chunk, so that their numbers are equal.

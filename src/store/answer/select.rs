@@ -179,6 +179,18 @@ impl Selected {
         Ok(said.unwrap_or(self.year_start.fallback))
     }
 
+    /// The day on which reporting years begin, if it is the same for all series that are selected.
+    pub(super) fn year_start_of_all(&self) -> Result<Option<ReportingYearStart>> {
+        if !self.year_start.is_same_for_all(&self.cube) {
+            return Ok(None);
+        }
+        let mut selections = self.series.0.iter().enumerate();
+        let first = selections.find_map(|(part, selection)| Some((part, selection.min()?)));
+        first
+            .map_or(Ok(self.year_start.fallback), |(part, one)| self.year_start(part, one))
+            .map(Some)
+    }
+
     /// The day on which reporting years begin where the data do not say.
     pub(super) fn year_start_unsaid(&self) -> ReportingYearStart {
         self.year_start.fallback

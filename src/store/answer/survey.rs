@@ -50,6 +50,9 @@ impl Survey {
     /// Looks at a selection. `has_counts` says whether observations shall be counted, if that can
     /// be done soon.
     pub(super) fn new(selected: &Selected, has_counts: bool) -> Result<Self> {
+        if let Some(found) = Self::of_whole_series(selected)? {
+            return Ok(found);
+        }
         let parts = selected.cube.parts().len();
         let mut surveyor = Surveyor {
             selected,
@@ -78,6 +81,48 @@ impl Survey {
         let observations = counts_all.then_some(surveyor.observations);
         Ok(Self { series, observations, time })
     }
+
+    /// Looks at a selection of which every observation of every series is wanted: then it is a sum
+    /// over spans, page by page. Absent where it is none, and where the time of a period follows
+    /// from more than its slot.
+    fn of_whole_series(selected: &Selected) -> Result<Option<Self>> {
+        if !selected.is_whole()? {
+            return Ok(None);
+        }
+        let Some(start) = selected.year_start_of_all()? else { return Ok(None) };
+        let (mut hulls, mut observations) = (Hulls::default(), 0);
+        for (part, selection) in selected.cube.parts().iter().zip(&selected.series.0) {
+            if !part.segment().is_one_to_one() {
+                return Ok(None);
+            }
+            // Each series has one chunk, of the same number; what is selected is live.
+            for mut chunks in selection.runs() {
+                while !chunks.is_empty() {
+                    let spans = part.segment().spans(chunks.clone())?;
+                    for same in spans.chunk_by(|a, b| a.form == b.form) {
+                        let Some(form) = same.first().map(|span| span.form) else { continue };
+                        if form == PeriodForm::Other {
+                            return Ok(None);
+                        }
+                        observations += same.iter().map(|s| u64::from(s.observations)).sum::<u64>();
+                        let first = same.iter().map(|span| span.first).min();
+                        let last = same.iter().map(last_slot).max();
+                        if let Some(ends) = first.zip(last) {
+                            hulls.add(form, start, ends);
+                        }
+                    }
+                    chunks.start += u32::try_from(spans.len()).unwrap_or(u32::MAX).max(1);
+                }
+            }
+        }
+        let (series, time) = (selected.series.clone(), hulls.coverage());
+        Ok(Some(Self { series, observations: Some(observations), time }))
+    }
+}
+
+/// The last slot of a chunk, which has an observation.
+fn last_slot(span: &ChunkSpan) -> i32 {
+    span.first.saturating_add(i32::from(span.slots.saturating_sub(1)))
 }
 
 impl Surveyor<'_> {
