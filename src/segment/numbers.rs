@@ -4,12 +4,11 @@ use std::mem;
 use std::ops::Range;
 
 use crate::codec::batch::Batch;
-use crate::codec::column::Column;
 use crate::codec::pco_column::decode_pco_f64;
 use crate::codec::run::{Encoding, RunHeader, unpack_run_into, unpack_run_over};
 use crate::codec::{Malformed, Reader};
-use crate::limits::BLOCK_CHUNKS_MAX;
 use crate::segment::chunk::{MeasureRun, Numbers, Writing};
+use crate::segment::columns::Columns;
 use crate::segment::measure::{KIND_DOUBLES, KIND_FRAME, KIND_NONE};
 use crate::segment::positions::{Place, Positions};
 use crate::segment::totals::SCALE_MAX;
@@ -100,43 +99,6 @@ impl Header {
     #[inline]
     fn is_single(&self, wanted: &Range<usize>) -> bool {
         wanted.len() == 1 && matches!(self.run.encoding, Encoding::Frame | Encoding::Constant)
-    }
-}
-
-/// The headers of all chunks, column by column.
-#[derive(Debug, Default)]
-struct Columns {
-    kinds: Vec<u8>,
-    compact: Vec<u8>,
-    widths: Vec<u8>,
-    bases: Vec<i64>,
-    biases: Vec<i64>,
-    scales: Vec<u8>,
-    writings: Vec<u8>,
-}
-
-impl Columns {
-    fn read(&mut self, input: &mut Reader<'_>, chunks: usize) -> Result<(), Malformed> {
-        let mut column = || {
-            let column = Column::read(input, BLOCK_CHUNKS_MAX)?;
-            let fits = column.len() == chunks;
-            if fits { Ok(column) } else { Err(input.malformed("a column of another length")) }
-        };
-        let small = |column: Column<'_>, out: &mut Vec<u8>| {
-            out.clear();
-            column.decode_u8_into(out)
-        };
-        let signed = |column: Column<'_>, out: &mut Vec<i64>| {
-            out.clear();
-            column.decode_i64_into(out)
-        };
-        small(column()?, &mut self.kinds)?;
-        small(column()?, &mut self.compact)?;
-        small(column()?, &mut self.widths)?;
-        signed(column()?, &mut self.bases)?;
-        signed(column()?, &mut self.biases)?;
-        small(column()?, &mut self.scales)?;
-        small(column()?, &mut self.writings)
     }
 }
 

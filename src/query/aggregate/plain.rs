@@ -38,7 +38,7 @@ impl Work<'_> {
         let (mut runs, mut keys) = (Runs::default(), Vec::new());
         while let Some(block) = blocks.next()? {
             self.check_cancelled()?;
-            self.keys(block.part(), block.series(), &mut keys)?;
+            self.keys(block.part(), &block.series(), &mut keys)?;
             for (chunk, key) in block.chunks().zip(&keys) {
                 if after_totals {
                     let facts = self.facts(block.part(), chunk.series, chunk.chunk)?;
@@ -56,8 +56,8 @@ impl Work<'_> {
     /// How much is wanted of a chunk, where a part of which all is known is as good as all.
     pub(super) fn coverage(&self, span: &ChunkSpan) -> Coverage {
         let coverage = self.scan.periods.coverage(span.form, span.first, span.slots.into());
-        let is_known = self.counts_alone && span.observations == span.slots;
-        if coverage == Coverage::Part && is_known { Coverage::All } else { coverage }
+        let is_known = || span.observations == span.slots && self.spec.counts_alone();
+        if coverage == Coverage::Part && is_known() { Coverage::All } else { coverage }
     }
 
     /// The series whose chunks are wanted as a whole or not at all; and those of which some chunk is

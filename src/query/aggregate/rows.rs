@@ -1,4 +1,4 @@
-//! The rows that a thread has given to its groups so far.
+//! From series to the rows that a thread has given to their groups so far.
 
 use crate::error::Result;
 use crate::query::aggregate::layout::Row;
@@ -8,6 +8,30 @@ use crate::query::aggregate::work::{Reserve, Work};
 const CELLS_FIRST: usize = 16;
 
 impl Work<'_> {
+    /// Sets `out` to the part of the packed key that follows from each of these series of a part.
+    pub(super) fn keys(
+        &self,
+        part: usize,
+        series: &(impl Iterator<Item = u32> + Clone),
+        out: &mut Vec<u64>,
+    ) -> Result<()> {
+        out.clear();
+        out.extend(series.clone().map(|_| 0));
+        for key in &self.spec.keys.series {
+            key.table.add_numbers((self.source.cube(), part), series.clone(), key.stride, out)?;
+        }
+        Ok(())
+    }
+
+    /// The part of the packed key that follows from a series.
+    pub(super) fn key(&self, part: usize, series: u32) -> Result<u64> {
+        let mut sum = 0;
+        for key in &self.spec.keys.series {
+            sum += u64::from(key.table.number(self.source.cube(), part, series)?) * key.stride;
+        }
+        Ok(sum)
+    }
+
     /// The row with this key, known or new.
     #[inline]
     pub(super) fn row(&mut self, row_key: u64, reserve: Reserve<'_>) -> Result<Row> {

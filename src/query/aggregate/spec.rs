@@ -182,6 +182,14 @@ impl AggregateSpec {
         self.keys.attributes.is_none() && is_of_keys && self.functions.iter().all(is_special)
     }
 
+    /// Whether nothing is wanted but how many observations each series has.
+    pub(super) fn counts_alone(&self) -> bool {
+        self.conditions.is_empty()
+            && self.specials.is_empty()
+            && self.inputs.iter().all(|input| input.measure.is_none())
+            && self.reads_totals()
+    }
+
     /// The lines that rows of cells are for. Grouping sets fold whole groups, and have one.
     pub(super) fn lines(&self) -> Vec<Line> {
         let periods = self.keys.periods.as_ref().filter(|_| self.sets.is_none());

@@ -37,8 +37,6 @@ pub(super) struct Work<'a> {
     needs_place: bool,
     /// Whether all observations of a series belong to one group, and every input reads them.
     is_plain: bool,
-    /// Whether nothing is wanted but how many observations a series has.
-    pub(super) counts_alone: bool,
     pub(super) groups: Groups,
     pub(super) cells: Cells,
     /// What is known of each condition for the chunk at hand.
@@ -113,10 +111,6 @@ impl<'a> Work<'a> {
             is_plain: spec.conditions.is_empty()
                 && spec.keys.attributes.is_none()
                 && spec.specials.iter().all(Special::is_of_numbers),
-            counts_alone: spec.reads_totals()
-                && spec.conditions.is_empty()
-                && spec.specials.is_empty()
-                && spec.measures().is_empty(),
             groups: Groups::new(spec.keys.key_count.saturating_mul(cells.layout.line_count())),
             cells,
             verdicts: vec![Verdict::Depends; count],
@@ -368,30 +362,6 @@ impl<'a> Work<'a> {
             self.reserve(RESERVED_STEP_BYTES, reserve)?;
         }
         Ok(())
-    }
-
-    /// Sets `out` to the part of the packed key that follows from each of these series of a part.
-    pub(super) fn keys(
-        &self,
-        part: usize,
-        series: impl Iterator<Item = u32> + Clone,
-        out: &mut Vec<u64>,
-    ) -> Result<()> {
-        out.clear();
-        out.extend(series.clone().map(|_| 0));
-        for key in &self.spec.keys.series {
-            key.table.add_numbers((self.source.cube(), part), series.clone(), key.stride, out)?;
-        }
-        Ok(())
-    }
-
-    /// The part of the packed key that follows from a series.
-    pub(super) fn key(&self, part: usize, series: u32) -> Result<u64> {
-        let mut sum = 0;
-        for key in &self.spec.keys.series {
-            sum += u64::from(key.table.number(self.source.cube(), part, series)?) * key.stride;
-        }
-        Ok(sum)
     }
 
     pub(super) fn add_chunk(

@@ -34,13 +34,12 @@ pub(crate) fn exact_divisor(mantissas: &[i64], scale: u8) -> Option<f64> {
 }
 
 fn write_mantissas(mantissas: &[i64], scale: u8, out: &mut Vec<f64>) {
-    match exact_divisor(mantissas, scale) {
+    if let Some(divisor) = exact_divisor(mantissas, scale) {
         #[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost")]
-        Some(divisor) => out.extend(mantissas.iter().map(|m| *m as f64 / divisor)),
-        None => {
-            let double = |m: &i64| Decimal { mantissa: i128::from(*m), scale }.to_f64();
-            out.extend(mantissas.iter().map(double));
-        }
+        out.extend(mantissas.iter().map(|m| *m as f64 / divisor));
+    } else {
+        let double = |m: &i64| Decimal { mantissa: i128::from(*m), scale }.to_f64();
+        out.extend(mantissas.iter().map(double));
     }
 }
 
