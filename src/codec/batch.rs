@@ -4,6 +4,8 @@
 //! which width and which encoding come next cannot be foretold. So the runs of a block are decoded
 //! width by width: one kernel does all of one width, and differences are added up afterwards.
 
+use std::ops::Range;
+
 use crate::codec::bits;
 use crate::codec::bytes::{Malformed, unzigzag};
 use crate::codec::run::{Encoding, RunHeader};
@@ -64,6 +66,18 @@ impl Batch {
     /// where its values will begin.
     #[inline]
     pub fn push(&mut self, header: &RunHeader, at: u32, slots: usize) -> usize {
+        self.push_part(header, at, slots, &(0..slots))
+    }
+
+    /// The same for who needs only some of the slots: the places of the others may hold any numbers.
+    #[inline]
+    pub fn push_part(
+        &mut self,
+        header: &RunHeader,
+        at: u32,
+        slots: usize,
+        wanted: &Range<usize>,
+    ) -> usize {
         let start = self.end;
         // Differences begin one place later, and may need one group more.
         self.end = start + slots.next_multiple_of(GROUP) + GROUP;
@@ -72,18 +86,22 @@ impl Batch {
         let is_constant = header.encoding == Encoding::Constant;
         let is_frame = is_constant || header.encoding == Encoding::Frame;
         let later = usize::from(!is_frame);
+        let width = if is_constant { 0 } else { header.width };
+        // Differences are added up from the first on; of a frame, groups before may be left out.
+        let before = if is_frame { wanted.start / GROUP } else { 0 };
+        let end = wanted.end.min(slots);
         self.runs.push(PackedRun {
             add: if is_frame { header.base } else { header.bias },
-            at,
-            to: narrow(start + later),
-            groups: groups(slots.saturating_sub(later)),
-            width: if is_constant { 0 } else { header.width },
+            at: at.saturating_add(narrow(before * usize::from(width))),
+            to: narrow(start + later + before * GROUP),
+            groups: groups(end.saturating_sub(later + before * GROUP)),
+            width,
         });
         if !is_frame {
             self.sums.push(Differences {
                 base: header.base,
                 to: narrow(start),
-                groups: groups(slots.saturating_sub(1)),
+                groups: groups(end.saturating_sub(1)),
                 is_zigzag: header.encoding == Encoding::Delta,
             });
         }
@@ -250,6 +268,28 @@ mod tests {
                 unpack_run_into(header, own, &mut expected).expect("all is there");
                 assert_eq!(&expected, values);
                 assert_eq!(&out[place..place + values.len()], values);
+            }
+        }
+    }
+
+    #[test]
+    fn a_part_is_as_in_the_whole() {
+        let frame: Vec<i64> = (0..50).map(|i| i * 37 % 101).collect();
+        let line: Vec<i64> = (0..50).map(|i| i * 1_000 + i % 3).collect();
+        let saw: Vec<i64> = (0..50).map(|i| (i % 30 - 15_i64).abs() * 300 + i % 2).collect();
+        for values in [frame, line, saw, vec![7; 50]] {
+            let header = plan_run(&values);
+            let mut bytes = Vec::new();
+            pack_run(&header, &values, &mut bytes);
+            bytes.resize(bytes.len() + Batch::PADDING_BYTES, 0);
+            for start in 0..50 {
+                for end in [start + 1, (start + 9).min(50), 50] {
+                    let mut batch = Batch::default();
+                    let mut out = Vec::new();
+                    let place = batch.push_part(&header, 0, 50, &(start..end));
+                    batch.decode(&bytes, &mut out).expect("all is there");
+                    assert_eq!(out[place + start..place + end], values[start..end]);
+                }
             }
         }
     }

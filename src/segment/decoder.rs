@@ -168,11 +168,11 @@ impl BlockDecoder {
 
 /// What a block that is decoded says of its chunks, by their numbers in the block.
 impl BlockDecoder {
-    /// Decodes the numbers of chunks in the measures that are wanted: so many chunks at one go that
-    /// each costs little.
+    /// Decodes the numbers of chunks, at some of their positions, in the measures that are wanted: so
+    /// many chunks at one go that each costs little.
     pub(crate) fn decode_numbers(
         &mut self,
-        chunks: &(impl Iterator<Item = usize> + Clone),
+        chunks: &(impl Iterator<Item = (usize, Range<usize>)> + Clone),
     ) -> Result<(), Malformed> {
         let block = self.block.as_deref().ok_or(Malformed::new(0, "no block was opened"))?;
         for section in self.measures.iter_mut().filter(|section| section.is_wanted) {
@@ -201,7 +201,8 @@ impl BlockDecoder {
         self.absent.of(chunk)
     }
 
-    /// The numbers of a chunk in a measure, one a slot, if they were decoded.
+    /// The numbers of a chunk in a measure, one a slot, if they were decoded; any numbers at positions
+    /// that were not.
     #[inline]
     pub fn numbers(&self, measure: usize, chunk: usize) -> ChunkNumbers<'_> {
         let measure = self.measures.get(measure).filter(|section| section.is_wanted);
@@ -246,6 +247,13 @@ impl BlockDecoder {
     pub fn missing(&self, measure: usize, chunk: usize) -> &[u32] {
         let measure = self.measures.get(measure).filter(|section| section.is_wanted);
         measure.map_or(&[], |section| section.decoder.missing(chunk))
+    }
+
+    /// Whether an observation of a chunk has a text instead of a number in a measure.
+    #[inline]
+    pub fn has_texts(&self, measure: usize, chunk: usize) -> bool {
+        let measure = self.measures.get(measure).filter(|section| section.is_wanted);
+        measure.is_some_and(|section| section.decoder.has_texts(chunk))
     }
 
     /// The slots of a chunk whose observation has a text instead of a number, ascending, as the

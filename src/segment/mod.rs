@@ -5,7 +5,7 @@
 //!
 //! Read in this order: `layout` (what stands where), `chunk` (a chunk in memory), `measure` and
 //! `block` (chunks packed), `totals`, `periods`, `partials`, `target` and `builder` (writing); `positions`,
-//! `numbers`, `doubles` and `decoder` (chunks unpacked), `reader`, `live_periods`, `cache`.
+//! `columns`, `numbers`, `doubles` and `decoder` (chunks unpacked), `reader`, `live_periods`, `cache`.
 //!
 //! **Invariant:** this module knows keys as code numbers and periods as slots. It does not know SDMX
 //! syntax, SQL, or which segments make up a dataflow.
@@ -19,6 +19,7 @@ mod block;
 mod builder;
 mod cache;
 mod chunk;
+mod columns;
 mod decoder;
 mod doubles;
 mod layout;

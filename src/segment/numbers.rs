@@ -4,12 +4,11 @@ use std::mem;
 use std::ops::Range;
 
 use crate::codec::batch::Batch;
-use crate::codec::column::Column;
 use crate::codec::pco_column::decode_pco_f64;
 use crate::codec::run::{Encoding, RunHeader, unpack_run_into, unpack_run_over};
 use crate::codec::{Malformed, Reader};
-use crate::limits::BLOCK_CHUNKS_MAX;
 use crate::segment::chunk::{MeasureRun, Numbers, Writing};
+use crate::segment::columns::Columns;
 use crate::segment::measure::{KIND_DOUBLES, KIND_FRAME, KIND_NONE};
 use crate::segment::positions::{Place, Positions};
 use crate::segment::totals::SCALE_MAX;
@@ -36,6 +35,8 @@ pub(crate) struct MeasureDecoder {
     doubles: Vec<f64>,
     /// Where the mantissas of each chunk begin, if it was decoded; empty if none was.
     places: Vec<u32>,
+    /// Whether only some slots of chunks were decoded.
+    is_partial: bool,
     batch: Batch,
     mantissas: Vec<i64>,
     /// Their doubles, by the slots of the block.
@@ -93,40 +94,11 @@ enum Kind {
     Doubles,
 }
 
-/// The headers of all chunks, column by column.
-#[derive(Debug, Default)]
-struct Columns {
-    kinds: Vec<u8>,
-    compact: Vec<u8>,
-    widths: Vec<u8>,
-    bases: Vec<i64>,
-    biases: Vec<i64>,
-    scales: Vec<u8>,
-    writings: Vec<u8>,
-}
-
-impl Columns {
-    fn read(&mut self, input: &mut Reader<'_>, chunks: usize) -> Result<(), Malformed> {
-        let mut column = || {
-            let column = Column::read(input, BLOCK_CHUNKS_MAX)?;
-            let fits = column.len() == chunks;
-            if fits { Ok(column) } else { Err(input.malformed("a column of another length")) }
-        };
-        let small = |column: Column<'_>, out: &mut Vec<u8>| {
-            out.clear();
-            column.decode_u8_into(out)
-        };
-        let signed = |column: Column<'_>, out: &mut Vec<i64>| {
-            out.clear();
-            column.decode_i64_into(out)
-        };
-        small(column()?, &mut self.kinds)?;
-        small(column()?, &mut self.compact)?;
-        small(column()?, &mut self.widths)?;
-        signed(column()?, &mut self.bases)?;
-        signed(column()?, &mut self.biases)?;
-        small(column()?, &mut self.scales)?;
-        small(column()?, &mut self.writings)
+impl Header {
+    /// Whether a single number is wanted, and can be had without those before it.
+    #[inline]
+    fn is_single(&self, wanted: &Range<usize>) -> bool {
+        wanted.len() == 1 && matches!(self.run.encoding, Encoding::Frame | Encoding::Constant)
     }
 }
 
@@ -255,7 +227,7 @@ impl MeasureDecoder {
     ) -> Result<(), Malformed> {
         self.lists_into(block, (index, place), run);
         let slots = place.from as usize..place.end() as usize;
-        match self.decoded(index, slots) {
+        match self.decoded(index, slots).filter(|_| !self.is_partial) {
             Some(mantissas) => {
                 let mut values = take_mantissas(run);
                 values.clear();
@@ -322,23 +294,30 @@ impl MeasureDecoder {
         Ok(())
     }
 
-    /// Decodes the numbers of these chunks of a block.
+    /// Decodes the numbers of these chunks of a block at these positions.
     pub(crate) fn decode(
         &mut self,
         block: &[u8],
         places: &[Place],
         absent: &Positions,
-        chunks: impl Iterator<Item = usize> + Clone,
+        chunks: impl Iterator<Item = (usize, Range<usize>)> + Clone,
     ) -> Result<(), Malformed> {
+        self.is_partial = false;
         self.batch.clear();
         self.places.clear();
         self.places.resize(places.len(), NOT_DECODED);
-        let mut has_others = false;
-        for index in chunks.clone() {
+        let (mut has_others, mut has_singles) = (false, false);
+        for (index, wanted) in chunks.clone() {
             let header = self.header(index)?;
             let slots = places.get(index).map_or(0, |place| place.slots as usize);
             let place = if header.kind == Kind::Decimals && !header.is_compact {
-                self.batch.push(&header.run, header.start, slots)
+                self.is_partial |= wanted.len() < slots;
+                if header.is_single(&wanted) {
+                    has_singles = true;
+                    self.batch.skip(slots)
+                } else {
+                    self.batch.push_part(&header.run, header.start, slots, &wanted)
+                }
             } else {
                 has_others = true;
                 self.batch.skip(slots)
@@ -348,13 +327,37 @@ impl MeasureDecoder {
             }
         }
         self.batch.decode(block, &mut self.mantissas)?;
+        if has_singles {
+            self.decode_singles(block, chunks.clone())?;
+        }
         if has_others {
-            for index in chunks {
+            for (index, _) in chunks {
                 let header = self.header(index)?;
                 let place = places.get(index).copied().unwrap_or_default();
                 if header.kind == Kind::Doubles || header.is_compact {
                     self.decode_apart(block, (index, place), absent)?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decodes the numbers of chunks of which only one is wanted.
+    fn decode_singles(
+        &mut self,
+        block: &[u8],
+        chunks: impl Iterator<Item = (usize, Range<usize>)>,
+    ) -> Result<(), Malformed> {
+        for (index, wanted) in chunks {
+            let header = self.header(index)?;
+            if header.kind != Kind::Decimals || header.is_compact || !header.is_single(&wanted) {
+                continue;
+            }
+            let bytes = block.get(header.start as usize..).unwrap_or_default();
+            let number = header.run.get(bytes, wanted.start)?;
+            let from = self.places.get(index).map_or(0, |place| *place as usize);
+            if let Some(mantissa) = self.mantissas.get_mut(from + wanted.start) {
+                *mantissa = number;
             }
         }
         Ok(())
@@ -390,7 +393,8 @@ impl MeasureDecoder {
         Ok(())
     }
 
-    /// The numbers of a chunk that was decoded, which lies at these slots of the block.
+    /// The numbers of a chunk that was decoded, which lies at these slots of the block; any numbers
+    /// at positions that were not.
     #[inline]
     pub(crate) fn numbers(&self, chunk: usize, slots: Range<usize>) -> ChunkNumbers<'_> {
         match self.columns.kinds.get(chunk) {
@@ -435,6 +439,12 @@ impl MeasureDecoder {
     #[inline]
     pub(crate) fn missing(&self, chunk: usize) -> &[u32] {
         self.missing.of(chunk)
+    }
+
+    /// Whether an observation of a chunk has a text.
+    #[inline]
+    pub(crate) fn has_texts(&self, chunk: usize) -> bool {
+        !self.text_slots.of(chunk).is_empty()
     }
 
     /// The slots of a chunk whose observation has a text, and the texts.

@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::index::Selection;
+use crate::limits::CHUNK_SLOTS_MAX;
 use crate::segment;
 use crate::segment::{
     BlockDecoder, ChunkNumbers, ChunkSpan, LoadedBlock, MeasureRun, PackedNumbers, Wanted,
@@ -45,6 +46,8 @@ struct Step {
     first: u32,
     /// The chunks that are wanted, ascending, each with its series.
     chunks: Vec<(u32, u32)>,
+    /// The first to the last position that is wanted of each.
+    hulls: Vec<Range<usize>>,
 }
 
 /// A chunk of a block that is wanted.
@@ -97,7 +100,8 @@ impl BlockCursor {
         }
     }
 
-    /// The next block that holds something, its numbers decoded; absent at the end.
+    /// The next block that holds something, its numbers decoded where they are wanted; absent at the
+    /// end.
     ///
     /// # Errors
     ///
@@ -107,7 +111,16 @@ impl BlockCursor {
         if !self.advance()? {
             return Ok(None);
         }
-        self.decode_numbers()?;
+        let Step { part, first, chunks, hulls, .. } = &mut self.step;
+        hulls.clear();
+        for (chunk, _) in &*chunks {
+            let index = (*chunk - *first) as usize;
+            let span = self.decoder.span(index).ok_or_else(|| Error::bug("no such chunk"))?;
+            hulls.push(self.periods.hull(span.form, span.first, usize::from(span.slots)));
+        }
+        let indexes = chunks.iter().map(|(chunk, _)| (chunk - *first) as usize);
+        let wanted = indexes.zip(hulls.iter().cloned());
+        self.cube.parts()[*part].segment().decode_numbers(&mut self.decoder, &wanted)?;
         Ok(Some(Block { cursor: self }))
     }
 
@@ -126,7 +139,8 @@ impl BlockCursor {
         let Step { part, first, chunks, .. } = &self.step;
         let segment = self.cube.parts()[*part].segment();
         let indexes = chunks.iter().map(|(chunk, _)| (chunk - first) as usize);
-        segment.decode_numbers(&mut self.decoder, &indexes)
+        let wanted = indexes.map(|index| (index, 0..CHUNK_SLOTS_MAX));
+        segment.decode_numbers(&mut self.decoder, &wanted)
     }
 
     /// The same as [`advance`](Self::advance), for who wants the chunks of the block one by one.
@@ -312,6 +326,11 @@ impl<'a> Block<'a> {
         })
     }
 
+    /// The series of the chunks that are wanted, in stored order.
+    pub fn series(&self) -> impl Iterator<Item = u32> + Clone + use<'a> {
+        self.cursor.step.chunks.iter().map(|(_, series)| *series)
+    }
+
     /// Sets `out` to the positions of a chunk that are wanted, ascending and disjoint; absent ones
     /// among them.
     pub fn positions_into(&self, chunk: &BlockChunk, out: &mut Vec<Range<usize>>) {
@@ -320,7 +339,8 @@ impl<'a> Block<'a> {
         self.cursor.periods.positions_into(span.form, span.first, slots, out);
     }
 
-    /// The numbers of a chunk in a measure of the request, one a position.
+    /// The numbers of a chunk in a measure of the request, one a position; any number at positions
+    /// that are not wanted.
     #[inline]
     pub fn numbers(&self, measure: usize, chunk: &BlockChunk) -> ChunkNumbers<'a> {
         self.cursor.decoder.numbers(measure, chunk.index)
@@ -359,6 +379,12 @@ impl<'a> Block<'a> {
     #[inline]
     pub fn missing(&self, measure: usize, chunk: &BlockChunk) -> &'a [u32] {
         self.cursor.decoder.missing(measure, chunk.index)
+    }
+
+    /// Whether an observation of a chunk has a text in a measure of the request.
+    #[inline]
+    pub fn has_texts(&self, measure: usize, chunk: &BlockChunk) -> bool {
+        self.cursor.decoder.has_texts(measure, chunk.index)
     }
 
     /// The slots of a chunk whose observation has a text in a measure of the request, ascending, and
@@ -513,10 +539,14 @@ mod tests {
         assert!(missing.eq(measure.missing.iter().copied()));
         let texts = block.texts(0, chunk).map(|(slot, text)| (position(&slot), Box::from(text)));
         assert_eq!(texts.collect::<Vec<_>>(), measure.texts);
+        assert_eq!(block.has_texts(0, chunk), !measure.texts.is_empty());
         match (block.numbers(0, chunk), &measure.numbers) {
             (ChunkNumbers::None, Numbers::None) => {}
             (ChunkNumbers::Decimals(found, scale), Numbers::Decimals(expected)) => {
-                assert_eq!((found, scale), (expected.as_slice(), measure.scale));
+                assert_eq!((found.len(), scale), (expected.len(), measure.scale));
+                for wanted in &positions {
+                    assert_eq!(found[wanted.clone()], expected[wanted.clone()]);
+                }
             }
             (ChunkNumbers::Doubles(found), Numbers::Doubles(expected)) => {
                 assert_eq!(found, expected);

@@ -68,28 +68,53 @@ pub enum PeriodFilter {
 impl PeriodFilter {
     /// Whether any of `slots` slots from `first` on is wanted.
     pub fn wants(&self, form: PeriodForm, first: i32, slots: usize) -> bool {
-        let forms = match self {
-            Self::Slots(forms) if form != PeriodForm::Other => forms,
-            _ => return true,
-        };
-        let wanted = forms.iter().find(|(known, _)| *known == form);
-        wanted.is_some_and(|(_, ranges)| {
-            ranges.iter().any(|range| {
-                position(range.start, first, slots) < position(range.end, first, slots)
-            })
-        })
+        self.coverage(form, first, slots) != Coverage::Nothing
+    }
+
+    /// How much is wanted of `slots` slots from `first` on.
+    pub fn coverage(&self, form: PeriodForm, first: i32, slots: usize) -> Coverage {
+        match self.ranges(form) {
+            None => Coverage::All,
+            Some(ranges) => {
+                let mut cut = ranges.iter().map(|range| cut(range, first, slots));
+                match cut.find(|range| !range.is_empty()) {
+                    None => Coverage::Nothing,
+                    Some(range) if range.len() == slots => Coverage::All,
+                    Some(_) => Coverage::Part,
+                }
+            }
+        }
+    }
+
+    /// From the first to the last position wanted of `slots` slots from `first` on.
+    pub fn hull(&self, form: PeriodForm, first: i32, slots: usize) -> Range<usize> {
+        let Some(ranges) = self.ranges(form) else { return 0..slots };
+        let mut cut = ranges.iter().map(|range| cut(range, first, slots));
+        let mut hull = cut.find(|range| !range.is_empty()).unwrap_or_default();
+        if let Some(last) = cut.rfind(|range| !range.is_empty()) {
+            hull.end = last.end;
+        }
+        hull
+    }
+
+    /// The ranges of slots of a form that are wanted; absent where all are.
+    fn ranges(&self, form: PeriodForm) -> Option<&[Range<i32>]> {
+        match self {
+            Self::Slots(forms) if form != PeriodForm::Other => {
+                let wanted = forms.iter().find(|(known, _)| *known == form);
+                Some(wanted.map_or(&[], |(_, ranges)| ranges))
+            }
+            Self::Slots(_) | Self::All => None,
+        }
     }
 
     /// How many observations are wanted of a chunk: at least the start of this range, at most its
     /// end, both included. The two are equal where all or nothing of the chunk is wanted.
-    pub(super) fn observations(&self, span: &ChunkSpan) -> Range<u64> {
+    pub fn observations(&self, span: &ChunkSpan) -> Range<u64> {
         let all = u64::from(span.observations);
-        if matches!(self, Self::All) || span.form == PeriodForm::Other {
-            return all..all;
-        }
-        let slots = usize::from(span.slots);
-        let wanted = self.positions(span.form, span.first, slots);
-        let wanted: u64 = wanted.iter().map(|range| range.len() as u64).sum();
+        let Some(ranges) = self.ranges(span.form) else { return all..all };
+        let cut = ranges.iter().map(|range| cut(range, span.first, span.slots.into()));
+        let wanted: u64 = cut.filter(|range| !range.is_empty()).map(|r| r.len() as u64).sum();
         let absent = u64::from(span.slots).saturating_sub(all);
         wanted.saturating_sub(absent)..wanted.min(all)
     }
@@ -110,19 +135,31 @@ impl PeriodFilter {
         out: &mut Vec<Range<usize>>,
     ) {
         out.clear();
-        let forms = match self {
-            Self::Slots(forms) if form != PeriodForm::Other => forms,
-            _ => {
-                out.push(0..slots);
-                return;
+        match self.ranges(form) {
+            None => out.push(0..slots),
+            Some(ranges) => {
+                let cut = ranges.iter().map(|range| cut(range, first, slots));
+                out.extend(cut.filter(|range| !range.is_empty()));
             }
-        };
-        let Some((_, ranges)) = forms.iter().find(|(known, _)| *known == form) else { return };
-        let cut = ranges
-            .iter()
-            .map(|range| position(range.start, first, slots)..position(range.end, first, slots));
-        out.extend(cut.filter(|range| range.start < range.end));
+        }
     }
+}
+
+/// How much of a chunk is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coverage {
+    /// No slot.
+    Nothing,
+    /// Some slots, and not others.
+    Part,
+    /// Every slot.
+    All,
+}
+
+/// The positions of a range of slots among `slots` from `first` on.
+#[inline]
+fn cut(range: &Range<i32>, first: i32, slots: usize) -> Range<usize> {
+    position(range.start, first, slots)..position(range.end, first, slots)
 }
 
 /// The position of a slot among `slots` from `first` on, or the nearest one.
@@ -199,9 +236,19 @@ mod tests {
         let filter = PeriodFilter::Slots(vec![(PeriodForm::Year, vec![1990..2001, 2005..2006])]);
         let check = |form, first, slots, expected: &[Range<usize>]| {
             assert_eq!(filter.positions(form, first, slots), expected);
+            let coverage = match expected {
+                [] => Coverage::Nothing,
+                [all] if all.len() == slots => Coverage::All,
+                _ => Coverage::Part,
+            };
+            assert_eq!(filter.coverage(form, first, slots), coverage);
+            let end = expected.last().map_or(0, |last| last.end);
+            let hull = expected.first().map_or(0, |range| range.start)..end;
+            assert_eq!(filter.hull(form, first, slots), hull);
         };
         check(PeriodForm::Year, 2000, 10, &[0..1, 5..6]);
         check(PeriodForm::Year, 1980, 15, &[10..15]);
+        check(PeriodForm::Year, 1992, 9, &[0..9]);
         check(PeriodForm::Year, 2010, 5, &[]);
         check(PeriodForm::Month, 2000, 10, &[]);
         check(PeriodForm::Other, 0, 3, &[0..3]);

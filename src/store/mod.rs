@@ -68,7 +68,7 @@ pub use cube::{CodeTable, Cube};
 pub use cursor::{Chunk, Cursor};
 pub use database::Database;
 pub use filter::SeriesFilter;
-pub use filter::{Direction, KeyPart, PeriodFilter, ScanOrder, ScanRequest, Selections};
+pub use filter::{Coverage, Direction, KeyPart, PeriodFilter, ScanOrder, ScanRequest, Selections};
 pub use history::{History, Version};
 pub use load::{Load, LoadOptions, LoadReport, Message, Prepared, Progress};
 pub use names::{fold, is_plain_name, text_column};

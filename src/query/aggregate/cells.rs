@@ -1,7 +1,9 @@
-//! The state of an aggregation: for each group a row of cells, one a period or one in all.
+//! The state of an aggregation: for each group rows of cells, one a period or one in all.
 
 use crate::error::Result;
 use crate::model::Decimal;
+use crate::query::aggregate::groups::Groups;
+use crate::query::aggregate::layout::{Layout, Line, Row};
 use crate::query::aggregate::mapping::Mapping;
 use crate::query::aggregate::positions::Positions;
 use crate::query::aggregate::spec::{AggregateSpec, Function, Input};
@@ -13,8 +15,8 @@ use crate::segment::{Chunk, PeriodTotal, Total};
 /// The state of all groups.
 #[derive(Debug)]
 pub(super) struct Cells {
-    /// Cells of a group.
-    pub(super) width: usize,
+    /// Where the rows of the groups lie.
+    pub(super) layout: Layout,
     /// Observations of each cell.
     pub(super) rows: Vec<u64>,
     /// The state of each input, in the order of [`AggregateSpec::inputs`].
@@ -45,10 +47,12 @@ pub(super) struct InputCells {
 
 /// A cell without numbers has its smallest above its largest.
 const NO_EXTREMES: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
+/// Bytes that a row takes besides its cells, about.
+const ROW_BYTES: usize = 32;
 
 impl Cells {
-    /// No groups yet, of so many cells each.
-    pub(super) fn new(spec: &AggregateSpec, width: usize) -> Self {
+    /// No groups yet, of rows for these lines.
+    pub(super) fn new(spec: &AggregateSpec, lines: Vec<Line>) -> Self {
         let inputs = spec.inputs.iter().enumerate().map(|(place, input)| {
             let functions = || spec.functions.iter().filter(move |f| f.input() == place);
             let special = |function: &Function| match function {
@@ -62,24 +66,23 @@ impl Cells {
                 input: *input,
                 rows: Vec::new(),
                 lacking: Vec::new(),
-                sums: functions().any(|f| f.needs_sum()).then(|| Sums::new(width)),
-                squares: functions().any(|f| f.needs_squares()).then(|| Squares::new(width)),
+                sums: functions().any(|f| f.needs_sum()).then(Sums::default),
+                squares: functions().any(|f| f.needs_squares()).then(Squares::default),
                 extremes: functions().any(|f| f.needs_extremes()).then(Vec::new),
                 specials: functions().filter_map(special).collect(),
                 has_only_specials: functions().all(is_special),
             }
         });
-        Self { width, rows: Vec::new(), inputs: inputs.collect() }
+        Self { layout: Layout::new(lines), rows: Vec::new(), inputs: inputs.collect() }
     }
 
-    /// How many groups there is room for.
+    /// How many cells there is room for.
     pub(super) fn capacity(&self) -> usize {
-        self.rows.len() / self.width.max(1)
+        self.rows.len()
     }
 
-    /// Makes room for so many groups.
-    pub(super) fn grow(&mut self, groups: usize) {
-        let cells = groups * self.width;
+    /// Makes room for so many cells.
+    pub(super) fn grow(&mut self, cells: usize) {
         self.rows.resize(cells, 0);
         for input in &mut self.inputs {
             if input.input.condition.is_some() {
@@ -89,15 +92,41 @@ impl Cells {
                 input.lacking.resize(cells, 0);
             }
             if let Some(sums) = &mut input.sums {
-                sums.grow(groups);
+                sums.grow(cells);
             }
             if let Some(squares) = &mut input.squares {
-                squares.grow(groups);
+                squares.grow(cells);
             }
             if let Some(extremes) = &mut input.extremes {
                 extremes.resize(cells, NO_EXTREMES);
             }
             input.specials.iter_mut().for_each(|(_, special)| special.grow(cells));
+        }
+    }
+
+    /// How many cells there are with the rows of `groups`, which has all of ours.
+    pub(super) fn cells_of(&self, groups: &Groups) -> usize {
+        let new = &groups.keys()[self.layout.row_count()..];
+        let more: usize = new.iter().map(|key| self.layout.line(*key).len).sum();
+        self.layout.cell_count() + more
+    }
+
+    /// Adds the rows of `groups` that are not there yet.
+    pub(super) fn follow(&mut self, groups: &Groups) {
+        let cells = self.cells_of(groups);
+        if cells > self.capacity() {
+            self.grow(cells);
+        }
+        for key in &groups.keys()[self.layout.row_count()..] {
+            self.layout.push(self.layout.line(*key).len);
+            for input in &mut self.inputs {
+                if let Some(sums) = &mut input.sums {
+                    sums.push_row();
+                }
+                if let Some(squares) = &mut input.squares {
+                    squares.push_row();
+                }
+            }
         }
     }
 
@@ -107,8 +136,8 @@ impl Cells {
         specials.map(|(_, special)| special.bytes_per_cell()).sum()
     }
 
-    /// Bytes that one more group takes, about.
-    pub(super) fn bytes_per_group(&self) -> usize {
+    /// Bytes that one more cell takes, about.
+    pub(super) fn bytes_per_cell(&self) -> usize {
         let if_any = |bytes: usize, is_there: bool| if is_there { bytes } else { 0 };
         let of_input = |input: &InputCells| {
             if_any(8, input.input.condition.is_some())
@@ -118,18 +147,18 @@ impl Cells {
                 + if_any(16, input.extremes.is_some())
                 + input.specials.iter().map(|(_, special)| special.bytes_per_cell()).sum::<usize>()
         };
-        self.width * (8 + self.inputs.iter().map(of_input).sum::<usize>()) + 16
+        8 + self.inputs.iter().map(of_input).sum::<usize>()
     }
 
     /// Bytes of memory, about.
     pub(super) fn memory_bytes(&self) -> usize {
         let of_input = |input: &InputCells| {
-            input.sums.as_ref().map_or(0, Sums::memory_bytes)
-                + input.squares.as_ref().map_or(0, Squares::memory_bytes)
+            input.sums.as_ref().map_or(0, Sums::grown_bytes)
+                + input.squares.as_ref().map_or(0, Squares::grown_bytes)
                 + input.specials.iter().map(|(_, special)| special.grown_bytes()).sum::<usize>()
         };
         let inputs: usize = self.inputs.iter().map(of_input).sum();
-        self.capacity() * self.bytes_per_group() + inputs
+        self.capacity() * self.bytes_per_cell() + self.layout.row_count() * ROW_BYTES + inputs
     }
 
     /// The observations of an input in a cell, counted over all groups.
@@ -144,31 +173,27 @@ impl Cells {
         self.rows_of(input, place) - lacking.copied().unwrap_or(0)
     }
 
-    /// Adds the state of another.
-    pub(super) fn merge(&mut self, other: &Self, to: Mapping<'_>) -> Result<()> {
-        let widths = (other.width, self.width);
-        add_counts(&mut self.rows, &other.rows, widths, to);
+    /// Adds the state of another, whose rows go to those of ours with these numbers; and its cells to
+    /// those that `cells` lists, or to the same.
+    pub(super) fn merge(
+        &mut self,
+        other: &Self,
+        rows: &[usize],
+        cells: Option<&[u32]>,
+    ) -> Result<()> {
+        let to = Mapping { rows, cells, theirs: &other.layout, ours: &self.layout };
+        to.add_counts(&mut self.rows, &other.rows);
         for (ours, theirs) in self.inputs.iter_mut().zip(&other.inputs) {
-            ours.merge(theirs, widths, to)?;
+            ours.merge(theirs, &to)?;
         }
         Ok(())
     }
 }
 
-/// Adds counts by cell, of groups of the first width to groups of the second.
-fn add_counts(ours: &mut [u64], theirs: &[u64], widths: (usize, usize), to: Mapping<'_>) {
-    if theirs.is_empty() {
-        return;
-    }
-    for (from, to) in to.places(widths.0, widths.1) {
-        ours[to] += theirs[from];
-    }
-}
-
 impl InputCells {
-    fn merge(&mut self, other: &Self, widths: (usize, usize), to: Mapping<'_>) -> Result<()> {
-        add_counts(&mut self.rows, &other.rows, widths, to);
-        add_counts(&mut self.lacking, &other.lacking, widths, to);
+    fn merge(&mut self, other: &Self, to: &Mapping<'_>) -> Result<()> {
+        to.add_counts(&mut self.rows, &other.rows);
+        to.add_counts(&mut self.lacking, &other.lacking);
         if let (Some(ours), Some(theirs)) = (&mut self.sums, &other.sums) {
             ours.merge(theirs, to)?;
         }
@@ -176,13 +201,13 @@ impl InputCells {
             ours.merge(theirs, to);
         }
         if let (Some(ours), Some(theirs)) = (&mut self.extremes, &other.extremes) {
-            for (from, to) in to.places(widths.0, widths.1) {
+            for (from, to) in to.places() {
                 widen(&mut ours[to], theirs[from].0);
                 widen(&mut ours[to], theirs[from].1);
             }
         }
         for ((_, ours), (_, theirs)) in self.specials.iter_mut().zip(&other.specials) {
-            ours.merge(theirs, to.places(widths.0, widths.1));
+            ours.merge(theirs, to.places());
         }
         Ok(())
     }
@@ -220,17 +245,12 @@ impl InputCells {
         Ok(())
     }
 
-    /// Counts a stored total, of a chunk with so many observations.
-    pub(super) fn add_total(
-        &mut self,
-        group: usize,
-        observations: u64,
-        total: &Total,
-    ) -> Result<()> {
-        self.lacking[group] += observations - u64::from(total.count);
+    /// Counts a stored total, of a chunk with so many observations, in the only cell of a row.
+    pub(super) fn add_total(&mut self, row: Row, observations: u64, total: &Total) -> Result<()> {
+        self.lacking[row.start] += observations - u64::from(total.count);
         if total.count > 0 {
             let sum = Decimal { mantissa: total.sum, scale: total.scale };
-            self.add_decimals((group, 0, 1), sum, (total.min, total.max))?;
+            self.add_decimals(row, sum, (total.min, total.max))?;
         }
         Ok(())
     }
@@ -238,71 +258,68 @@ impl InputCells {
     /// Counts the stored total of a period, whose mantissas have this scale.
     pub(super) fn add_period_total(
         &mut self,
-        (group, cell, width): (usize, usize, usize),
+        (row, cell): (Row, usize),
         total: &PeriodTotal,
         scale: u8,
     ) -> Result<()> {
-        self.lacking[group * width + cell] += total.observations - total.count;
+        self.lacking[row.start + cell] += total.observations - total.count;
         if total.count == 0 {
             return Ok(());
         }
         let double = |mantissa: i128| Decimal { mantissa, scale }.to_f64();
         if let Some(sums) = &mut self.sums {
-            sums.add(group, cell, Decimal { mantissa: total.sum, scale })?;
+            sums.add(row, cell, Decimal { mantissa: total.sum, scale })?;
         }
         if let Some(cells) = &mut self.extremes {
-            widen(&mut cells[group * width + cell], double(total.min));
-            widen(&mut cells[group * width + cell], double(total.max));
+            widen(&mut cells[row.start + cell], double(total.min));
+            widen(&mut cells[row.start + cell], double(total.max));
         }
         Ok(())
     }
 
-    /// Counts one exact number that stands for several with these extremes.
+    /// Counts one exact number that stands for several with these extremes, in the only cell of a
+    /// row.
     pub(super) fn add_decimals(
         &mut self,
-        (group, cell, width): (usize, usize, usize),
+        row: Row,
         sum: Decimal,
         extremes: (i64, i64),
     ) -> Result<()> {
         if let Some(sums) = &mut self.sums {
-            sums.add(group, cell, sum)?;
+            sums.add(row, 0, sum)?;
         }
         if let Some(cells) = &mut self.extremes {
             let double = |m: i64| Decimal { mantissa: i128::from(m), scale: sum.scale }.to_f64();
-            widen(&mut cells[group * width + cell], double(extremes.0));
-            widen(&mut cells[group * width + cell], double(extremes.1));
+            widen(&mut cells[row.start], double(extremes.0));
+            widen(&mut cells[row.start], double(extremes.1));
         }
         Ok(())
     }
 
     /// Counts a single decimal of any size.
-    pub(super) fn add_decimal(
-        &mut self,
-        (group, cell, width): (usize, usize, usize),
-        number: Decimal,
-    ) -> Result<()> {
+    pub(super) fn add_decimal(&mut self, (row, cell): (Row, usize), number: Decimal) -> Result<()> {
         if let Some(sums) = &mut self.sums {
-            sums.add(group, cell, number)?;
+            sums.add(row, cell, number)?;
         }
         if let Some(squares) = &mut self.squares {
-            squares.add_decimal(group, cell, number);
+            squares.add_decimal(row, cell, number);
         }
         if let Some(cells) = &mut self.extremes {
-            widen(&mut cells[group * width + cell], number.to_f64());
+            widen(&mut cells[row.start + cell], number.to_f64());
         }
         Ok(())
     }
 
     /// Counts a finite double.
-    pub(super) fn add_double(&mut self, (group, cell, width): (usize, usize, usize), number: f64) {
+    pub(super) fn add_double(&mut self, (row, cell): (Row, usize), number: f64) {
         if let Some(sums) = &mut self.sums {
-            sums.add_double(group, cell, number);
+            sums.add_double(row, cell, number);
         }
         if let Some(squares) = &mut self.squares {
-            squares.add_double(group, cell, number);
+            squares.add_double(row, cell, number);
         }
         if let Some(cells) = &mut self.extremes {
-            widen(&mut cells[group * width + cell], number);
+            widen(&mut cells[row.start + cell], number);
         }
     }
 }

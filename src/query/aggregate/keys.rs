@@ -13,6 +13,7 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 
 use crate::query::aggregate::attributes::AttributeTable;
+use crate::query::aggregate::layout::Line;
 use crate::query::aggregate::numbering::{distinct, evaluate};
 use crate::query::aggregate::series::SeriesTable;
 use crate::query::aggregate::translate::contents;
@@ -64,6 +65,8 @@ pub(super) struct PeriodKey {
     pub(super) count: usize,
     /// The number of the value of each place of the table of periods; absent where it is the place.
     pub(super) number_of_place: Option<Vec<u32>>,
+    /// The numbers as lines, of which a chunk touches some that are neighbours.
+    pub(super) lines: Vec<Line>,
     /// For each column of the key about periods its values, by number.
     pub(super) values: Vec<ArrayRef>,
 }
@@ -206,10 +209,12 @@ impl PeriodKey {
             column.is_some_and(|column| scan.content(column.index()) == Content::PeriodText)
         });
         if has_text {
-            return Ok(Some(Self { count: table.len(), number_of_place: None, values }));
+            let lines = table.forms().flat_map(Line::cut).collect();
+            return Ok(Some(Self { count: table.len(), number_of_place: None, lines, values }));
         }
         let (number_of_place, values) = distinct(&values)?;
         let count = values.first().map_or(0, Array::len);
-        Ok(Some(Self { count, number_of_place: Some(number_of_place), values }))
+        let lines = vec![Line::whole(count)];
+        Ok(Some(Self { count, number_of_place: Some(number_of_place), lines, values }))
     }
 }

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::query::aggregate::AggregateSpec;
 use crate::query::aggregate::cells::Cells;
 use crate::query::aggregate::groups::Groups;
-use crate::query::aggregate::mapping::Mapping;
+use crate::query::aggregate::layout::Line;
 use crate::query::aggregate::sets::GroupingSet;
 
 /// Possible keys for each group above which groups are looked up by hashing.
@@ -24,6 +24,12 @@ pub(super) struct Level {
 }
 
 impl Level {
+    /// How many cells a group has.
+    fn width(&self, spec: &AggregateSpec) -> usize {
+        let set = self.set.and_then(|set| spec.sets.as_ref()?.get(set));
+        set.map_or(spec.keys.width(), |set| set.width)
+    }
+
     /// Bytes of memory, about.
     pub(super) fn memory_bytes(&self) -> usize {
         self.groups.memory_bytes() + self.cells.memory_bytes()
@@ -65,8 +71,8 @@ fn fold(spec: &AggregateSpec, (number, set): (usize, &GroupingSet), from: &Level
         // All observations are one group, if there is none, too.
         groups.number(0);
     }
-    let mut cells = Cells::new(spec, set.width);
-    cells.grow(groups.len());
-    cells.merge(&from.cells, Mapping { groups: &to, cells: set.cells(from.cells.width) })?;
+    let mut cells = Cells::new(spec, vec![Line::whole(set.width)]);
+    cells.follow(&groups);
+    cells.merge(&from.cells, &to, set.cells(from.width(spec)))?;
     Ok(Level { set: Some(number), groups, cells })
 }

@@ -64,11 +64,10 @@ fn measures(source: &Source, spec: &AggregateSpec) -> Vec<usize> {
 impl Work<'_> {
     /// Adds the totals by period.
     pub(super) fn add_lines(&mut self, reserve: Reserve<'_>) -> Result<()> {
-        let group = self.group(0, reserve)?;
         for (place, measure) in measures(self.source, self.spec).into_iter().enumerate() {
             for line in self.source.cube().period_totals(measure)?.totals().lines() {
                 self.check_cancelled()?;
-                self.add_line(line, group, (place == 0, measure))?;
+                self.add_line(line, (place == 0, measure), reserve)?;
             }
         }
         Ok(())
@@ -78,11 +77,14 @@ impl Work<'_> {
     fn add_line(
         &mut self,
         line: &PeriodLine,
-        group: usize,
         (is_first, measure): (bool, usize),
+        reserve: Reserve<'_>,
     ) -> Result<()> {
         let place = self.place(line.form(), line.first())?;
-        let target = Target::new(&self.spec.keys, place.unwrap_or_default(), group);
+        let place = place.unwrap_or_default();
+        let mut rows = Vec::new();
+        let first = self.rows(0, (place, line.len()), &mut rows, reserve)?;
+        let target = Target::new(&self.spec.keys, place, (&rows, first));
         let wanted: Vec<Range<usize>> =
             self.scan.periods.positions(line.form(), line.first(), line.len());
         for position in wanted.into_iter().flatten() {

@@ -1,55 +1,91 @@
 //! From the cells of one state to those of another: of a thread's to all threads', or of a finer
 //! grouping's to a coarser one's.
 
+use crate::query::aggregate::layout::{Layout, Row};
+
 /// Where the cells of a state go.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mapping<'a> {
-    /// The group of ours that each of theirs goes to.
-    pub(super) groups: &'a [usize],
-    /// The cell of our group that each cell of theirs goes to; absent where it is the same.
+    /// The number of our row that each row of theirs goes to.
+    pub(super) rows: &'a [usize],
+    /// The cell of our row that each cell of theirs goes to; absent where it is the same.
     pub(super) cells: Option<&'a [u32]>,
+    /// Where their rows lie.
+    pub(super) theirs: &'a Layout,
+    /// Where our rows lie.
+    pub(super) ours: &'a Layout,
 }
 
 impl<'a> Mapping<'a> {
-    /// Groups to groups, and each cell to the same.
-    pub(super) fn of_groups(groups: &'a [usize]) -> Self {
-        Self { groups, cells: None }
+    /// The rows of theirs, each with the row of ours that it goes to.
+    #[inline]
+    pub(super) fn rows(self) -> impl Iterator<Item = (Row, Row)> + 'a {
+        let (theirs, ours) = (self.theirs, self.ours);
+        let pairs = self.rows.iter().enumerate();
+        pairs.map(move |(from, to)| (theirs.row(from), ours.row(*to)))
     }
 
-    /// The cell of our group that a cell of theirs goes to.
+    /// The cell of our row that a cell of theirs goes to.
     #[inline]
     pub(super) fn cell(&self, cell: usize) -> usize {
         self.cells.map_or(cell, |cells| cells[cell] as usize)
     }
 
-    /// The place of our cell, in groups of `ours`, that the cell at a place goes to, in groups of
-    /// `theirs`.
-    #[inline]
-    pub(super) fn place(&self, place: usize, theirs: usize, ours: usize) -> usize {
-        self.groups[place / theirs] * ours + self.cell(place % theirs)
+    /// The place of our cell that the cell at a place goes to.
+    pub(super) fn place(&self, place: usize) -> usize {
+        let from = self.theirs.row_at(place);
+        self.ours.row(self.rows[from.number]).start + self.cell(place - from.start)
     }
 
-    /// The places of all cells, in groups of `theirs`, and those that they go to, in groups of
-    /// `ours`.
-    pub(super) fn places(self, theirs: usize, ours: usize) -> impl Iterator<Item = (usize, usize)> {
-        self.groups.iter().enumerate().flat_map(move |(from, to)| {
-            (0..theirs).map(move |cell| (from * theirs + cell, to * ours + self.cell(cell)))
+    /// The places of all cells, and those that they go to.
+    pub(super) fn places(self) -> impl Iterator<Item = (usize, usize)> + 'a {
+        self.rows().flat_map(move |(from, to)| {
+            (0..from.len).map(move |cell| (from.start + cell, to.start + self.cell(cell)))
         })
+    }
+
+    /// Adds counts of theirs to those of ours.
+    pub(super) fn add_counts(self, ours: &mut [u64], theirs: &[u64]) {
+        if theirs.is_empty() {
+            return;
+        }
+        match self.cells {
+            None => {
+                for (from, to) in self.rows() {
+                    let theirs = &theirs[from.cells()];
+                    for (ours, theirs) in ours[to.cells()].iter_mut().zip(theirs) {
+                        *ours = ours.wrapping_add(*theirs);
+                    }
+                }
+            }
+            Some(_) => self.places().for_each(|(from, to)| ours[to] += theirs[from]),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::aggregate::layout::Line;
 
     #[test]
-    fn places_follow_groups_and_cells() {
-        let same = Mapping::of_groups(&[2, 0]);
-        let found: Vec<_> = same.places(2, 2).collect();
-        assert_eq!(found, [(0, 4), (1, 5), (2, 0), (3, 1)]);
-        let folded = Mapping { groups: &[1, 1], cells: Some(&[0, 0, 0]) };
-        let found: Vec<_> = folded.places(3, 1).collect();
+    fn places_follow_rows_and_cells() {
+        let layout = |lens: &[usize]| {
+            let mut layout = Layout::new(vec![Line::whole(1)]);
+            lens.iter().for_each(|len| layout.push(*len));
+            layout
+        };
+        let (theirs, ours) = (layout(&[1, 2]), layout(&[2, 3, 1]));
+        let same = Mapping { rows: &[2, 0], cells: None, theirs: &theirs, ours: &ours };
+        assert_eq!(same.places().collect::<Vec<_>>(), [(0, 5), (1, 0), (2, 1)]);
+        let mut counts = [1; 6];
+        same.add_counts(&mut counts, &[10, 20, 30]);
+        assert_eq!(counts, [21, 31, 1, 1, 1, 11]);
+        let (theirs, ours) = (layout(&[3, 3]), layout(&[1, 1]));
+        let folded =
+            Mapping { rows: &[1, 1], cells: Some(&[0, 0, 0]), theirs: &theirs, ours: &ours };
+        let found: Vec<_> = folded.places().collect();
         assert_eq!(found, [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 1)]);
-        assert!(found.iter().all(|(from, to)| folded.place(*from, 3, 1) == *to));
+        assert!(found.iter().all(|(from, to)| folded.place(*from) == *to));
     }
 }

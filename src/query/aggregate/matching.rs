@@ -19,6 +19,7 @@ use crate::limits::{GROUP_CELLS_MAX, SPECIAL_BYTES_MAX};
 use crate::query::aggregate::calls::Calls;
 use crate::query::aggregate::cells::Cells;
 use crate::query::aggregate::keys::Keys;
+use crate::query::aggregate::layout::Line;
 use crate::query::aggregate::sets::GroupingSet;
 use crate::query::aggregate::wanted::Wanted;
 use crate::query::aggregate::{AggregateSpec, SeriesAggregateExec};
@@ -113,7 +114,7 @@ fn is_worth_it(scan: &SeriesScanExec, spec: &AggregateSpec) -> Result<bool> {
     let most = series.len().saturating_mul(keys.groups_per_series() as u64);
     let groups = usize::try_from(keys.key_count.min(most)).unwrap_or(usize::MAX);
     let cells = groups.saturating_mul(keys.width());
-    let special_bytes = Cells::new(spec, 1).special_bytes_per_cell();
+    let special_bytes = Cells::new(spec, vec![Line::whole(1)]).special_bytes_per_cell();
     if cells.saturating_mul(special_bytes) > SPECIAL_BYTES_MAX {
         return Ok(false);
     }

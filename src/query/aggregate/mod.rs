@@ -5,14 +5,13 @@
 //! and `attributes` (numbers for what the series, or attributes of the observation, say), `values`
 //! (ranges of numbers) and `numbering`; `special` (functions with a state of their own) over `ranked`
 //! (values by number), `number_sets`, `quantile` and `select`; `sets` (grouping sets); `wanted` (what a
-//! plan asks for), `matching`, `calls`, `cases`,
-//! `special_calls` and `translate` (the rule that finds such
-//! plans); `groups`, `sums`, `squares`, `exact` and `cells` (the state); `positions`, `target`, `work`
-//! (one thread's share), `totals`, `lines`, `spans` and `covered` (what needs no block), `plain`
-//! (what needs no look at single observations),
-//! `piece`, `pieces` and `tallies` (a look at no others than those that differ); `operator` ([`SeriesAggregateExec`], which runs the threads and
-//! merges them by a `mapping`); `levels` (the states of all grouping sets), `settle` (quantiles),
-//! `output`.
+//! plan asks for), `matching`, `calls`, `cases`, `special_calls` and `translate` (the rule that finds
+//! such plans); `groups`, `layout`, `sums`, `squares`, `exact` and `cells` (the state); `positions`,
+//! `target`, `work` and `rows` (one thread's share), `totals`, `lines`, `spans` and `covered` (what
+//! needs no block), `plain` (what needs no look at single observations), `piece`, `pieces` and
+//! `tallies` (a look at no others than those that differ); `operator` ([`SeriesAggregateExec`],
+//! which runs the threads and merges them by a `mapping`); `levels` (the states of all grouping
+//! sets), `settle` (quantiles), `output`.
 //!
 //! **Exact.** A sum is an integer and a scale until the end, where it becomes the nearest double.
 //! True doubles are summed without rounding too. So no answer depends on the number of threads, on
@@ -27,6 +26,7 @@ mod covered;
 mod exact;
 mod groups;
 mod keys;
+mod layout;
 mod levels;
 mod lines;
 mod mapping;
@@ -41,6 +41,7 @@ mod plain;
 mod positions;
 mod quantile;
 mod ranked;
+mod rows;
 mod select;
 mod series;
 mod sets;

@@ -34,7 +34,6 @@ use crate::query::aggregate::groups::Groups;
 use crate::query::aggregate::keys::KeyColumn;
 use crate::query::aggregate::levels::{Level, levels};
 use crate::query::aggregate::lines::by_period;
-use crate::query::aggregate::mapping::Mapping;
 use crate::query::aggregate::output::Output;
 use crate::query::aggregate::settle::settle;
 use crate::query::aggregate::work::{Work, check_cancelled};
@@ -242,12 +241,14 @@ fn merge(mut found: Vec<Found>) -> error::Result<Found> {
     for other in found {
         let numbers: Vec<usize> =
             other.groups.keys().iter().map(|key| groups.number(*key)).collect();
-        if groups.len() > cells.capacity() {
-            let bytes = groups.memory_bytes() + groups.len() * cells.bytes_per_group();
+        let more = cells.cells_of(&groups).saturating_sub(cells.capacity());
+        if more > 0 {
+            let bytes = groups.memory_bytes() + cells.memory_bytes();
+            let bytes = bytes + more * cells.bytes_per_cell();
             reservation.try_resize(bytes).map_err(|e| from_datafusion(&e))?;
-            cells.grow(groups.len());
         }
-        cells.merge(&other.cells, Mapping::of_groups(&numbers))?;
+        cells.follow(&groups);
+        cells.merge(&other.cells, &numbers, None)?;
         // What the other collected is ours now.
         drop(other);
         let bytes = groups.memory_bytes() + cells.memory_bytes();

@@ -19,6 +19,9 @@ use crate::query::aggregate::sets::GroupingSet;
 use crate::query::aggregate::{AggregateSpec, Function};
 use crate::query::error::to_datafusion;
 
+/// The number of a row, and the place of a cell of it.
+type Cell = (usize, usize);
+
 /// Hands out the answer batch by batch, in the order of the packed keys, then of the periods.
 pub(super) struct Output {
     spec: Arc<AggregateSpec>,
@@ -50,7 +53,7 @@ impl Output {
             if spec.keys.columns.is_empty() {
                 // Without groups there is one row, of nothing if need be.
                 level.groups.number(0);
-                level.cells.grow(level.cells.capacity().max(1));
+                level.cells.follow(&level.groups);
             }
         }
         levels.reverse();
@@ -77,24 +80,28 @@ impl Output {
         }
     }
 
-    /// The next cells that belong in the answer, all of one level: group and cell of each.
-    fn take_cells(&mut self) -> Vec<(usize, usize)> {
+    /// The next cells that belong in the answer, all of one level.
+    fn take_cells(&mut self) -> Vec<Cell> {
         let mut found = Vec::new();
         while let Some(level) = self.levels.last() {
             let set = level.set.and_then(|set| self.spec.sets.as_ref()?.get(set));
             let is_total = set.map_or(self.spec.keys.columns.is_empty(), GroupingSet::is_total);
-            let (rows, width) = (&level.cells.rows, level.cells.width);
+            let Cells { layout, rows, .. } = &level.cells;
             while found.len() < self.batch_rows {
-                let Some(group) = self.order.get(self.next.0).copied() else { break };
-                if self.next.1 >= width {
-                    self.next = (self.next.0 + 1, 0);
-                    continue;
-                }
-                let cell = self.next.1;
-                self.next.1 += 1;
-                if is_total || rows[group * width + cell] > 0 {
-                    found.push((group, cell));
-                }
+                let Some(number) = self.order.get(self.next.0).copied() else { break };
+                let row = layout.row(number);
+                let counts = &rows[row.cells()];
+                let rest = counts.iter().enumerate().skip(self.next.1);
+                let wanted = rest.filter(|(_, count)| is_total || **count > 0);
+                let room = self.batch_rows - found.len();
+                found.extend(wanted.take(room).map(|(cell, _)| (number, row.start + cell)));
+                self.next = match found.last() {
+                    // Where there was no more room, the row may go on.
+                    Some((last, place)) if found.len() == self.batch_rows && *last == number => {
+                        (self.next.0, place + 1 - row.start)
+                    }
+                    _ => (self.next.0 + 1, 0),
+                };
             }
             if !found.is_empty() {
                 break;
@@ -105,7 +112,7 @@ impl Output {
         found
     }
 
-    fn batch(&self, cells: &[(usize, usize)]) -> Result<RecordBatch> {
+    fn batch(&self, cells: &[Cell]) -> Result<RecordBatch> {
         let level = self.levels.last().ok_or_else(lost)?;
         let set = level.set.and_then(|set| self.spec.sets.as_ref()?.get(set));
         let mut arrays = Vec::with_capacity(self.schema.fields().len());
@@ -129,28 +136,31 @@ impl Output {
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?)
     }
 
-    fn key_column(
-        &self,
-        level: &Level,
-        column: KeyColumn,
-        cells: &[(usize, usize)],
-    ) -> Result<ArrayRef> {
-        let (keys, packed) = (&self.spec.keys, level.groups.keys());
+    fn key_column(&self, level: &Level, column: KeyColumn, cells: &[Cell]) -> Result<ArrayRef> {
+        let (keys, rows) = (&self.spec.keys, level.groups.keys());
+        let layout = &level.cells.layout;
         match column {
             KeyColumn::Series(index) => {
                 let key = &keys.series[index];
                 let count = key.values.len().max(1) as u64;
-                let number = |group: usize| packed[group] / key.stride % count;
-                taken(&key.values, cells.iter().map(|(group, _)| number(*group)))
+                let number = |row: usize| layout.packed(rows[row]) / key.stride % count;
+                taken(&key.values, by_row(cells, number))
             }
             KeyColumn::Attribute(index) => {
                 let key = keys.attributes.as_ref().ok_or_else(lost)?;
-                let number = |group: usize| packed[group] % key.count as u64;
-                taken(&key.values[index], cells.iter().map(|(group, _)| number(*group)))
+                let number = |row: usize| layout.packed(rows[row]) % key.count as u64;
+                taken(&key.values[index], by_row(cells, number))
             }
             KeyColumn::Period(index) => {
                 let key = keys.periods.as_ref().ok_or_else(lost)?;
-                taken(&key.values[index], cells.iter().map(|(_, cell)| *cell as u64))
+                // What to add to the place of a cell for its number.
+                let shift = |row: usize| {
+                    let first = layout.line(rows[row]).first;
+                    first.wrapping_sub(layout.row(row).start) as u64
+                };
+                let numbers = cells.iter().zip(by_row(cells, shift));
+                let numbers = numbers.map(|((_, place), shift)| shift.wrapping_add(*place as u64));
+                taken(&key.values[index], numbers)
             }
         }
     }
@@ -160,10 +170,10 @@ impl Output {
         &self,
         level: &Level,
         (function, data_type): (Function, &DataType),
-        cells: &[(usize, usize)],
+        cells: &[Cell],
     ) -> error::Result<ArrayRef> {
-        let (state, width) = (&level.cells, level.cells.width);
-        let places = cells.iter().map(|(group, cell)| group * width + cell);
+        let state = &level.cells;
+        let places = cells.iter().map(|(_, place)| *place);
         let input = function.input();
         let counts = |count: &dyn Fn(usize) -> u64| -> ArrayRef {
             let counts =
@@ -191,7 +201,7 @@ impl Output {
                 Ok(Arc::new(sums.collect::<Decimal128Array>().with_data_type(data_type.clone())))
             }
             _ => {
-                let values = places.map(|place| value(state, function, place));
+                let values = cells.iter().map(|cell| value(state, function, *cell));
                 Ok(Arc::new(values.collect::<error::Result<Float64Array>>()?))
             }
         }
@@ -210,6 +220,19 @@ impl Iterator for Output {
     }
 }
 
+/// What follows from the row of each cell, found once a row.
+fn by_row(cells: &[Cell], of_row: impl Fn(usize) -> u64) -> impl Iterator<Item = u64> {
+    let mut last = None;
+    cells.iter().map(move |(row, _)| match last {
+        Some((known, number)) if known == *row => number,
+        _ => {
+            let number = of_row(*row);
+            last = Some((*row, number));
+            number
+        }
+    })
+}
+
 /// The values with these numbers.
 fn taken(values: &ArrayRef, numbers: impl Iterator<Item = u64>) -> Result<ArrayRef> {
     let numbers = numbers.map(|number| u32::try_from(number).unwrap_or(u32::MAX));
@@ -221,7 +244,7 @@ fn lost() -> DataFusionError {
 }
 
 /// The value of a function over the numbers of a cell.
-fn value(cells: &Cells, function: Function, place: usize) -> error::Result<Option<f64>> {
+fn value(cells: &Cells, function: Function, (row, place): Cell) -> error::Result<Option<f64>> {
     let input = function.input();
     let count = cells.numbers_of(input, place);
     if count == 0 {
@@ -233,14 +256,14 @@ fn value(cells: &Cells, function: Function, place: usize) -> error::Result<Optio
             _ => None,
         });
     }
-    value_of_some(function, &cells.inputs[input], place, count)
+    value_of_some(function, &cells.inputs[input], (row, place), count)
 }
 
 /// The value of a function over the numbers of a cell, of which there are some.
 fn value_of_some(
     function: Function,
     cells: &InputCells,
-    place: usize,
+    (row, place): Cell,
     count: u64,
 ) -> error::Result<Option<f64>> {
     if let Some(extremes) = &cells.extremes {
@@ -251,9 +274,9 @@ fn value_of_some(
         }
     }
     let Some(sums) = &cells.sums else { return Err(Error::bug("a sum without state")) };
-    let (decimals, doubles) = sums.sum(place)?;
+    let (decimals, doubles) = sums.sum(row, place)?;
     if let (Function::Spread(_, spread), Some(squares)) = (function, &cells.squares) {
-        return Ok(squares.spread(place, count, (decimals, doubles), spread));
+        return Ok(squares.spread((row, place), count, (decimals, doubles), spread));
     }
     let is_mean = matches!(function, Function::Avg(_));
     let Some(doubles) = doubles else {

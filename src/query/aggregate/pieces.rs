@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::query::aggregate::cells::InputCells;
+use crate::query::aggregate::layout::Row;
 use crate::query::aggregate::piece::{Piece, Runs};
 use crate::query::aggregate::plain::{positions, without};
 use crate::query::aggregate::special::Special;
@@ -23,6 +24,8 @@ struct Lists {
     input: Runs,
     /// Those of them with a number.
     numbers: Runs,
+    /// The rows of the group.
+    rows: Vec<Row>,
     spare: Runs,
     /// Positions of the observations that do not have the value that most have, with the numbers of
     /// theirs.
@@ -129,7 +132,7 @@ impl Work<'_> {
         reserve: Reserve<'_>,
     ) -> Result<()> {
         let spec = self.spec;
-        let Lists { piece, input, numbers, spare, .. } = lists;
+        let Lists { piece, input, numbers, rows, spare, .. } = lists;
         if let Some(filter) = spec.filter {
             spec.conditions[filter].formula.keep(of, piece, spare)?;
         }
@@ -138,8 +141,9 @@ impl Work<'_> {
         }
         let number =
             spec.keys.attributes.as_ref().map_or(0, |by| by.number(of.facts.part, of.value));
-        let group = self.group(key + number, reserve)?;
-        let target = Target::new(&spec.keys, of.facts.place.unwrap_or_default(), group);
+        let (place, slots) = (of.facts.place.unwrap_or_default(), of.chunk.span.slots);
+        let first = self.rows(key + number, (place, slots.into()), rows, reserve)?;
+        let target = Target::new(&spec.keys, place, (rows, first));
         piece.iter().for_each(|run| target.count_run(run, &mut self.cells.rows));
         for cells in &mut self.cells.inputs {
             let read = match cells.input.condition {

@@ -5,10 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::index::Selection;
+use crate::query::aggregate::layout::Row;
 use crate::query::aggregate::target::Target;
 use crate::query::aggregate::work::{Reserve, Step, Work};
 use crate::segment;
-use crate::store::{Block, BlockChunk, Chunk, PeriodFilter, ScanRequest};
+use crate::segment::ChunkSpan;
+use crate::store::{Block, BlockChunk, Chunk, Coverage, PeriodFilter, ScanRequest, Selections};
 
 /// Lists that are used again for every chunk.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ struct Runs {
     present: Vec<Range<usize>>,
     /// Those with a number.
     numbers: Vec<Range<usize>>,
+    /// The rows of the group.
+    rows: Vec<Row>,
 }
 
 impl Work<'_> {
@@ -30,22 +35,55 @@ impl Work<'_> {
         reserve: Reserve<'_>,
     ) -> Result<()> {
         let mut blocks = self.source.cube().blocks_of(request);
-        let mut runs = Runs::default();
+        let (mut runs, mut keys) = (Runs::default(), Vec::new());
         while let Some(block) = blocks.next()? {
             self.check_cancelled()?;
-            for chunk in block.chunks() {
+            self.keys(block.part(), &block.series(), &mut keys)?;
+            for (chunk, key) in block.chunks().zip(&keys) {
                 if after_totals {
                     let facts = self.facts(block.part(), chunk.series, chunk.chunk)?;
                     if self.step(&facts)? != Step::Read {
                         continue;
                     }
                 }
-                let key = self.key(block.part(), chunk.series)?;
-                self.add_plain(block, &chunk, key, &mut runs, reserve)?;
+                self.add_plain(block, &chunk, *key, &mut runs, reserve)?;
             }
             self.reserve_grown(reserve)?;
         }
         Ok(())
+    }
+
+    /// How much is wanted of a chunk, where a part of which all is known is as good as all.
+    pub(super) fn coverage(&self, span: &ChunkSpan) -> Coverage {
+        let coverage = self.scan.periods.coverage(span.form, span.first, span.slots.into());
+        let is_known = || span.observations == span.slots && self.spec.counts_alone();
+        if coverage == Coverage::Part && is_known() { Coverage::All } else { coverage }
+    }
+
+    /// The series whose chunks are wanted as a whole or not at all; and those of which some chunk is
+    /// wanted in part, so that it must be read.
+    pub(super) fn by_coverage(&self, series: &Selections) -> Result<(Selections, Selections)> {
+        let (mut whole, mut others) = (Vec::new(), Vec::new());
+        for (part, selection) in self.source.cube().parts().iter().zip(&series.0) {
+            let (mut of_whole, mut of_others) = (Vec::new(), Vec::new());
+            for ordinal in selection.iter() {
+                let (mut has_all, mut has_part) = (false, false);
+                for chunk in part.live_chunks(ordinal)? {
+                    let coverage = self.coverage(&part.span(chunk)?);
+                    has_all |= coverage == Coverage::All;
+                    has_part |= coverage == Coverage::Part;
+                }
+                if has_part {
+                    of_others.push(ordinal);
+                } else if has_all {
+                    of_whole.push(ordinal);
+                }
+            }
+            self.check_cancelled()?;
+            whole.push(Selection::from_sorted(of_whole));
+            others.push(Selection::from_sorted(of_others));
+        }
+        Ok((Selections(whole), Selections(others)))
     }
 
     fn add_plain(
@@ -62,33 +100,36 @@ impl Work<'_> {
         } else {
             block.positions_into(chunk, &mut runs.wanted);
         }
-        without(&runs.wanted, block.absent(chunk), chunk.from, &mut runs.present);
-        if runs.present.is_empty() {
+        let Runs { wanted, present, numbers, rows } = runs;
+        let present = left(wanted, block.absent(chunk), chunk.from, present);
+        if present.is_empty() {
             return Ok(());
         }
         let mut measures = self.cells.inputs.iter().filter_map(|cells| cells.input.measure);
-        if measures.any(|measure| block.texts(measure, chunk).next().is_some()) {
-            return self.add_decoded(block, chunk, key, &runs.wanted, reserve);
+        if measures.any(|measure| block.has_texts(measure, chunk)) {
+            return self.add_decoded(block, chunk, key, wanted, reserve);
         }
-        let place = self.place(chunk.span.form, chunk.span.first)?;
-        let group = self.group(key, reserve)?;
-        let target = Target::new(&self.spec.keys, place.unwrap_or_default(), group);
-        for run in &runs.present {
+        let place = self.place(chunk.span.form, chunk.span.first)?.unwrap_or_default();
+        let first = self.rows(key, (place, chunk.span.slots.into()), rows, reserve)?;
+        let target = Target::new(&self.spec.keys, place, (rows, first));
+        for run in present {
             target.count_run(run, &mut self.cells.rows);
         }
         for cells in &mut self.cells.inputs {
             let Some(measure) = cells.input.measure else { continue };
-            let (numbers, missing) = (block.numbers(measure, chunk), block.missing(measure, chunk));
-            without(&runs.present, missing, chunk.from, &mut runs.numbers);
+            let (values, missing) = (block.numbers(measure, chunk), block.missing(measure, chunk));
+            let numbers = left(present, missing, chunk.from, numbers);
             if !cells.has_only_specials {
-                target.add_missing(positions(missing, chunk.from, &runs.wanted), cells);
-                for run in &runs.numbers {
-                    target.add_run(numbers, run, cells)?;
+                if !missing.is_empty() {
+                    target.add_missing(positions(missing, chunk.from, wanted), cells);
+                }
+                for run in numbers {
+                    target.add_run(values, run, cells)?;
                 }
             }
             for (_, cells) in &mut cells.specials {
-                for run in &runs.numbers {
-                    cells.add_run(numbers, run, &target);
+                for run in numbers {
+                    cells.add_run(values, run, &target);
                 }
             }
         }
@@ -115,6 +156,20 @@ impl Work<'_> {
         };
         self.add_chunk(&decoded, key, reserve)
     }
+}
+
+/// The same as [`without`]; `out` is only used where some are left out.
+fn left<'a>(
+    runs: &'a [Range<usize>],
+    slots: &[u32],
+    from: usize,
+    out: &'a mut Vec<Range<usize>>,
+) -> &'a [Range<usize>] {
+    if slots.is_empty() {
+        return runs;
+    }
+    without(runs, slots, from, out);
+    out
 }
 
 /// Sets `out` to `runs` without the positions of these slots, which ascend; position 0 is at slot
@@ -160,7 +215,7 @@ mod tests {
     fn runs_leave_out_the_positions_listed() {
         let check = |slots: &[u32], expected: &[Range<usize>]| {
             let mut found = Vec::new();
-            without(&[2..5, 7..10], slots, 100, &mut found);
+            let found = left(&[2..5, 7..10], slots, 100, &mut found);
             assert_eq!(found, expected, "{slots:?}");
         };
         check(&[], &[2..5, 7..10]);

@@ -196,6 +196,29 @@ impl SeriesTable {
         Ok(self.of_packed(packed))
     }
 
+    /// Adds the number of each of these series of a part, times the stride.
+    pub(super) fn add_numbers(
+        &self,
+        (cube, part): (&Cube, usize),
+        series: impl Iterator<Item = u32>,
+        stride: u64,
+        out: &mut [u64],
+    ) -> Result<()> {
+        if let ([SeriesColumn { kind: Kind::Code(dimension), .. }], Numbering::Plain) =
+            (self.columns.as_slice(), &self.numbering)
+        {
+            let all: &Part = &cube.parts()[part];
+            for (sum, ordinal) in out.iter_mut().zip(series) {
+                *sum += u64::from(all.code(*dimension, ordinal)?) * stride;
+            }
+            return Ok(());
+        }
+        for (sum, ordinal) in out.iter_mut().zip(series) {
+            *sum += u64::from(self.number(cube, part, ordinal)?) * stride;
+        }
+        Ok(())
+    }
+
     /// Sets `out` to the number of each selected series of a part, in their order.
     pub(super) fn numbers(
         &self,

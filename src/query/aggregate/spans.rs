@@ -37,7 +37,7 @@ impl Work<'_> {
     ) -> Result<()> {
         let mut groups = Vec::with_capacity(packed.len());
         for key in packed {
-            groups.push(self.group(*key, reserve)?);
+            groups.push(self.row(*key, reserve)?.start);
         }
         let mut numbers = Vec::new();
         for (place, cells) in self.cells.inputs.iter_mut().flat_map(|cells| &mut cells.specials) {
@@ -74,8 +74,7 @@ impl Work<'_> {
         reserve: Reserve<'_>,
     ) -> Result<()> {
         if !sure.is_empty() {
-            let group = self.group(key, reserve)?;
-            self.add_positions(facts, group, sure)?;
+            self.add_positions(facts, key, sure, reserve)?;
         }
         if !unsure.is_empty() && self.is_news(facts, key, unsure)? {
             let (part, series, chunk) = (facts.part, facts.series, facts.chunk);
@@ -120,10 +119,14 @@ impl Work<'_> {
     fn add_positions(
         &mut self,
         facts: &ChunkFacts<'_>,
-        group: usize,
+        key: u64,
         positions: &Positions,
+        reserve: Reserve<'_>,
     ) -> Result<()> {
-        let target = Target::new(&self.spec.keys, facts.place.unwrap_or_default(), group);
+        let place = facts.place.unwrap_or_default();
+        let mut rows = mem::take(&mut self.span_rows);
+        let first = self.rows(key, (place, positions.count()), &mut rows, reserve)?;
+        let target = Target::new(&self.spec.keys, place, (&rows, first));
         if self.spec.reads_spans() {
             target.count(positions, &mut self.cells.rows);
         }
@@ -139,14 +142,17 @@ impl Work<'_> {
                 }
             }
         }
+        self.span_rows = rows;
         Ok(())
     }
 
     /// Whether observations at these positions would change anything.
     fn is_news(&self, facts: &ChunkFacts<'_>, key: u64, positions: &Positions) -> Result<bool> {
-        let Some(group) = self.groups.known(key) else { return Ok(true) };
         let place = facts.place.unwrap_or_default();
-        let target = Target::new(&self.spec.keys, place, group);
+        let mut rows = Vec::new();
+        let first = self.known_rows(key, (place, positions.count()), &mut rows);
+        let Some(first) = first else { return Ok(true) };
+        let target = Target::new(&self.spec.keys, place, (&rows, first));
         let counts = self.spec.reads_spans();
         if counts && positions.runs().flatten().any(|at| self.cells.rows[target.at(at)] == 0) {
             return Ok(true);
@@ -213,8 +219,7 @@ impl Work<'_> {
             self.find_verdicts(&facts)?;
             wanted(chunk, &mut sure);
             if !sure.is_empty() {
-                let group = self.group(chunks[found].key, reserve)?;
-                self.add_positions(&facts, group, &sure)?;
+                self.add_positions(&facts, chunks[found].key, &sure, reserve)?;
             }
         }
         Ok(())

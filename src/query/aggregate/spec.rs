@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::query::aggregate::condition::{Condition, Formula};
 use crate::query::aggregate::keys::Keys;
+use crate::query::aggregate::layout::Line;
 use crate::query::aggregate::sets::GroupingSet;
 use crate::query::aggregate::special::Special;
 
@@ -179,6 +180,26 @@ impl AggregateSpec {
         let is_special = |function: &Function| matches!(function, Function::Special(..));
         let is_of_keys = self.specials.iter().all(Special::is_of_keys);
         self.keys.attributes.is_none() && is_of_keys && self.functions.iter().all(is_special)
+    }
+
+    /// Whether nothing is wanted but how many observations each series has.
+    pub(super) fn counts_alone(&self) -> bool {
+        self.conditions.is_empty()
+            && self.specials.is_empty()
+            && self.inputs.iter().all(|input| input.measure.is_none())
+            && self.reads_totals()
+    }
+
+    /// The lines that rows of cells are for. Grouping sets fold whole groups, and have one.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let periods = self.keys.periods.as_ref().filter(|_| self.sets.is_none());
+        let fits = |lines: &[Line]| {
+            !lines.is_empty() && self.keys.key_count.checked_mul(lines.len() as u64).is_some()
+        };
+        match periods.map(|periods| &periods.lines).filter(|lines| fits(lines)) {
+            Some(lines) => lines.clone(),
+            None => vec![Line::whole(self.keys.width())],
+        }
     }
 
     /// Whether what is stored of some chunk may answer for it: every condition that matters can be

@@ -4,6 +4,7 @@ use hashbrown::HashMap;
 
 use crate::model::Decimal;
 use crate::query::aggregate::exact::ExactSum;
+use crate::query::aggregate::layout::Row;
 use crate::query::aggregate::mapping::Mapping;
 use crate::query::aggregate::spec::Spread;
 
@@ -13,8 +14,6 @@ use crate::query::aggregate::spec::Spread;
 /// cannot be brought to that scale, goes to sums of any size.
 #[derive(Debug, Default)]
 pub(super) struct Squares {
-    /// Cells in a row.
-    width: usize,
     narrow: Vec<u128>,
     /// The scale of the mantissas of each row; their squares have twice as many digits.
     scales: Vec<u8>,
@@ -23,23 +22,23 @@ pub(super) struct Squares {
 }
 
 impl Squares {
-    pub(super) fn new(width: usize) -> Self {
-        Self { width, ..Self::default() }
+    /// Makes room for so many cells.
+    pub(super) fn grow(&mut self, cells: usize) {
+        self.narrow.resize(cells, 0);
     }
 
-    /// Makes room for so many rows.
-    pub(super) fn grow(&mut self, rows: usize) {
-        self.narrow.resize(rows * self.width, 0);
-        self.scales.resize(rows, 0);
+    /// Adds a row.
+    pub(super) fn push_row(&mut self) {
+        self.scales.push(0);
     }
 
-    /// Bytes of memory, about.
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.narrow.capacity() * 16 + self.scales.capacity() + self.other.len() * 80
+    /// Bytes of memory beside those of its cells, about.
+    pub(super) fn grown_bytes(&self) -> usize {
+        self.other.len() * 80
     }
 
     /// Adds the squares of mantissas to one cell.
-    pub(super) fn add_all(&mut self, row: usize, cell: usize, mantissas: &[i64], scale: u8) {
+    pub(super) fn add_all(&mut self, row: Row, cell: usize, mantissas: &[i64], scale: u8) {
         let square = |mantissa: &i64| u128::from(mantissa.unsigned_abs()).pow(2);
         let bits = mantissas.iter().fold(0, |bits, mantissa| bits | mantissa.unsigned_abs());
         // Below this, 64 bits hold the squares of a whole chunk.
@@ -55,21 +54,21 @@ impl Squares {
     }
 
     /// Adds a sum of squares of mantissas to one cell.
-    pub(super) fn add(&mut self, row: usize, cell: usize, squares: u128, scale: u8) {
-        if scale > self.scales[row] {
+    pub(super) fn add(&mut self, row: Row, cell: usize, squares: u128, scale: u8) {
+        if scale > self.scales[row.number] {
             self.rescale(row, scale);
         }
-        let sum = &mut self.narrow[row * self.width + cell];
-        let factor = factor(self.scales[row] - scale);
+        let sum = &mut self.narrow[row.start + cell];
+        let factor = factor(self.scales[row.number] - scale);
         let more = factor.and_then(|factor| squares.checked_mul(factor));
         match more.and_then(|more| sum.checked_add(more)) {
             Some(more) => *sum = more,
-            None => self.add_other(row * self.width + cell, squares, scale),
+            None => self.add_other(row.start + cell, squares, scale),
         }
     }
 
     /// Adds the square of a decimal of any size.
-    pub(super) fn add_decimal(&mut self, row: usize, cell: usize, number: Decimal) {
+    pub(super) fn add_decimal(&mut self, row: Row, cell: usize, number: Decimal) {
         match number.mantissa.unsigned_abs().checked_pow(2) {
             Some(square) => self.add(row, cell, square, number.scale),
             None => self.add_double(row, cell, number.to_f64()),
@@ -77,34 +76,32 @@ impl Squares {
     }
 
     /// Adds the square of a finite double.
-    pub(super) fn add_double(&mut self, row: usize, cell: usize, number: f64) {
-        let sum = self.other.entry((row * self.width + cell, 0)).or_default();
+    pub(super) fn add_double(&mut self, row: Row, cell: usize, number: f64) {
+        let sum = self.other.entry((row.start + cell, 0)).or_default();
         sum.add_product(number, number);
     }
 
-    /// Adds the sums of another table; rows are groups.
-    pub(super) fn merge(&mut self, other: &Self, to: Mapping<'_>) {
-        for (from, row) in to.groups.iter().enumerate() {
-            for cell in 0..other.width {
-                let squares = other.narrow[from * other.width + cell];
-                if squares > 0 {
-                    self.add(*row, to.cell(cell), squares, other.scales[from]);
+    /// Adds the sums of another table.
+    pub(super) fn merge(&mut self, other: &Self, to: &Mapping<'_>) {
+        for (theirs, ours) in to.rows() {
+            for (cell, squares) in other.narrow[theirs.cells()].iter().enumerate() {
+                if *squares > 0 {
+                    self.add(ours, to.cell(cell), *squares, other.scales[theirs.number]);
                 }
             }
         }
         for ((place, scale), sum) in &other.other {
-            let place = to.place(*place, other.width, self.width);
-            self.other.entry((place, *scale)).or_default().merge(sum);
+            self.other.entry((to.place(*place), *scale)).or_default().merge(sum);
         }
     }
 
-    /// The sum of the squares of a cell, counted over all rows, to some fifty digits.
-    fn sum(&self, cell: usize) -> ExactSum {
-        let mut all = ExactSum::of_integer(self.narrow[cell]);
-        all = all.divided_by_power(2 * u32::from(self.scales[cell / self.width]));
+    /// The sum of the squares of a cell of a row, by its place, to some fifty digits.
+    fn sum(&self, row: usize, place: usize) -> ExactSum {
+        let mut all = ExactSum::of_integer(self.narrow[place]);
+        all = all.divided_by_power(2 * u32::from(self.scales[row]));
         if !self.other.is_empty() {
             for scale in 0..=u8::MAX {
-                if let Some(sum) = self.other.get(&(cell, scale)) {
+                if let Some(sum) = self.other.get(&(place, scale)) {
                     all.merge(&sum.divided_by_power(2 * u32::from(scale)));
                 }
             }
@@ -112,11 +109,11 @@ impl Squares {
         all
     }
 
-    /// How far `count` numbers of a cell are spread, of which this is the sum. Absent where they
-    /// are too few.
+    /// How far `count` numbers of a cell of a row are spread, of which this is the sum. Absent where
+    /// they are too few.
     pub(super) fn spread(
         &self,
-        cell: usize,
+        (row, place): (usize, usize),
         count: u64,
         (decimals, doubles): (Decimal, Option<&ExactSum>),
         spread: Spread,
@@ -136,7 +133,7 @@ impl Squares {
         #[expect(clippy::cast_precision_loss, reason = "fewer observations than 2^53")]
         let (count, divisor) = (count as f64, divisor as f64);
         // The variance is (n sum(x^2) - sum(x)^2) / (n d).
-        let mut above = self.sum(cell).times(count);
+        let mut above = self.sum(row, place).times(count);
         above.merge(&sum.product(&sum).times(-1.0));
         let variance = above.to_f64() / count / divisor;
         // Rounding may leave a little less than nothing; what is no number stays so.
@@ -145,22 +142,23 @@ impl Squares {
     }
 
     /// Brings a row to a larger scale.
-    fn rescale(&mut self, row: usize, scale: u8) {
-        let (before, factor) = (self.scales[row], factor(scale - self.scales[row]));
-        for cell in row * self.width..(row + 1) * self.width {
-            let sum = self.narrow[cell];
+    fn rescale(&mut self, row: Row, scale: u8) {
+        let before = self.scales[row.number];
+        let factor = factor(scale - before);
+        for place in row.cells() {
+            let sum = self.narrow[place];
             let more = factor.and_then(|factor| sum.checked_mul(factor));
             if more.is_none() {
-                self.add_other(cell, sum, before);
+                self.add_other(place, sum, before);
             }
-            self.narrow[cell] = more.unwrap_or(0);
+            self.narrow[place] = more.unwrap_or(0);
         }
-        self.scales[row] = scale;
+        self.scales[row.number] = scale;
     }
 
     #[cold]
-    fn add_other(&mut self, cell: usize, squares: u128, scale: u8) {
-        self.other.entry((cell, scale)).or_default().merge(&ExactSum::of_integer(squares));
+    fn add_other(&mut self, place: usize, squares: u128, scale: u8) {
+        self.other.entry((place, scale)).or_default().merge(&ExactSum::of_integer(squares));
     }
 }
 
@@ -172,24 +170,34 @@ fn factor(digits: u8) -> Option<u128> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::aggregate::layout::{Layout, Line};
 
+    /// The only row, of one cell.
+    const ROW: Row = Row { number: 0, start: 0, len: 1 };
     const SAMPLE: Spread = Spread { is_sample: true, is_root: false };
+
+    fn one_cell() -> Squares {
+        let mut squares = Squares::default();
+        squares.grow(1);
+        squares.push_row();
+        squares
+    }
 
     /// The variance of numbers that are added one by one, half of them in another table.
     fn variance(numbers: &[(i64, u8)]) -> Option<f64> {
-        let (mut left, mut right) = (Squares::new(1), Squares::new(1));
-        left.grow(1);
-        right.grow(1);
+        let (mut left, mut right) = (one_cell(), one_cell());
         let most = numbers.iter().map(|(_, scale)| *scale).max().unwrap_or_default();
         let mut sum = Decimal { mantissa: 0, scale: most };
         for (place, (mantissa, scale)) in numbers.iter().enumerate() {
             let table = if place % 2 == 0 { &mut left } else { &mut right };
-            table.add_all(0, 0, &[*mantissa], *scale);
+            table.add_all(ROW, 0, &[*mantissa], *scale);
             let number = Decimal { mantissa: (*mantissa).into(), scale: *scale };
             sum.mantissa += number.rescale(most).expect("fits").mantissa;
         }
-        left.merge(&right, Mapping::of_groups(&[0]));
-        left.spread(0, numbers.len() as u64, (sum, None), SAMPLE)
+        let mut layout = Layout::new(vec![Line::whole(1)]);
+        layout.push(1);
+        left.merge(&right, &Mapping { rows: &[0], cells: None, theirs: &layout, ours: &layout });
+        left.spread((0, 0), numbers.len() as u64, (sum, None), SAMPLE)
     }
 
     #[test]
@@ -212,15 +220,14 @@ mod tests {
 
     #[test]
     fn doubles_and_decimals_are_one_set() {
-        let mut squares = Squares::new(1);
-        squares.grow(1);
-        squares.add_all(0, 0, &[15], 1);
-        squares.add_double(0, 0, 2.5);
+        let mut squares = one_cell();
+        squares.add_all(ROW, 0, &[15], 1);
+        squares.add_double(ROW, 0, 2.5);
         let mut doubles = ExactSum::default();
         doubles.add(2.5);
         let sum = (Decimal { mantissa: 15, scale: 1 }, Some(&doubles));
-        assert_eq!(squares.spread(0, 2, sum, SAMPLE), Some(0.5));
+        assert_eq!(squares.spread((0, 0), 2, sum, SAMPLE), Some(0.5));
         let root = Spread { is_sample: false, is_root: true };
-        assert_eq!(squares.spread(0, 2, sum, root), Some(0.5));
+        assert_eq!(squares.spread((0, 0), 2, sum, root), Some(0.5));
     }
 }

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use crate::error::{Error, Result};
 use crate::model::Decimal;
 use crate::query::aggregate::exact::ExactSum;
+use crate::query::aggregate::layout::Row;
 use crate::query::aggregate::mapping::Mapping;
 
 /// The largest bound under which cells of 64 bits are used.
@@ -17,8 +18,6 @@ const NARROW_MAX: u64 = i64::MAX as u64;
 /// The sums of all cells.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
-    /// Cells in a row.
-    width: usize,
     narrow: Vec<i64>,
     /// What no longer fits `narrow`; empty as long as all does.
     wide: Vec<i128>,
@@ -40,47 +39,48 @@ enum Way {
 }
 
 impl Sums {
-    pub(super) fn new(width: usize) -> Self {
-        Self { width, ..Self::default() }
-    }
-
-    /// Makes room for so many rows.
-    pub(super) fn grow(&mut self, rows: usize) {
-        self.narrow.resize(rows * self.width, 0);
-        self.scales.resize(rows, 0);
-        self.bounds.resize(rows, 0);
+    /// Makes room for so many cells.
+    pub(super) fn grow(&mut self, cells: usize) {
+        self.narrow.resize(cells, 0);
         if !self.wide.is_empty() {
-            self.wide.resize(rows * self.width, 0);
+            self.wide.resize(cells, 0);
         }
     }
 
-    /// Bytes of memory, about.
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.narrow.capacity() * 8 + self.wide.capacity() * 16 + self.doubles.len() * 64
+    /// Adds a row.
+    pub(super) fn push_row(&mut self) {
+        self.scales.push(0);
+        self.bounds.push(0);
+    }
+
+    /// Bytes of memory beside those of its narrow cells, about.
+    pub(super) fn grown_bytes(&self) -> usize {
+        self.wide.capacity() * 16 + self.doubles.len() * 64
     }
 
     /// Adds mantissas to the cells of `row` from `cell` on, one each.
+    #[inline]
     pub(super) fn add_run(
         &mut self,
-        row: usize,
+        row: Row,
         cell: usize,
         mantissas: &[i64],
         scale: u8,
     ) -> Result<()> {
-        let start = row * self.width + cell;
+        let cells = row.start + cell..row.start + cell + mantissas.len();
         match self.prepare(row, scale, bound(mantissas))? {
             Way::Narrow(1) => {
-                for (sum, mantissa) in self.narrow[start..].iter_mut().zip(mantissas) {
+                for (sum, mantissa) in self.narrow[cells].iter_mut().zip(mantissas) {
                     *sum = sum.wrapping_add(*mantissa);
                 }
             }
             Way::Narrow(factor) => {
-                for (sum, mantissa) in self.narrow[start..].iter_mut().zip(mantissas) {
+                for (sum, mantissa) in self.narrow[cells].iter_mut().zip(mantissas) {
                     *sum = sum.wrapping_add(mantissa.wrapping_mul(factor));
                 }
             }
             Way::Wide(factor) => {
-                for (sum, mantissa) in self.wide[start..].iter_mut().zip(mantissas) {
+                for (sum, mantissa) in self.wide[cells].iter_mut().zip(mantissas) {
                     *sum = multiply_add(*sum, i128::from(*mantissa), factor)?;
                 }
             }
@@ -91,23 +91,24 @@ impl Sums {
     /// Adds mantissas to the cells of `row` that `cells` lists, one each; cells may repeat.
     pub(super) fn add_scattered(
         &mut self,
-        row: usize,
+        row: Row,
         cells: &[u32],
         mantissas: &[i64],
         scale: u8,
     ) -> Result<()> {
         let bound = bound(mantissas).saturating_mul(mantissas.len() as u64);
-        let way = self.prepare(row, scale, bound)?;
-        let start = row * self.width;
-        for (cell, mantissa) in cells.iter().zip(mantissas) {
-            let cell = start + *cell as usize;
-            match way {
-                Way::Narrow(factor) => {
-                    let sum = &mut self.narrow[cell];
+        match self.prepare(row, scale, bound)? {
+            Way::Narrow(factor) => {
+                let sums = &mut self.narrow[row.cells()];
+                for (cell, mantissa) in cells.iter().zip(mantissas) {
+                    let sum = &mut sums[*cell as usize];
                     *sum = sum.wrapping_add(mantissa.wrapping_mul(factor));
                 }
-                Way::Wide(factor) => {
-                    let sum = &mut self.wide[cell];
+            }
+            Way::Wide(factor) => {
+                let sums = &mut self.wide[row.cells()];
+                for (cell, mantissa) in cells.iter().zip(mantissas) {
+                    let sum = &mut sums[*cell as usize];
                     *sum = multiply_add(*sum, i128::from(*mantissa), factor)?;
                 }
             }
@@ -116,8 +117,8 @@ impl Sums {
     }
 
     /// Adds one number to one cell.
-    pub(super) fn add(&mut self, row: usize, cell: usize, number: Decimal) -> Result<()> {
-        let cell = row * self.width + cell;
+    pub(super) fn add(&mut self, row: Row, cell: usize, number: Decimal) -> Result<()> {
+        let cell = row.start + cell;
         let size = u64::try_from(number.mantissa.unsigned_abs()).unwrap_or(u64::MAX);
         match (self.prepare(row, number.scale, size)?, i64::try_from(number.mantissa)) {
             (Way::Narrow(factor), Ok(mantissa)) => {
@@ -138,68 +139,73 @@ impl Sums {
     }
 
     /// Adds a finite double to one cell.
-    pub(super) fn add_double(&mut self, row: usize, cell: usize, number: f64) {
-        self.doubles.entry(row * self.width + cell).or_default().add(number);
+    pub(super) fn add_double(&mut self, row: Row, cell: usize, number: f64) {
+        self.doubles.entry(row.start + cell).or_default().add(number);
     }
 
-    /// Adds the sums of another table; rows are groups.
-    pub(super) fn merge(&mut self, other: &Self, to: Mapping<'_>) -> Result<()> {
-        for (from, row) in to.groups.iter().enumerate() {
-            let cells = from * other.width..(from + 1) * other.width;
-            let (narrow, scale) = (&other.narrow[cells.clone()], other.scales[from]);
+    /// Adds the sums of another table.
+    pub(super) fn merge(&mut self, other: &Self, to: &Mapping<'_>) -> Result<()> {
+        for (theirs, ours) in to.rows() {
+            let (narrow, scale) = (&other.narrow[theirs.cells()], other.scales[theirs.number]);
             match to.cells {
-                None => self.add_run(*row, 0, narrow, scale)?,
-                Some(cells) => self.add_scattered(*row, cells, narrow, scale)?,
+                None => self.add_run(ours, 0, narrow, scale)?,
+                Some(cells) => self.add_scattered(ours, cells, narrow, scale)?,
             }
             if other.wide.is_empty() {
                 continue;
             }
-            for (cell, mantissa) in other.wide[cells].iter().enumerate() {
+            for (cell, mantissa) in other.wide[theirs.cells()].iter().enumerate() {
                 if *mantissa != 0 {
-                    self.add(*row, to.cell(cell), Decimal { mantissa: *mantissa, scale })?;
+                    self.add(ours, to.cell(cell), Decimal { mantissa: *mantissa, scale })?;
                 }
             }
         }
         for (place, sum) in &other.doubles {
-            let place = to.place(*place, other.width, self.width);
-            self.doubles.entry(place).or_default().merge(sum);
+            self.doubles.entry(to.place(*place)).or_default().merge(sum);
         }
         Ok(())
     }
 
-    /// The sum of the decimals of a cell, counted over all rows, and that of its doubles.
-    pub(super) fn sum(&self, cell: usize) -> Result<(Decimal, Option<&ExactSum>)> {
-        let wide = self.wide.get(cell).copied().unwrap_or(0);
-        let mantissa = wide.checked_add(i128::from(self.narrow[cell])).ok_or_else(overflow)?;
-        Ok((Decimal { mantissa, scale: self.scales[cell / self.width] }, self.doubles.get(&cell)))
+    /// The sum of the decimals of a cell of a row, by its place, and that of its doubles.
+    pub(super) fn sum(&self, row: usize, place: usize) -> Result<(Decimal, Option<&ExactSum>)> {
+        let scale = self.scales[row];
+        let mut mantissa = i128::from(self.narrow[place]);
+        if let Some(wide) = self.wide.get(place) {
+            mantissa = wide.checked_add(mantissa).ok_or_else(overflow)?;
+        }
+        let doubles = if self.doubles.is_empty() { None } else { self.doubles.get(&place) };
+        Ok((Decimal { mantissa, scale }, doubles))
     }
 
     /// Makes a row fit for mantissas of `scale` up to `bound`, which it then counts as added.
     #[inline]
-    fn prepare(&mut self, row: usize, scale: u8, bound: u64) -> Result<Way> {
-        if scale == self.scales[row] {
-            let after = self.bounds[row].saturating_add(bound);
-            if after <= NARROW_MAX {
-                self.bounds[row] = after;
-                return Ok(Way::Narrow(1));
+    fn prepare(&mut self, row: Row, scale: u8, bound: u64) -> Result<Way> {
+        let (known, before) = (self.scales[row.number], self.bounds[row.number]);
+        // Series of one group often differ in their digits after the point.
+        if let Some(factor) = POWERS.get(usize::from(known.wrapping_sub(scale))) {
+            let after = bound.checked_mul(factor.unsigned_abs());
+            let after = after.and_then(|added| before.checked_add(added));
+            if let Some(after) = after.filter(|after| *after <= NARROW_MAX) {
+                self.bounds[row.number] = after;
+                return Ok(Way::Narrow(*factor));
             }
         }
         self.prepare_slowly(row, scale, bound)
     }
 
     #[cold]
-    fn prepare_slowly(&mut self, row: usize, scale: u8, bound: u64) -> Result<Way> {
-        if scale > self.scales[row] {
+    fn prepare_slowly(&mut self, row: Row, scale: u8, bound: u64) -> Result<Way> {
+        if scale > self.scales[row.number] {
             self.rescale(row, scale)?;
         }
-        let factor = power(self.scales[row] - scale)?;
+        let factor = power(self.scales[row.number] - scale)?;
         let narrow = i64::try_from(factor).ok();
         let added = narrow.and_then(|factor| bound.checked_mul(factor.unsigned_abs()));
         if let (Some(factor), Some(added)) = (narrow, added.filter(|added| *added <= NARROW_MAX)) {
-            if self.bounds[row].saturating_add(added) > NARROW_MAX {
+            if self.bounds[row.number].saturating_add(added) > NARROW_MAX {
                 self.empty(row)?;
             }
-            self.bounds[row] += added;
+            self.bounds[row.number] += added;
             return Ok(Way::Narrow(factor));
         }
         self.widen();
@@ -207,43 +213,56 @@ impl Sums {
     }
 
     /// Brings a row to a larger scale.
-    fn rescale(&mut self, row: usize, scale: u8) -> Result<()> {
-        let factor = power(scale - self.scales[row])?;
+    fn rescale(&mut self, row: Row, scale: u8) -> Result<()> {
+        let factor = power(scale - self.scales[row.number])?;
+        let bound = self.bounds[row.number];
         let narrow = i64::try_from(factor).ok();
-        let after = narrow.and_then(|factor| self.bounds[row].checked_mul(factor.unsigned_abs()));
+        let after = narrow.and_then(|factor| bound.checked_mul(factor.unsigned_abs()));
         let after = after.filter(|after| *after <= NARROW_MAX);
         if after.is_none() {
             self.empty(row)?;
         }
-        let cells = row * self.width..(row + 1) * self.width;
         if let (Some(after), Some(factor)) = (after, narrow) {
-            self.bounds[row] = after;
-            self.narrow[cells.clone()].iter_mut().for_each(|sum| *sum = sum.wrapping_mul(factor));
+            self.bounds[row.number] = after;
+            self.narrow[row.cells()].iter_mut().for_each(|sum| *sum = sum.wrapping_mul(factor));
         }
         if !self.wide.is_empty() {
-            for sum in &mut self.wide[cells] {
+            for sum in &mut self.wide[row.cells()] {
                 *sum = sum.checked_mul(factor).ok_or_else(overflow)?;
             }
         }
-        self.scales[row] = scale;
+        self.scales[row.number] = scale;
         Ok(())
     }
 
     /// Empties a row into the wide cells.
-    fn empty(&mut self, row: usize) -> Result<()> {
+    fn empty(&mut self, row: Row) -> Result<()> {
         self.widen();
-        let cells = row * self.width..(row + 1) * self.width;
-        for (wide, narrow) in self.wide[cells.clone()].iter_mut().zip(&mut self.narrow[cells]) {
+        let narrow = self.narrow[row.cells()].iter_mut();
+        for (wide, narrow) in self.wide[row.cells()].iter_mut().zip(narrow) {
             *wide = wide.checked_add(i128::from(*narrow)).ok_or_else(overflow)?;
             *narrow = 0;
         }
-        self.bounds[row] = 0;
+        self.bounds[row.number] = 0;
         Ok(())
     }
 
     fn widen(&mut self) {
         self.wide.resize(self.narrow.len(), 0);
     }
+}
+
+/// The powers of ten that 64 bits hold.
+const POWERS: [i64; 19] = powers();
+
+const fn powers() -> [i64; 19] {
+    let mut powers = [1; 19];
+    let mut at = 1;
+    while at < powers.len() {
+        powers[at] = powers[at - 1] * 10;
+        at += 1;
+    }
+    powers
 }
 
 /// What none of the mantissas exceeds, and at most twice as much as the largest.
@@ -268,30 +287,43 @@ fn overflow() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::aggregate::layout::{Layout, Line};
+
+    /// The only row, of two cells.
+    const ROW: Row = Row { number: 0, start: 0, len: 2 };
+
+    fn layout(len: usize) -> Layout {
+        let mut layout = Layout::new(vec![Line::whole(len)]);
+        layout.push(len);
+        layout
+    }
 
     /// Adds single numbers in both orders and through a merge; all must give the same sum.
     fn check(numbers: &[&str], expected: &str) {
         let numbers: Vec<Decimal> =
             numbers.iter().map(|n| Decimal::parse(n.as_bytes()).expect("a decimal")).collect();
         let sum_of = |numbers: &[Decimal]| {
-            let mut sums = Sums::new(2);
-            sums.grow(1);
+            let mut sums = Sums::default();
+            sums.grow(2);
+            sums.push_row();
             for number in numbers {
                 match i64::try_from(number.mantissa) {
-                    Ok(mantissa) => sums.add_run(0, 1, &[mantissa], number.scale),
-                    Err(_) => sums.add(0, 1, *number),
+                    Ok(mantissa) => sums.add_run(ROW, 1, &[mantissa], number.scale),
+                    Err(_) => sums.add(ROW, 1, *number),
                 }
                 .expect("fits");
             }
             sums
         };
-        let shown = |sums: &Sums| sums.sum(1).expect("fits").0.shortest().to_string();
+        let shown = |sums: &Sums| sums.sum(0, 1).expect("fits").0.shortest().to_string();
         assert_eq!(shown(&sum_of(&numbers)), expected);
         let back: Vec<Decimal> = numbers.iter().rev().copied().collect();
         assert_eq!(shown(&sum_of(&back)), expected);
+        let (layout, rows) = (layout(2), [0]);
+        let mapping = Mapping { rows: &rows, cells: None, theirs: &layout, ours: &layout };
         for at in 0..numbers.len() {
             let mut left = sum_of(&numbers[..at]);
-            left.merge(&sum_of(&numbers[at..]), Mapping::of_groups(&[0])).expect("fits");
+            left.merge(&sum_of(&numbers[at..]), &mapping).expect("fits");
             assert_eq!(shown(&left), expected);
         }
     }
@@ -312,11 +344,12 @@ mod tests {
 
     #[test]
     fn says_when_a_sum_has_too_many_digits() {
-        let mut sums = Sums::new(1);
-        sums.grow(1);
+        let mut sums = Sums::default();
+        sums.grow(2);
+        sums.push_row();
         let large = Decimal { mantissa: i128::MAX / 2 + 1, scale: 0 };
-        sums.add(0, 0, large).expect("fits");
-        assert!(sums.add(0, 0, large).is_err());
-        assert!(sums.add(0, 0, Decimal { mantissa: 1, scale: 30 }).is_err());
+        sums.add(ROW, 0, large).expect("fits");
+        assert!(sums.add(ROW, 0, large).is_err());
+        assert!(sums.add(ROW, 0, Decimal { mantissa: 1, scale: 30 }).is_err());
     }
 }

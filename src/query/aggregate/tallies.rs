@@ -184,18 +184,18 @@ impl Work<'_> {
         if !decision.passes || observations == 0 {
             return Ok(());
         }
-        let group = self.group(key + decision.number, reserve)?;
-        self.cells.rows[group] += observations;
+        let row = self.row(key + decision.number, reserve)?;
+        self.cells.rows[row.start] += observations;
         for cells in &mut self.cells.inputs {
             if let Some(condition) = cells.input.condition {
                 if !decision.holds[condition] {
                     continue;
                 }
-                cells.rows[group] += observations;
+                cells.rows[row.start] += observations;
             }
             let place = measures.iter().position(|measure| Some(*measure) == cells.input.measure);
             if let Some(place) = place {
-                cells.add_total(group, observations, total(place))?;
+                cells.add_total(row, observations, total(place))?;
             }
         }
         Ok(())

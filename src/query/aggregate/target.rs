@@ -1,81 +1,121 @@
 //! Where the values of one chunk go: the cells of its group.
 
+use std::iter;
 use std::ops::Range;
 
 use crate::error::Result;
 use crate::model::{Decimal, Value};
 use crate::query::aggregate::cells::{InputCells, widen};
 use crate::query::aggregate::keys::Keys;
+use crate::query::aggregate::layout::{LINE_CELLS, Row};
 use crate::query::aggregate::positions::Positions;
+use crate::query::scan::exact_divisor;
 use crate::segment::{ChunkNumbers, MeasureRun, Numbers};
 
 /// Where the positions of a chunk go: the cells of its group.
 pub(super) struct Target<'a> {
-    group: usize,
-    width: usize,
+    /// The rows of the group: one, or as many as the chunk touches lines.
+    rows: &'a [Row],
     cells: CellsOfChunk<'a>,
 }
 
+#[derive(Clone, Copy)]
 enum CellsOfChunk<'a> {
     /// All positions in the one cell of the group.
     One,
-    /// Position 0 in this cell, the others after it.
-    Line(usize),
+    /// Position 0 in this cell of the first row, the others after it, row by row.
+    Lines(usize),
     /// Position `i` in the cell that the list has at `i` plus this.
     Listed(&'a [u32], usize),
 }
 
 impl<'a> Target<'a> {
-    /// The cells of `group` for a chunk whose first period has this place.
-    pub(super) fn new(keys: &'a Keys, place: usize, group: usize) -> Self {
+    /// The cells of a group, of which these are the rows, for a chunk whose first period has this
+    /// place. There is one row, or as many as the chunk touches lines, and the first of them begins
+    /// with the number `first`.
+    pub(super) fn new(keys: &'a Keys, place: usize, (rows, first): (&'a [Row], usize)) -> Self {
         let cells = match keys.periods.as_ref().map(|periods| &periods.number_of_place) {
             None => CellsOfChunk::One,
-            Some(None) => CellsOfChunk::Line(place),
+            Some(None) => CellsOfChunk::Lines(place - first),
             Some(Some(numbers)) => CellsOfChunk::Listed(numbers, place),
         };
-        Self { group, width: keys.width(), cells }
+        Self { rows, cells }
     }
 
-    /// The cell of a position, and what else names it.
-    pub(super) fn cell(&self, position: usize) -> (usize, usize, usize) {
-        let cell = match self.cells {
-            CellsOfChunk::One => 0,
-            CellsOfChunk::Line(first) => first + position,
-            CellsOfChunk::Listed(numbers, first) => numbers[first + position] as usize,
-        };
-        (self.group, cell, self.width)
+    /// The cell of a position: its row, and its number there.
+    #[inline]
+    pub(super) fn cell(&self, position: usize) -> (Row, usize) {
+        match self.cells {
+            CellsOfChunk::One => (self.rows[0], 0),
+            CellsOfChunk::Listed(numbers, first) => {
+                (self.rows[0], numbers[first + position] as usize)
+            }
+            CellsOfChunk::Lines(first) => self.cell_of_lines(first + position),
+        }
+    }
+
+    /// The cell that lies so many cells after the first row begins.
+    #[inline]
+    fn cell_of_lines(&self, at: usize) -> (Row, usize) {
+        match self.rows {
+            [only] => (*only, at),
+            rows => (rows[at / LINE_CELLS], at % LINE_CELLS),
+        }
     }
 
     /// The place of the cell that all positions go to, if there is one.
     pub(super) fn only(&self) -> Option<usize> {
-        matches!(self.cells, CellsOfChunk::One).then_some(self.group * self.width)
+        matches!(self.cells, CellsOfChunk::One).then_some(self.rows[0].start)
     }
 
     /// The place of the cell of a position.
     #[inline]
     pub(super) fn at(&self, position: usize) -> usize {
-        let (group, cell, width) = self.cell(position);
-        group * width + cell
+        let (row, cell) = self.cell(position);
+        row.start + cell
+    }
+
+    /// The parts of a run whose cells are neighbours, each with its first cell.
+    #[inline]
+    fn parts(
+        &self,
+        first: usize,
+        run: &Range<usize>,
+    ) -> impl Iterator<Item = ((Row, usize), Range<usize>)> {
+        let mut rest = run.clone();
+        iter::from_fn(move || {
+            let start = rest.start;
+            (start < rest.end).then(|| {
+                let (row, cell) = self.cell_of_lines(first + start);
+                rest.start = rest.end.min(start + row.len - cell);
+                ((row, cell), start..rest.start)
+            })
+        })
     }
 
     /// Counts observations.
     pub(super) fn count(&self, positions: &Positions, rows: &mut [u64]) {
         match self.cells {
-            CellsOfChunk::One => rows[self.group] += positions.len() as u64,
+            CellsOfChunk::One => rows[self.rows[0].start] += positions.len() as u64,
             _ => positions.runs().for_each(|run| self.count_run(&run, rows)),
         }
     }
 
     /// Counts the observations of a run.
+    #[inline]
     pub(super) fn count_run(&self, run: &Range<usize>, rows: &mut [u64]) {
-        let base = self.group * self.width;
         match self.cells {
-            CellsOfChunk::One => rows[base] += run.len() as u64,
-            CellsOfChunk::Line(first) => {
-                let start = base + first + run.start;
-                rows[start..start + run.len()].iter_mut().for_each(|count| *count += 1);
+            CellsOfChunk::One => rows[self.rows[0].start] += run.len() as u64,
+            CellsOfChunk::Lines(first) => {
+                for ((row, cell), part) in self.parts(first, run) {
+                    let from = row.start + cell;
+                    // Counts are far below 64 bits, and without a check several are added at a time.
+                    let counts = rows[from..from + part.len()].iter_mut();
+                    counts.for_each(|count| *count = count.wrapping_add(1));
+                }
             }
             CellsOfChunk::Listed(numbers, first) => {
+                let base = self.rows[0].start;
                 for number in &numbers[first + run.start..first + run.end] {
                     rows[base + *number as usize] += 1;
                 }
@@ -147,41 +187,37 @@ impl<'a> Target<'a> {
         run: &Range<usize>,
         cells: &mut InputCells,
     ) -> Result<()> {
-        if let CellsOfChunk::One = self.cells {
-            if let Some(squares) = &mut cells.squares {
-                squares.add_all(self.group, 0, values, scale);
-            }
-            let extremes = match cells.extremes {
-                Some(_) => values.iter().fold((i64::MAX, i64::MIN), |(least, greatest), value| {
-                    (least.min(*value), greatest.max(*value))
-                }),
-                None => (0, 0),
-            };
-            let sum = Decimal { mantissa: total(values), scale };
-            return cells.add_decimals((self.group, 0, 1), sum, extremes);
-        }
-        if let Some(sums) = &mut cells.sums {
-            match self.cells {
-                CellsOfChunk::Listed(numbers, first) => {
-                    let targets = &numbers[first + run.start..first + run.end];
-                    sums.add_scattered(self.group, targets, values, scale)?;
+        let row = self.rows[0];
+        match self.cells {
+            CellsOfChunk::One => add_to_one(row, values, scale, cells),
+            CellsOfChunk::Lines(first) => {
+                let mut values = values;
+                for (cell, part) in self.parts(first, run) {
+                    let (now, later) = values.split_at(part.len());
+                    add_to_row(cell, now, scale, cells)?;
+                    values = later;
                 }
-                _ => sums.add_run(self.group, self.cell(run.start).1, values, scale)?,
+                Ok(())
+            }
+            CellsOfChunk::Listed(numbers, first) => {
+                let targets = &numbers[first + run.start..first + run.end];
+                if let Some(sums) = &mut cells.sums {
+                    sums.add_scattered(row, targets, values, scale)?;
+                }
+                if let Some(squares) = &mut cells.squares {
+                    for (cell, value) in targets.iter().zip(values) {
+                        squares.add_all(row, *cell as usize, &[*value], scale);
+                    }
+                }
+                if let Some(extremes) = &mut cells.extremes {
+                    for (cell, value) in targets.iter().zip(values) {
+                        let number = Decimal { mantissa: i128::from(*value), scale }.to_f64();
+                        widen(&mut extremes[row.start + *cell as usize], number);
+                    }
+                }
+                Ok(())
             }
         }
-        if let Some(squares) = &mut cells.squares {
-            for (position, value) in run.clone().zip(values) {
-                squares.add_all(self.group, self.cell(position).1, &[*value], scale);
-            }
-        }
-        if let Some(extremes) = &mut cells.extremes {
-            for (position, value) in run.clone().zip(values) {
-                let (group, cell, width) = self.cell(position);
-                let number = Decimal { mantissa: i128::from(*value), scale }.to_f64();
-                widen(&mut extremes[group * width + cell], number);
-            }
-        }
-        Ok(())
     }
 
     /// Counts observations without a value.
@@ -210,11 +246,59 @@ impl<'a> Target<'a> {
             match (&value, value.number()) {
                 (Value::Decimal(number), _) => cells.add_decimal(target, *number)?,
                 (_, Some(number)) => cells.add_double(target, number),
-                (_, None) => cells.lacking[target.0 * target.2 + target.1] += 1,
+                (_, None) => cells.lacking[target.0.start + target.1] += 1,
             }
         }
         Ok(())
     }
+}
+
+/// Adds mantissas to the only cell of a row.
+fn add_to_one(row: Row, values: &[i64], scale: u8, cells: &mut InputCells) -> Result<()> {
+    if let Some(squares) = &mut cells.squares {
+        squares.add_all(row, 0, values, scale);
+    }
+    let extremes = match cells.extremes {
+        Some(_) => values.iter().fold((i64::MAX, i64::MIN), |(least, greatest), value| {
+            (least.min(*value), greatest.max(*value))
+        }),
+        None => (0, 0),
+    };
+    cells.add_decimals(row, Decimal { mantissa: total(values), scale }, extremes)
+}
+
+/// Adds mantissas to the cells of a row from one on, one each.
+#[inline]
+fn add_to_row(
+    (row, cell): (Row, usize),
+    values: &[i64],
+    scale: u8,
+    cells: &mut InputCells,
+) -> Result<()> {
+    if let Some(sums) = &mut cells.sums {
+        sums.add_run(row, cell, values, scale)?;
+    }
+    if let Some(squares) = &mut cells.squares {
+        for (cell, value) in (cell..).zip(values) {
+            squares.add_all(row, cell, &[*value], scale);
+        }
+    }
+    if let Some(extremes) = &mut cells.extremes {
+        let from = row.start + cell;
+        let extremes = extremes[from..from + values.len()].iter_mut().zip(values);
+        match exact_divisor(values, scale) {
+            #[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost")]
+            Some(divisor) => extremes.for_each(|((least, greatest), value)| {
+                let number = *value as f64 / divisor;
+                *least = least.min(number);
+                *greatest = greatest.max(number);
+            }),
+            None => extremes.for_each(|(cell, value)| {
+                widen(cell, Decimal { mantissa: i128::from(*value), scale }.to_f64());
+            }),
+        }
+    }
+    Ok(())
 }
 
 /// The numbers of a decoded chunk, lent.

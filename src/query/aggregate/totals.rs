@@ -3,6 +3,7 @@
 
 use crate::error::Result;
 use crate::index::Selection;
+use crate::query::aggregate::layout::Row;
 use crate::query::aggregate::ranked::RankedOf;
 use crate::query::aggregate::work::{Reserve, Work};
 use crate::segment::Total;
@@ -15,7 +16,8 @@ const BATCH: usize = 1_024;
 #[derive(Debug, Default)]
 struct Batch {
     chunks: Vec<u32>,
-    groups: Vec<usize>,
+    /// The rows of their groups, of one cell each.
+    rows: Vec<Row>,
     observations: Vec<u64>,
     /// For each of the measures wanted, the totals of the chunks.
     totals: Vec<Vec<Total>>,
@@ -49,10 +51,10 @@ impl Work<'_> {
         loop {
             self.check_cancelled()?;
             batch.chunks.clear();
-            batch.groups.clear();
+            batch.rows.clear();
             for (chunk, key) in pairs.by_ref().take(BATCH) {
                 batch.chunks.push(chunk);
-                batch.groups.push(self.group(*key, reserve)?);
+                batch.rows.push(self.row(*key, reserve)?);
             }
             if batch.chunks.is_empty() {
                 return Ok(());
@@ -87,7 +89,7 @@ impl Work<'_> {
             let others = batch.chunks.iter().zip(&exact).filter(|(_, exact)| !**exact);
             left.extend(others.map(|(chunk, _)| *chunk));
             keep(&mut batch.chunks, &exact);
-            keep(&mut batch.groups, &exact);
+            keep(&mut batch.rows, &exact);
             batch.totals.iter_mut().for_each(|totals| keep(totals, &exact));
         }
         batch.observations.clear();
@@ -98,9 +100,9 @@ impl Work<'_> {
     }
 
     fn add_batch(&mut self, part: usize, measures: &[usize], batch: &Batch) -> Result<()> {
-        let Batch { chunks, groups, observations, totals } = batch;
-        for (group, observations) in groups.iter().zip(observations) {
-            self.cells.rows[*group] += observations;
+        let Batch { chunks, rows, observations, totals } = batch;
+        for (row, observations) in rows.iter().zip(observations) {
+            self.cells.rows[row.start] += observations;
         }
         for cells in &mut self.cells.inputs {
             for (special, cells) in &mut cells.specials {
@@ -108,14 +110,14 @@ impl Work<'_> {
                 let Some(RankedOf::Series(table)) = ranked.map(|ranked| &ranked.of) else {
                     continue;
                 };
-                for (group, series) in groups.iter().zip(chunks) {
-                    cells.meet(*group, table.number(self.source.cube(), part, *series)?);
+                for (row, series) in rows.iter().zip(chunks) {
+                    cells.meet(row.start, table.number(self.source.cube(), part, *series)?);
                 }
             }
             let place = measures.iter().position(|measure| Some(*measure) == cells.input.measure);
             let Some(totals) = place.and_then(|place| totals.get(place)) else { continue };
-            for ((group, observations), total) in groups.iter().zip(observations).zip(totals) {
-                cells.add_total(*group, *observations, total)?;
+            for ((row, observations), total) in rows.iter().zip(observations).zip(totals) {
+                cells.add_total(*row, *observations, total)?;
             }
         }
         Ok(())

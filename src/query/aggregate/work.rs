@@ -12,18 +12,17 @@ use crate::query::aggregate::cells::Cells;
 use crate::query::aggregate::condition::{ChunkFacts, Decoded, Formula, Verdict};
 use crate::query::aggregate::covered::Covered;
 use crate::query::aggregate::groups::Groups;
+use crate::query::aggregate::layout::Row;
 use crate::query::aggregate::positions::Positions;
 use crate::query::aggregate::spans::Unsure;
 use crate::query::aggregate::special::{Called, Special};
 use crate::query::aggregate::target::Target;
 use crate::query::scan::{ScanSpec, Source};
-use crate::store::{Chunk, PeriodFilter, ScanOrder, ScanRequest, Selections};
+use crate::store::{Chunk, Coverage, PeriodFilter, ScanOrder, ScanRequest, Selections};
 
 /// Bytes that the state may grow by before they are asked for: what it grows by with observations is
 /// known afterwards.
 const RESERVED_STEP_BYTES: usize = 4 << 20;
-/// Groups to make room for at first.
-const GROUPS_FIRST: usize = 16;
 
 /// Whom is asked before memory grows to so many bytes.
 pub(super) type Reserve<'r> = &'r mut dyn FnMut(usize) -> Result<()>;
@@ -53,6 +52,8 @@ pub(super) struct Work<'a> {
     buffers: Buffers,
     /// The positions of a span that have an observation for sure, and the others.
     pub(super) span: (Positions, Positions),
+    /// The rows of the group of a span.
+    pub(super) span_rows: Vec<Row>,
     /// Bytes that were asked for.
     reserved: usize,
 }
@@ -70,6 +71,8 @@ struct Buffers {
     input: Positions,
     /// Those with a plain number.
     plain: Positions,
+    /// The rows of the group.
+    rows: Vec<Row>,
     spare: Vec<Positions>,
 }
 
@@ -93,6 +96,7 @@ impl<'a> Work<'a> {
     ) -> Self {
         let has_periods = spec.conditions.iter().any(|condition| condition.formula.has_periods());
         let count = spec.conditions.len();
+        let cells = Cells::new(spec, spec.lines());
         let adds_series = matches!(scan.periods, PeriodFilter::All)
             && spec.keys.periods.is_none()
             && !spec.specials.iter().all(Special::is_of_period);
@@ -107,8 +111,8 @@ impl<'a> Work<'a> {
             is_plain: spec.conditions.is_empty()
                 && spec.keys.attributes.is_none()
                 && spec.specials.iter().all(Special::is_of_numbers),
-            groups: Groups::new(spec.keys.key_count),
-            cells: Cells::new(spec, spec.keys.width()),
+            groups: Groups::new(spec.keys.key_count.saturating_mul(cells.layout.line_count())),
+            cells,
             verdicts: vec![Verdict::Depends; count],
             covered: Covered::default(),
             skips_covered: spec.reads_spans()
@@ -117,6 +121,7 @@ impl<'a> Work<'a> {
             adds_series,
             unsure: Vec::new(),
             span: (Positions::default(), Positions::default()),
+            span_rows: Vec::new(),
             reserved: 0,
             buffers: Buffers {
                 conditions: vec![Positions::default(); count],
@@ -132,6 +137,17 @@ impl<'a> Work<'a> {
         if reads_all && !filter.is_some_and(Formula::prunes) {
             return self.run_chunks(series, false, reserve);
         }
+        let is_part = matches!(self.scan.periods, PeriodFilter::Slots(_));
+        if is_part && self.is_plain && !self.spec.reads_spans() {
+            let (whole, others) = self.by_coverage(series)?;
+            self.run_chunks(&others, false, reserve)?;
+            return self.run_with_totals(&whole, reserve);
+        }
+        self.run_with_totals(series, reserve)
+    }
+
+    /// Aggregates these series by what is stored of whole chunks, and reads the others.
+    fn run_with_totals(&mut self, series: &Selections, reserve: Reserve<'_>) -> Result<()> {
         let rest = self.run_totals(series, reserve)?;
         self.run_unsure(reserve)?;
         if rest.is_empty() {
@@ -158,7 +174,7 @@ impl<'a> Work<'a> {
             }
             for (ordinal, key) in selection.iter().zip(&packed) {
                 self.check_cancelled()?;
-                let mut group = None;
+                let mut row = None;
                 for chunk in part.live_chunks(ordinal)? {
                     if self.skips_covered && self.covered.has(*key, &part.span(chunk)?) {
                         continue;
@@ -170,11 +186,11 @@ impl<'a> Work<'a> {
                         Step::Read => left.push(ordinal),
                         Step::Total => {
                             if !self.spec.reads_spans() {
-                                let group = match group {
-                                    Some(group) => group,
-                                    None => *group.insert(self.group(*key, reserve)?),
+                                let row = match row {
+                                    Some(row) => row,
+                                    None => *row.insert(self.row(*key, reserve)?),
                                 };
-                                self.add_total(&facts, group)?;
+                                self.add_total(&facts, row)?;
                             }
                             if !self.spec.specials.is_empty() || self.spec.reads_spans() {
                                 self.add_span(&facts, *key, reserve)?;
@@ -199,15 +215,10 @@ impl<'a> Work<'a> {
 
     /// What to do with a chunk; sets the verdicts of all conditions if its totals are taken.
     pub(super) fn step(&mut self, facts: &ChunkFacts<'_>) -> Result<Step> {
-        let (span, slots) = (&facts.span, usize::from(facts.span.slots));
-        if let PeriodFilter::Slots(_) = &self.scan.periods {
-            let wanted = self.scan.periods.positions(span.form, span.first, slots);
-            match wanted.as_slice() {
-                [] => return Ok(Step::Skip),
-                [all] if *all == (0..slots) => {}
-                _ if self.spec.reads_spans() => {}
-                _ => return self.step_of_some(facts),
-            }
+        match self.coverage(&facts.span) {
+            Coverage::Nothing => return Ok(Step::Skip),
+            Coverage::Part if !self.spec.reads_spans() => return self.step_of_some(facts),
+            Coverage::Part | Coverage::All => {}
         }
         if let Some(filter) = self.spec.filter {
             match self.spec.conditions[filter].formula.verdict(facts)? {
@@ -251,19 +262,19 @@ impl<'a> Work<'a> {
     }
 
     /// Adds the stored totals of a chunk; the verdicts are those of the chunk.
-    fn add_total(&mut self, facts: &ChunkFacts<'_>, group: usize) -> Result<()> {
-        let observations = u64::from(facts.span.observations);
-        self.cells.rows[group] += observations;
+    fn add_total(&mut self, facts: &ChunkFacts<'_>, row: Row) -> Result<()> {
+        let observations = self.scan.periods.observations(&facts.span).end;
+        self.cells.rows[row.start] += observations;
         for cells in &mut self.cells.inputs {
             if let Some(condition) = cells.input.condition {
                 if self.verdicts[condition] == Verdict::Never {
                     continue;
                 }
-                cells.rows[group] += observations;
+                cells.rows[row.start] += observations;
             }
             if let Some(measure) = cells.input.measure {
                 let total = facts.cube.parts()[facts.part].total(measure, facts.chunk)?;
-                cells.add_total(group, observations, &total)?;
+                cells.add_total(row, observations, &total)?;
             }
         }
         Ok(())
@@ -283,20 +294,8 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// The number of a group, with room for its cells.
-    pub(super) fn group(&mut self, key: u64, reserve: Reserve<'_>) -> Result<usize> {
-        let group = self.groups.number(key);
-        if group >= self.cells.capacity() {
-            let groups = (self.cells.capacity() * 2).max(GROUPS_FIRST);
-            let more = (groups - self.cells.capacity()) * self.cells.bytes_per_group();
-            self.reserve(more, reserve)?;
-            self.cells.grow(groups);
-        }
-        Ok(group)
-    }
-
     /// Asks for memory that is about to grow by so many bytes.
-    fn reserve(&mut self, more: usize, reserve: Reserve<'_>) -> Result<()> {
+    pub(super) fn reserve(&mut self, more: usize, reserve: Reserve<'_>) -> Result<()> {
         self.reserved = self.memory_bytes() + more;
         reserve(self.reserved)
     }
@@ -365,15 +364,6 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// The part of the packed key that follows from a series.
-    pub(super) fn key(&self, part: usize, series: u32) -> Result<u64> {
-        let mut sum = 0;
-        for key in &self.spec.keys.series {
-            sum += u64::from(key.table.number(self.source.cube(), part, series)?) * key.stride;
-        }
-        Ok(sum)
-    }
-
     pub(super) fn add_chunk(
         &mut self,
         chunk: &Chunk,
@@ -410,7 +400,8 @@ impl<'a> Work<'a> {
         if buffers.all.is_empty() {
             return Ok(());
         }
-        let Buffers { all, conditions, split, input, plain, .. } = buffers;
+        let Buffers { all, conditions, split, input, plain, rows, .. } = buffers;
+        let place = place.unwrap_or_default();
         match &self.spec.keys.attributes {
             Some(by) => split.divide((&by.table, &by.number_of), (chunk.part, &chunk.data), all),
             None => split.keep(all),
@@ -420,8 +411,8 @@ impl<'a> Work<'a> {
             if positions.is_empty() {
                 continue;
             }
-            let group = self.group(key + number as u64, reserve)?;
-            let target = Target::new(&self.spec.keys, place.unwrap_or_default(), group);
+            let first = self.rows(key + number as u64, (place, chunk.data.slots), rows, reserve)?;
+            let target = Target::new(&self.spec.keys, place, (rows, first));
             target.count(positions, &mut self.cells.rows);
             for cells in &mut self.cells.inputs {
                 let mut read = positions;

@@ -25,18 +25,21 @@ pub(super) fn write_doubles(measure: &MeasureRun, runs: &[Range<usize>], out: &m
     }
 }
 
-/// Mantissa and power are exact doubles in the usual case, so that one division rounds once.
+/// What turns these mantissas into the nearest doubles by one division, where mantissas and divisor
+/// are exact doubles: nearly always.
+#[inline]
+pub(crate) fn exact_divisor(mantissas: &[i64], scale: u8) -> Option<f64> {
+    let bits = mantissas.iter().fold(0, |bits, mantissa| bits | mantissa.unsigned_abs());
+    POWERS.get(usize::from(scale)).copied().filter(|_| bits <= EXACT_INTEGERS)
+}
+
 fn write_mantissas(mantissas: &[i64], scale: u8, out: &mut Vec<f64>) {
-    let largest = mantissas.iter().fold(0, |largest, m| largest | m.unsigned_abs());
-    match POWERS.get(usize::from(scale)) {
-        Some(power) if largest <= EXACT_INTEGERS => {
-            #[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost")]
-            out.extend(mantissas.iter().map(|m| *m as f64 / power));
-        }
-        _ => {
-            let double = |m: &i64| Decimal { mantissa: i128::from(*m), scale }.to_f64();
-            out.extend(mantissas.iter().map(double));
-        }
+    if let Some(divisor) = exact_divisor(mantissas, scale) {
+        #[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost")]
+        out.extend(mantissas.iter().map(|m| *m as f64 / divisor));
+    } else {
+        let double = |m: &i64| Decimal { mantissa: i128::from(*m), scale }.to_f64();
+        out.extend(mantissas.iter().map(double));
     }
 }
 

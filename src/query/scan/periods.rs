@@ -106,6 +106,11 @@ impl PeriodTable {
         of_form.slots.contains(&slot).then_some(of_form.place + offset)
     }
 
+    /// The places of each form.
+    pub fn forms(&self) -> impl Iterator<Item = Range<usize>> {
+        self.forms.iter().map(|form| form.place..form.place + form.slots.len())
+    }
+
     /// The periods whose places are wanted, as ranges of slots.
     pub fn filter(&self, wanted: impl Fn(usize) -> bool) -> PeriodFilter {
         if (0..self.len()).all(&wanted) {

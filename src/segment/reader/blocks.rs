@@ -242,7 +242,8 @@ impl Segment {
         decoded.map_err(|error| self.malformed_block(error))
     }
 
-    /// Decodes the numbers of chunks of the block that `decoder` has, by their numbers in the block.
+    /// Decodes the numbers of chunks of the block that `decoder` has, by their numbers in the block,
+    /// at some of their positions.
     ///
     /// # Errors
     ///
@@ -250,7 +251,7 @@ impl Segment {
     pub fn decode_numbers(
         &self,
         decoder: &mut BlockDecoder,
-        chunks: &(impl Iterator<Item = usize> + Clone),
+        chunks: &(impl Iterator<Item = (usize, Range<usize>)> + Clone),
     ) -> Result<()> {
         decoder.decode_numbers(chunks).map_err(|error| self.malformed_block(error))
     }
