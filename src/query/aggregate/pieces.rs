@@ -140,14 +140,18 @@ impl Work<'_> {
             spec.keys.attributes.as_ref().map_or(0, |by| by.number(of.facts.part, of.value));
         let group = self.group(key + number, reserve)?;
         let target = Target::new(&spec.keys, of.facts.place.unwrap_or_default(), group);
-        piece.iter().for_each(|run| target.count_run(run, &mut self.cells.rows));
+        for run in &*piece {
+            target.count_run(run, &mut self.cells.rows);
+        }
         for cells in &mut self.cells.inputs {
             let read = match cells.input.condition {
                 None => &*piece,
                 Some(condition) => {
                     input.clone_from(piece);
                     spec.conditions[condition].formula.keep(of, input, spare)?;
-                    input.iter().for_each(|run| target.count_run(run, &mut cells.rows));
+                    for run in &*input {
+                        target.count_run(run, &mut cells.rows);
+                    }
                     &*input
                 }
             };
