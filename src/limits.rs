@@ -194,8 +194,9 @@ pub const PG_BIND_PARAMETERS_MAX: usize = 65_535;
 pub const PG_STATEMENTS_MAX: usize = 10_000;
 /// Bytes that are read ahead of a client while its statement runs.
 pub const PG_READ_AHEAD_BYTES: usize = 64 << 10;
-/// Bytes of encoded rows in one piece on their way to the socket, about.
-pub const PG_PIECE_BYTES: usize = 64 << 10;
+/// Bytes of encoded rows in one piece on their way to the socket, about: few enough that memory for
+/// them and what they may be longer is not asked of the operating system each time.
+pub const PG_PIECE_BYTES: usize = 96 << 10;
 /// Pieces between the threads of queries and those of the network: memory under a slow reader.
 pub const PG_PIECES_MAX: usize = 4;
 /// Bytes of rows that all cursors that scroll keep, in order to go back.

@@ -45,7 +45,8 @@ class Client:
             if not received:
                 raise Failed("the server hung up")
             seen = (seen + received)[-6:] if len(received) < 6 else received
-        if received[:1] == b"E":
+        # An error is all there is before the last message; a row may begin with the same letter.
+        if received[:1] == b"E" and 1 + int.from_bytes(received[1:5], "big") + 6 == len(received):
             raise Failed(fields(received[5:]))
 
     def answer(self, sql):

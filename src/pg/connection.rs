@@ -251,7 +251,7 @@ impl Connection {
                 Piece::Rows(bytes, rows) => {
                     sent += rows;
                     match self.wire.charset {
-                        Charset::Utf8 => self.wire.put_bytes(&bytes),
+                        Charset::Utf8 => self.wire.put_piece(bytes),
                         charset => {
                             let bytes = charset.encode_rows(&bytes, &sending.text_columns)?;
                             self.wire.put_bytes(&bytes);
@@ -297,7 +297,7 @@ impl Connection {
             match self.wire.wait(running, flow.next()).await? {
                 Piece::Rows(bytes, rows) => {
                     sent += rows;
-                    self.wire.put_bytes(&bytes);
+                    self.wire.put_piece(bytes);
                     if self.wire.is_full() {
                         self.wire.flush_for(running).await?;
                     }

@@ -1,11 +1,11 @@
 //! Rows as messages of `COPY … TO STDOUT`; and, in `decoder`, `lines` and `tuples`, the other way.
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::Schema;
+use arrow::datatypes::{DataType, Schema};
 use bytes::{BufMut, BytesMut};
 
 use crate::error::{Error, Result};
-use crate::pg::encode::{Cells, RegNames, RowStyle, Target, set_length, write_sized};
+use crate::pg::encode::{Cells, RegNames, Repeats, RowStyle, Target, set_length};
 use crate::pg::types::Format;
 
 mod decoder;
@@ -25,12 +25,49 @@ pub struct CopyEncoder {
     column_count: i16,
     options: CopyOptions,
     style: RowStyle,
+    special: Special,
+}
+
+/// The bytes that cannot stand in a value as they are.
+struct Special(Box<[bool; 256]>);
+
+impl Special {
+    fn of(options: &CopyOptions) -> Self {
+        let mut special = Box::new([false; 256]);
+        for (byte, is_special) in (0..=u8::MAX).zip(special.iter_mut()) {
+            *is_special = match options.format {
+                CopyFormat::Csv => {
+                    matches!(byte, b'\n' | b'\r')
+                        || byte == options.delimiter
+                        || byte == options.quote
+                }
+                CopyFormat::Text | CopyFormat::Binary => escaped(byte, options.delimiter).is_some(),
+            };
+        }
+        Self(special)
+    }
+
+    /// Whether no text of a double or a date has to be changed.
+    fn lets_numbers_through(&self, options: &CopyOptions) -> bool {
+        let may_be_in_number = |byte: u8| {
+            byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'+' | b'-' | b'.' | b'/')
+        };
+        let is_null = !options.null.is_empty() && options.null.bytes().all(may_be_in_number);
+        !is_null && !(0..=u8::MAX).any(|byte| self.has(byte) && may_be_in_number(byte))
+    }
+
+    #[inline]
+    fn has(&self, byte: u8) -> bool {
+        self.0[usize::from(byte)]
+    }
 }
 
 struct Column {
     name: String,
     target: Target,
     is_quoted: bool,
+    /// Whether every value can stand as it is.
+    is_plain: bool,
 }
 
 impl CopyEncoder {
@@ -53,15 +90,20 @@ impl CopyEncoder {
             CopyFormat::Text | CopyFormat::Csv => Format::Text,
             CopyFormat::Binary => Format::Binary,
         };
+        let special = Special::of(&options);
+        let are_numbers_plain = special.lets_numbers_through(&options);
         let columns = schema.fields().iter().map(|field| {
             let is_quoted = options.force_quote.has(field.name());
+            let is_number = matches!(field.data_type(), DataType::Float64 | DataType::Date32);
             Ok(Column {
                 name: field.name().clone(),
                 target: Target::new(field, format)?,
                 is_quoted,
+                is_plain: is_number && are_numbers_plain && !is_quoted,
             })
         });
-        Ok(Self { columns: columns.collect::<Result<_>>()?, column_count, options, style })
+        let columns = columns.collect::<Result<_>>()?;
+        Ok(Self { columns, column_count, options, style, special })
     }
 
     /// The same, with names for numbers of the catalogue such as `regclass`.
@@ -128,11 +170,25 @@ impl CopyEncoder {
         let columns = batch.columns().iter().zip(&self.columns);
         let columns = columns.map(|(array, column)| Cells::new(array.as_ref(), &column.target));
         let columns: Vec<Cells<'_>> = columns.collect::<Result<_>>()?;
+        let mut repeats = Repeats::find(columns.iter(), &(0..batch.num_rows()));
         for row in 0..batch.num_rows() {
             let start = out.len();
             let written = message(out, |out| match self.options.format {
-                CopyFormat::Text | CopyFormat::Csv => self.write_line(&columns, row, out),
-                CopyFormat::Binary => self.write_tuple(&columns, row, out),
+                CopyFormat::Text | CopyFormat::Csv => {
+                    let cell = |place: usize, out: &mut BytesMut| {
+                        self.write_cell(&columns, row, place, out)
+                    };
+                    repeats.write(row, out, cell)?;
+                    out.put_u8(b'\n');
+                    Ok(())
+                }
+                CopyFormat::Binary => {
+                    out.put_i16(self.column_count);
+                    let cell = |place: usize, out: &mut BytesMut| {
+                        columns[place].write_sized_binary(row, out)
+                    };
+                    repeats.write(row, out, cell)
+                }
             });
             if let Err(error) = written {
                 out.truncate(start);
@@ -149,58 +205,56 @@ impl CopyEncoder {
         }
     }
 
-    fn write_line(&self, columns: &[Cells<'_>], row: usize, out: &mut BytesMut) -> Result<()> {
-        for (place, (cells, column)) in columns.iter().zip(&self.columns).enumerate() {
-            if place > 0 {
-                out.put_u8(self.options.delimiter);
-            }
-            if cells.is_null(row) {
-                out.put_slice(self.options.null.as_bytes());
-                continue;
-            }
-            let start = out.len();
-            cells.write_text(row, &self.style, out)?;
-            self.protect(start, column.is_quoted, out);
+    /// Appends what separates a value from the one before it, and the value.
+    #[inline]
+    fn write_cell(
+        &self,
+        columns: &[Cells<'_>],
+        row: usize,
+        place: usize,
+        out: &mut BytesMut,
+    ) -> Result<()> {
+        if place > 0 {
+            out.put_u8(self.options.delimiter);
         }
-        out.put_u8(b'\n');
-        Ok(())
-    }
-
-    fn write_tuple(&self, columns: &[Cells<'_>], row: usize, out: &mut BytesMut) -> Result<()> {
-        out.put_i16(self.column_count);
-        for cells in columns {
-            if cells.is_null(row) {
-                out.put_i32(-1);
-            } else {
-                write_sized(out, |out| cells.write_binary(row, out))?;
-            }
+        let cells = &columns[place];
+        if cells.is_null(row) {
+            out.put_slice(self.options.null.as_bytes());
+            return Ok(());
+        }
+        let start = out.len();
+        cells.write_text(row, &self.style, out)?;
+        let column = &self.columns[place];
+        if !column.is_plain {
+            self.protect(start, column.is_quoted, out);
         }
         Ok(())
     }
 
     /// Makes what was written from `start` on one value that a reader finds again.
+    #[inline]
     fn protect(&self, start: usize, is_quoted: bool, out: &mut BytesMut) {
         let options = &self.options;
         let text = &out[start..];
+        let is_special = text.iter().fold(false, |any, byte| any | self.special.has(*byte));
         if options.format == CopyFormat::Csv {
-            let special = |byte: &u8| {
-                matches!(byte, b'\n' | b'\r')
-                    || *byte == options.delimiter
-                    || *byte == options.quote
-            };
             // A single column of a backslash and a point would end the copy for some readers.
             let ends_copy = self.columns.len() == 1 && text == b"\\.";
             let is_null = text == options.null.as_bytes();
-            if is_quoted || is_null || ends_copy || text.iter().any(special) {
+            if is_special || is_quoted || is_null || ends_copy {
                 self.quote(start, out);
             }
-        } else if text.iter().any(|&byte| escaped(byte, options.delimiter).is_some()) {
-            let text = out.split_off(start);
-            for &byte in &text {
-                match escaped(byte, options.delimiter) {
-                    Some(letter) => out.put_slice(&[b'\\', letter]),
-                    None => out.put_u8(byte),
-                }
+        } else if is_special {
+            self.escape(start, out);
+        }
+    }
+
+    fn escape(&self, start: usize, out: &mut BytesMut) {
+        let text = out.split_off(start);
+        for &byte in &text {
+            match escaped(byte, self.options.delimiter) {
+                Some(letter) => out.put_slice(&[b'\\', letter]),
+                None => out.put_u8(byte),
             }
         }
     }
@@ -246,8 +300,9 @@ fn message(out: &mut BytesMut, write: impl FnOnce(&mut BytesMut) -> Result<()>) 
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Int32Array, StringArray};
-    use arrow::datatypes::{DataType, Field};
+    use arrow::array::StringViewArray;
+    use arrow::array::{ArrayRef, Date32Array, Float64Array, Int32Array, StringArray};
+    use arrow::datatypes::Field;
 
     use crate::pg::types::WireError;
 
@@ -360,6 +415,50 @@ mod tests {
         let bytes = (0..expected.len()).step_by(2).map(|at| &expected[at..at + 2]);
         let bytes = bytes.map(|digits| u8::from_str_radix(digits, 16).expect("hexadecimal"));
         assert_eq!(held, bytes.collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn what_repeats_is_copied_as_if_it_did_not() {
+        let texts = |every: usize| -> ArrayRef {
+            let texts = [Some("a,b"), Some("\\."), None, Some("\"q\"\n"), Some(""), Some("plain")];
+            Arc::new((0..600).map(|row| texts[row / every % 6]).collect::<StringViewArray>())
+        };
+        let columns = vec![texts(40), texts(100), texts(1), texts(50)];
+        let fields = ["a", "b", "c", "d"].map(|name| Field::new(name, DataType::Utf8View, true));
+        let schema = Arc::new(Schema::new(fields.to_vec()));
+        let batch = RecordBatch::try_new(schema, columns).expect("a batch");
+        for format in [CopyFormat::Text, CopyFormat::Csv, CopyFormat::Binary] {
+            let options = CopyOptions::of(format);
+            let style = RowStyle::default();
+            let mut encoder = CopyEncoder::new(&batch.schema(), options, style).expect("types");
+            let (mut all, mut single) = (BytesMut::new(), BytesMut::new());
+            encoder.encode(&batch, &mut all).expect("rows");
+            for row in 0..batch.num_rows() {
+                encoder.encode(&batch.slice(row, 1), &mut single).expect("a row");
+            }
+            assert!(all == single, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_protected_where_they_must_be() {
+        let schema = Schema::new(vec![
+            Field::new("a", DataType::Float64, true),
+            Field::new("b", DataType::Date32, true),
+        ]);
+        let numbers: ArrayRef = Arc::new(Float64Array::from(vec![Some(-1.5), None]));
+        let dates: ArrayRef = Arc::new(Date32Array::from(vec![Some(0), Some(i32::MAX)]));
+        let batch = RecordBatch::try_new(Arc::new(schema), vec![numbers, dates]).expect("a batch");
+        let check = |words: &[(&str, &str)], expected: &str| {
+            let options = options(words).expect("options");
+            assert_eq!(String::from_utf8_lossy(&copied(&batch, options)), expected);
+        };
+        check(&[("format", "csv")], "-1.5,1970-01-01\n,infinity\n");
+        let hyphen = [("format", "csv"), ("delimiter", "-")];
+        check(&hyphen, "\"-1.5\"-\"1970-01-01\"\n-infinity\n");
+        let null = [("format", "csv"), ("null", "-1.5")];
+        check(&null, "\"-1.5\",1970-01-01\n-1.5,infinity\n");
+        check(&[("delimiter", "-")], "\\-1.5-1970\\-01\\-01\n\\N-infinity\n");
     }
 
     #[test]

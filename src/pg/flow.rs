@@ -159,7 +159,8 @@ impl Producer {
             if count == 0 {
                 continue;
             }
-            let mut bytes = BytesMut::with_capacity(PG_PIECE_BYTES);
+            // Rows are seldom all as long as those before them.
+            let mut bytes = BytesMut::with_capacity(PG_PIECE_BYTES + PG_PIECE_BYTES / 8);
             match &mut self.encoder {
                 Encoder::Rows(encoder) => encoder.encode(&batch, at..at + count, &mut bytes)?,
                 Encoder::Copy(encoder) => encoder.encode(&batch.slice(at, count), &mut bytes)?,

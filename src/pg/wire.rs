@@ -202,6 +202,15 @@ impl Wire {
         self.output.extend_from_slice(bytes);
     }
 
+    /// The same, of messages that nobody else needs: they are not copied if nothing waits.
+    pub(super) fn put_piece(&mut self, bytes: BytesMut) {
+        if self.output.is_empty() {
+            self.output = bytes;
+        } else {
+            self.output.extend_from_slice(&bytes);
+        }
+    }
+
     /// Sends one byte outside of any message.
     pub(super) async fn answer(&mut self, byte: u8) -> Result<(), Stop> {
         self.output.extend_from_slice(&[byte]);
@@ -214,9 +223,10 @@ impl Wire {
         Ok(())
     }
 
-    /// Whether so much waits that it should be sent.
+    /// Whether so much waits that it should be sent. Pieces are seldom as long as they should be;
+    /// one that waited for the next would be copied.
     pub(super) fn is_full(&self) -> bool {
-        self.output.len() >= PG_PIECE_BYTES
+        self.output.len() >= PG_PIECE_BYTES / 2
     }
 
     /// Sends all that waits, unless the statement has to stop. What is left is sent later.

@@ -2,6 +2,7 @@
 //! answered by DataFusion alone. Each query runs with our rules off and on.
 
 mod joins;
+mod top;
 
 use std::fmt::Write as _;
 use std::sync::Arc;

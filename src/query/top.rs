@@ -2,10 +2,12 @@
 //!
 //! Each chunk knows its least and its greatest value, and that it has a row with it. So the tenth
 //! greatest of all maxima is a bound that ten rows reach, and a chunk whose maximum is below it has
-//! no row among the first ten. The sort stays, and settles ties, over a scan of what is left.
+//! no row among the first ten. Neighbouring series are looked at a page at a time, the pages with
+//! the best values first. The sort stays, and settles ties, over a scan of what is left.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::iter;
 use std::sync::Arc;
 
 use datafusion::error::Result;
@@ -20,9 +22,8 @@ use datafusion::physical_plan::{ExecutionPlan, ReplaceChildrenOptions};
 
 use crate::error;
 use crate::index::Selection;
-use crate::model::Decimal;
 use crate::query::error::to_datafusion;
-use crate::query::scan::{Content, SeriesScanExec};
+use crate::query::scan::{Content, PageBounds, SeriesScanExec, rank};
 use crate::store::{Direction, Part, PeriodFilter, ScanOrder, Selections};
 
 /// Series below which it is not worth looking.
@@ -126,12 +127,37 @@ fn promising(scan: &SeriesScanExec, wanted: Wanted) -> error::Result<Option<Sele
     }
     let Content::Number(measure) = scan.content(wanted.column) else { return Ok(None) };
     let mut found = Promises::new(wanted, spec.series.0.len());
-    for (index, part) in scan.source().cube().parts().iter().enumerate() {
-        for series in spec.series.0[index].iter() {
-            found.add(index, part, series, measure)?;
+    let parts = scan.source().cube().parts();
+    for (index, page) in best_first(scan.source().bounds(measure)?, wanted) {
+        if !found.may_want(page) {
+            continue;
+        }
+        let series = spec.series.0[index].iter_from(page.series.start);
+        for series in series.take_while(|series| *series < page.series.end) {
+            found.add(index, &parts[index], series, measure)?;
         }
     }
     Ok(found.finish().filter(|found| found.len() < count))
+}
+
+/// All pages with the part of each; those with the best values come first, so that most others
+/// turn out to be without hope.
+fn best_first(bounds: &[Vec<PageBounds>], wanted: Wanted) -> Vec<(usize, &PageBounds)> {
+    let of_part = |(part, pages)| iter::repeat(part).zip(pages);
+    let mut pages: Vec<(usize, &PageBounds)> =
+        bounds.iter().enumerate().flat_map(of_part).collect();
+    pages.sort_by_key(|(_, page)| Reverse(wanted.best_of(page)));
+    pages
+}
+
+impl Wanted {
+    /// The highest rank in a page, counted so that what comes first is high.
+    fn best_of(self, page: &PageBounds) -> Option<i64> {
+        page.ranks.map(|(least, greatest)| match self.direction {
+            Direction::Descending => greatest,
+            Direction::Ascending => !least,
+        })
+    }
 }
 
 /// What the chunks promise.
@@ -162,6 +188,16 @@ impl Promises {
         }
     }
 
+    /// Whether a page may have a series that matters.
+    fn may_want(&self, page: &PageBounds) -> bool {
+        if page.has_unknown || self.wanted.has_nulls_first {
+            return true;
+        }
+        let Some(best) = self.wanted.best_of(page) else { return false };
+        let is_full = self.best.len() == self.wanted.rows;
+        !is_full || self.best.peek().is_none_or(|Reverse(worst)| best >= *worst)
+    }
+
     /// Adds a series.
     fn add(
         &mut self,
@@ -188,8 +224,7 @@ impl Promises {
                     Direction::Descending => (total.max, false),
                     Direction::Ascending => (total.min, true),
                 };
-                let number = Decimal { mantissa: i128::from(mantissa), scale: total.scale };
-                let rank = rank(number.to_f64());
+                let rank = rank(mantissa, total.scale);
                 self.promise(if is_down { !rank } else { rank }, part_index, series);
             }
         }
@@ -228,22 +263,9 @@ impl Promises {
     }
 }
 
-/// An integer that compares as doubles are sorted.
-fn rank(number: f64) -> i64 {
-    let bits = number.to_bits().cast_signed();
-    // A negative double is the smaller the larger its other bits are.
-    bits ^ ((bits >> 63) & i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranks_are_in_the_order_of_doubles() {
-        let numbers = [f64::NEG_INFINITY, -1e300, -2.5, -0.0, 0.0, 1e-300, 2.5, f64::INFINITY];
-        assert!(numbers.map(rank).is_sorted());
-    }
 
     #[test]
     fn what_ties_with_the_last_is_kept() {

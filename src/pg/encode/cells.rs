@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use arrow::array::MAX_INLINE_VIEW_LEN;
 use arrow::array::types::{IntervalDayTime, IntervalMonthDayNano};
 use arrow::array::{
     Array, ArrowPrimitiveType, AsArray, BinaryArray, BinaryViewArray, BooleanArray,
@@ -23,6 +24,9 @@ use arrow::datatypes::{
 use crate::error::{Error, Result};
 use crate::pg::encode::interval::Span;
 use crate::pg::encode::target::Target;
+
+/// Rows that are compared at one go with those before them.
+const COMPARED_ROWS: usize = 16;
 
 /// The values of a column of one batch.
 pub(in crate::pg) struct Cells<'a> {
@@ -163,6 +167,49 @@ impl<'a> Cells<'a> {
             _ => false,
         }
     }
+}
+
+impl Cells<'_> {
+    /// For each of some rows whether it may differ from the one before; the first always may.
+    /// Absent if more than so many do, and for values that are seldom the same.
+    pub(super) fn changes(&self, rows: &Range<usize>, most: usize) -> Option<Vec<bool>> {
+        let Values::TextView(values) = &self.values else { return None };
+        // The texts of one array lie in the same buffers, so that equal views are equal texts.
+        let views = values.views().get(rows.clone())?;
+        let nulls = self.nulls.map(|nulls| nulls.slice(rows.start, rows.len()));
+        let nulls = nulls.filter(|nulls| nulls.null_count() > 0);
+        let differs = |row: usize| {
+            let is_null_alike = |nulls: &NullBuffer| nulls.is_null(row) == nulls.is_null(row - 1);
+            views[row] != views[row - 1] || !nulls.as_ref().is_none_or(is_null_alike)
+        };
+        let mut changes = vec![false; views.len()];
+        *changes.first_mut()? = true;
+        let mut count = 1;
+        for start in (1..views.len()).step_by(COMPARED_ROWS) {
+            let end = views.len().min(start + COMPARED_ROWS);
+            // Many at once, since most are the same.
+            if nulls.is_none() && views[start..end] == views[start - 1..end - 1] {
+                continue;
+            }
+            for row in (start..end).filter(|row| differs(*row)) {
+                changes[row] = true;
+                count += 1;
+            }
+            if count > most {
+                return None;
+            }
+        }
+        Some(changes)
+    }
+}
+
+/// The bytes of a text that is so short that its view holds it, with zeros behind them, and how
+/// many they are; the first four are not the text's.
+#[inline]
+pub(super) fn short_text(values: &StringViewArray, row: usize) -> Option<([u8; 16], usize)> {
+    let view = values.views()[row].to_le_bytes();
+    let length = u32::from_le_bytes([view[0], view[1], view[2], view[3]]);
+    (length <= MAX_INLINE_VIEW_LEN).then_some((view, length as usize))
 }
 
 impl Integers<'_> {

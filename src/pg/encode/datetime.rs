@@ -1,8 +1,10 @@
 //! Dates and times as PostgreSQL writes them.
 
+use std::ops::RangeInclusive;
+
 use bytes::{BufMut, BytesMut};
 
-use crate::pg::encode::digits::{write_padded, write_two};
+use crate::pg::encode::digits::{pair, write_padded, write_two};
 use crate::pg::encode::style::{DateForm, DateOrder, DateStyle};
 use crate::pg::encode::zone::Zone;
 
@@ -94,8 +96,44 @@ impl Day {
     }
 }
 
+/// The first and the last day with a year of at most four digits.
+const FOUR_DIGITS: RangeInclusive<i64> = -719_162..=2_932_896;
+
+/// A day in its ISO form, if its year has four digits after zeros are put before it: by few
+/// divisions and without branches, since there may be millions of days in an answer.
+///
+/// Source: Neri and Schneider, "Euclidean affine functions and their application to calendar
+/// algorithms".
+#[inline]
+fn iso_date(days: i64) -> Option<[u8; 10]> {
+    if !FOUR_DIGITS.contains(&days) {
+        return None;
+    }
+    let shifted = u32::try_from(days + 719_468).ok()? * 4 + 3;
+    let (century, of_century) = (shifted / 146_097, shifted % 146_097 / 4);
+    let product = 2_939_745 * u64::from(of_century * 4 + 3);
+    let (year_of_century, rest) = (product >> 32, product & u64::from(u32::MAX));
+    let of_year = rest / 2_939_745 / 4;
+    let months = 2_141 * of_year + 197_913;
+    let (month, day) = (months >> 16, (months & 0xffff) / 2_141 + 1);
+    let is_next_year = of_year >= 306;
+    let month = if is_next_year { month - 12 } else { month };
+    let year = u64::from(century) * 100 + year_of_century + u64::from(is_next_year);
+    let mut date = *b"0000-00-00";
+    date[..2].copy_from_slice(&pair(year / 100)?);
+    date[2..4].copy_from_slice(&pair(year % 100)?);
+    date[5..7].copy_from_slice(&pair(month)?);
+    date[8..].copy_from_slice(&pair(day)?);
+    Some(date)
+}
+
 /// Appends a date, given in days since 1970.
 pub(super) fn write_date(days: i64, style: DateStyle, out: &mut BytesMut) {
+    if style.form == DateForm::Iso
+        && let Some(date) = iso_date(days)
+    {
+        return out.put_slice(&date);
+    }
     let day = Day::from_days(days);
     day.write_numbers(style, out);
     if day.is_before_christ() {
@@ -198,5 +236,27 @@ fn write_offset(seconds: i32, out: &mut BytesMut) {
     if second != 0 {
         out.put_u8(b':');
         write_two(second, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_written_alike_both_ways() {
+        let mut found = BytesMut::new();
+        let near = (-720_000..-718_000).chain(-2_000..30_000).chain(2_930_000..2_934_000);
+        for days in near.chain((-719_162..2_932_896).step_by(17)) {
+            found.clear();
+            write_date(days, DateStyle::default(), &mut found);
+            let day = Day::from_days(days);
+            let mut expected = BytesMut::new();
+            day.write_numbers(DateStyle::default(), &mut expected);
+            if day.is_before_christ() {
+                expected.put_slice(b" BC");
+            }
+            assert_eq!(found, expected, "{days}");
+        }
     }
 }

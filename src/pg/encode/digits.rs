@@ -84,6 +84,12 @@ pub(super) fn write_i64(number: i64, out: &mut BytesMut) {
     out.put_slice(&buffer[at..]);
 }
 
+/// The two digits of a number below a hundred.
+#[inline]
+pub(super) fn pair(number: u64) -> Option<[u8; 2]> {
+    PAIRS.get(usize::try_from(number).ok()?).copied()
+}
+
 /// Appends a number of two digits at least.
 #[inline]
 pub(super) fn write_two(number: u64, out: &mut BytesMut) {
@@ -91,6 +97,27 @@ pub(super) fn write_two(number: u64, out: &mut BytesMut) {
         Some(pair) => out.put_slice(pair),
         None => write_u64(number, out),
     }
+}
+
+/// Appends a decimal: a sign, and digits of which the last `places`, at most nine, are after the
+/// point.
+#[inline]
+pub(super) fn write_decimal(negative: bool, mantissa: u64, places: usize, out: &mut BytesMut) {
+    let mut buffer = [b'0'; 24];
+    let mut at = fill(mantissa, &mut buffer);
+    if places > 0 {
+        // A digit stands before the point, if only a zero.
+        let point = buffer.len() - places - 1;
+        at = at.min(point);
+        buffer.copy_within(at..=point, at - 1);
+        buffer[point] = b'.';
+        at -= 1;
+    }
+    if negative {
+        at -= 1;
+        buffer[at] = b'-';
+    }
+    out.put_slice(&buffer[at..]);
 }
 
 /// Appends a number with zeros before it, so that it has `width` digits at least.
@@ -148,6 +175,11 @@ mod tests {
         assert_eq!(Digits::of_u128(u128::MAX).as_bytes(), u128::MAX.to_string().as_bytes());
         assert_eq!(text(|out| write_padded(7, 6, out)), "000007");
         assert_eq!(text(|out| write_padded(12_345_678, 6, out)), "12345678");
+        assert_eq!(text(|out| write_decimal(true, 1, 3, out)), "-0.001");
+        assert_eq!(text(|out| write_decimal(false, 12_345, 2, out)), "123.45");
+        assert_eq!(text(|out| write_decimal(false, 123, 3, out)), "0.123");
+        assert_eq!(text(|out| write_decimal(true, 70, 0, out)), "-70");
+        assert_eq!(text(|out| write_decimal(true, u64::MAX, 9, out)), "-18446744073.709551615");
         assert_eq!(text(|out| write_two(7, out)), "07");
         assert_eq!(text(|out| write_two(123, out)), "123");
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use bytes::{BufMut, BytesMut};
 
-use crate::pg::encode::digits::write_u64;
+use crate::pg::encode::digits::{write_decimal, write_u64};
 
 /// Appends a double: its shortest exact text, or as many digits as an old client asked for.
 pub(super) fn write_f64(value: f64, extra_digits: i32, out: &mut BytesMut) {
@@ -39,57 +39,35 @@ fn write_special(value: f64, out: &mut BytesMut) {
     });
 }
 
+/// Powers of ten that a double holds exactly, by the places after the point that they stand for.
+const POWERS: [f64; 10] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
+
 /// Writes a number that has few digits, as published numbers do, and says whether it did.
 ///
 /// A decimal of at most 15 digits is the only one of that length that reads back as the same
-/// double, so if one is found, it is the shortest text once its zeros at the end are gone.
+/// double, so the one with the fewest places is the shortest text.
 fn write_short_decimal(value: f64, out: &mut BytesMut) -> bool {
     let magnitude = value.abs();
-    let (power, places) = match magnitude {
-        0.0 => (1.0, 0),
+    // So many places leave no more than 15 digits.
+    let places_max = match magnitude {
+        0.0 => 0,
         ..1e-4 => return false,
-        ..1e6 => (1e9, 9),
-        ..1e9 => (1e6, 6),
-        ..1e12 => (1e3, 3),
-        ..1e15 => (1.0, 0),
+        ..1e6 => 9,
+        ..1e9 => 6,
+        ..1e12 => 3,
+        ..1e15 => 0,
         _ => return false,
     };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1e15")]
-    let mut mantissa = (magnitude * power + 0.5) as u64;
-    #[expect(clippy::cast_precision_loss, reason = "at most 2^53")]
-    if (mantissa as f64 / power).to_bits() != magnitude.to_bits() {
-        return false;
-    }
-    let mut places: usize = places;
-    for step in [8, 4, 2, 1] {
-        let divisor = 10_u64.pow(step);
-        let step = step as usize;
-        if places >= step && mantissa.is_multiple_of(divisor) {
-            mantissa /= divisor;
-            places -= step;
+    for (places, power) in POWERS.iter().enumerate().take(places_max + 1) {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 1e15")]
+        let mantissa = (magnitude * power + 0.5) as i64;
+        #[expect(clippy::cast_precision_loss, reason = "at most 2^53")]
+        if (mantissa as f64 / power).to_bits() == magnitude.to_bits() {
+            write_decimal(value.is_sign_negative(), mantissa.unsigned_abs(), places, out);
+            return true;
         }
     }
-    if value.is_sign_negative() {
-        out.put_u8(b'-');
-    }
-    if places == 0 {
-        write_u64(mantissa, out);
-        return true;
-    }
-    let mut buffer = [b'0'; 24];
-    let mut at = buffer.len();
-    let point = at - places;
-    while mantissa > 0 || at >= point {
-        if at == point {
-            at -= 1;
-            buffer[at] = b'.';
-        }
-        at -= 1;
-        buffer[at] = b'0' + (mantissa % 10) as u8;
-        mantissa /= 10;
-    }
-    out.put_slice(&buffer[at..]);
-    true
+    false
 }
 
 /// What differs between doubles and singles.

@@ -3,7 +3,8 @@
 //! Reading order: `style` what a session chose, with `zone`; `target` what the values of a column
 //! become, decided once a statement; `cells` a column of a batch, matched with its target once a
 //! batch; `text` and `binary` one value of it; `digits`, `float`, `numeric`, `datetime`,
-//! `interval`, `bytea` and `nested` how each kind is written; `row` messages of whole rows.
+//! `interval`, `bytea` and `nested` how each kind is written; `repeats` which values are the same as
+//! in the row before; `row` messages of whole rows.
 //!
 //! Nothing here asks an array what it is for each value: a value costs one match on a small enum,
 //! which is the same for a whole column, and the writing of its digits.
@@ -17,6 +18,7 @@ mod float;
 pub(super) mod interval;
 mod nested;
 mod numeric;
+mod repeats;
 mod row;
 mod style;
 mod target;
@@ -27,7 +29,8 @@ mod zone;
 
 pub(super) use binary::parse_uuid;
 pub(super) use cells::Cells;
-pub(super) use row::{set_length, write_sized};
+pub(super) use repeats::Repeats;
+pub(super) use row::set_length;
 pub(super) use target::Target;
 
 pub use row::RowEncoder;

@@ -2,19 +2,17 @@
 
 use std::ops::Range;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, StringViewArray};
 use arrow::datatypes::Schema;
 use bytes::{BufMut, BytesMut};
 
 use crate::error::{Error, Result};
 use crate::limits::ROW_BYTES_MAX;
-use crate::pg::encode::cells::Cells;
+use crate::pg::encode::cells::{Cells, Values, short_text};
+use crate::pg::encode::repeats::Repeats;
 use crate::pg::encode::style::RowStyle;
-use crate::pg::encode::target::{RegNames, Target};
+use crate::pg::encode::target::{Form, RegNames, Target};
 use crate::pg::types::Format;
-
-/// Bytes that are reserved for a value, before it is known.
-const VALUE_BYTES_GUESS: usize = 12;
 
 /// Writes rows of batches as messages `DataRow`.
 pub struct RowEncoder {
@@ -84,45 +82,93 @@ impl RowEncoder {
         let columns = columns
             .map(|(array, (target, format))| Ok((Cells::new(array.as_ref(), target)?, *format)));
         let columns: Vec<(Cells<'_>, Format)> = columns.collect::<Result<_>>()?;
-        out.reserve(rows.len().saturating_mul(7 + columns.len() * VALUE_BYTES_GUESS));
-        for row in rows {
+        let mut repeats = Repeats::find(columns.iter().map(|(cells, _)| cells), &rows);
+        for row in rows.clone() {
             let start = out.len();
-            if let Err(error) = self.encode_row(&columns, row, out) {
+            // The length is not known yet.
+            out.put_slice(b"D\0\0\0\0");
+            out.put_i16(self.column_count);
+            let written = repeats.write(row - rows.start, out, |column, out| {
+                let (cells, format) = &columns[column];
+                match format {
+                    Format::Text => cells.write_sized_text(row, &self.style, out),
+                    Format::Binary => cells.write_sized_binary(row, out),
+                }
+            });
+            if let Err(error) = written.and_then(|()| set_length(start + 1, 0, out)) {
                 out.truncate(start);
                 return Err(error);
             }
         }
         Ok(())
     }
+}
 
+impl Cells<'_> {
+    /// Appends the number of bytes of a value's text and the text, or what stands for NULL.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Cells::write_text`].
     #[inline]
-    fn encode_row(
-        &self,
-        columns: &[(Cells<'_>, Format)],
-        row: usize,
-        out: &mut BytesMut,
-    ) -> Result<()> {
-        let start = out.len();
-        // The length is not known yet.
-        out.put_slice(b"D\0\0\0\0");
-        out.put_i16(self.column_count);
-        for (cells, format) in columns {
-            if cells.is_null(row) {
-                out.put_i32(-1);
-                continue;
-            }
-            write_sized(out, |out| match format {
-                Format::Text => cells.write_text(row, &self.style, out),
-                Format::Binary => cells.write_binary(row, out),
-            })?;
+    fn write_sized_text(&self, row: usize, style: &RowStyle, out: &mut BytesMut) -> Result<()> {
+        if self.is_null(row) {
+            out.put_i32(-1);
+            return Ok(());
         }
-        set_length(start + 1, 0, out)
+        match &self.values {
+            Values::TextView(values) if self.target.form != Form::Char => {
+                put_sized_text(values, row, out)
+            }
+            _ => write_sized(out, |out| self.write_text(row, style, out)),
+        }
     }
+
+    /// The same of the binary form.
+    ///
+    /// # Errors
+    ///
+    /// As of [`Cells::write_binary`].
+    #[inline]
+    pub(in crate::pg) fn write_sized_binary(&self, row: usize, out: &mut BytesMut) -> Result<()> {
+        if self.is_null(row) {
+            out.put_i32(-1);
+            return Ok(());
+        }
+        match &self.values {
+            Values::TextView(values) if self.target.form == Form::Text => {
+                put_sized_text(values, row, out)
+            }
+            Values::Double(values) => {
+                out.put_i32(8);
+                out.put_f64(values[row]);
+                Ok(())
+            }
+            _ => write_sized(out, |out| self.write_binary(row, out)),
+        }
+    }
+}
+
+/// Appends the number of bytes of a text, and the text.
+#[inline]
+fn put_sized_text(values: &StringViewArray, row: usize, out: &mut BytesMut) -> Result<()> {
+    if let Some((mut bytes, length)) = short_text(values, row) {
+        // One store of a fixed size costs less than a copy of just what is there.
+        let end = out.len() + 4 + length;
+        (&mut bytes[..4]).put_u32(u32::try_from(length).unwrap_or_default());
+        out.put_slice(&bytes);
+        out.truncate(end);
+        return Ok(());
+    }
+    write_sized(out, |out| {
+        out.put_slice(values.value(row).as_bytes());
+        Ok(())
+    })
 }
 
 /// Appends what a function writes, after the number of its bytes.
 #[inline]
-pub(in crate::pg) fn write_sized(
+pub(super) fn write_sized(
     out: &mut BytesMut,
     write: impl FnOnce(&mut BytesMut) -> Result<()>,
 ) -> Result<()> {

@@ -251,6 +251,48 @@ fn frames_rows_as_messages() {
     assert!(RowEncoder::new(&schema, &[], RowStyle::default()).is_ok());
 }
 
+#[test]
+fn what_repeats_is_written_as_if_it_did_not() {
+    let texts = ["", "A", "exactly12byt", "longer than twelve bytes", "ä,\"x\""];
+    let text = |row: usize, every: usize| match row / every % 7 {
+        at if at < 5 => Some(texts[at]),
+        _ => None,
+    };
+    let views = |every: usize| -> ArrayRef {
+        Arc::new((0..1_000).map(|row| text(row, every)).collect::<StringViewArray>())
+    };
+    let values: Float64Array =
+        (0..1_000).map(|row| (row % 9 > 0).then_some(f64::from(row) / 8.0)).collect();
+    let days: Date32Array = (0..1_000).map(|row| (row % 5 > 0).then_some(row * 400)).collect();
+    let columns: Vec<ArrayRef> = vec![
+        views(60),
+        views(130),
+        views(1),
+        Arc::new(values),
+        Arc::new(days),
+        views(9),
+        views(300),
+    ];
+    let fields = columns.iter().map(|column| field_of(column));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let batch = RecordBatch::try_new(Arc::clone(&schema), columns).expect("a batch");
+    for format in [Format::Text, Format::Binary] {
+        let mut encoder = RowEncoder::new(&schema, &[format], RowStyle::default()).expect("types");
+        let mut single = BytesMut::new();
+        for row in 0..1_000 {
+            encoder.encode(&batch, row..row + 1, &mut single).expect("a row");
+        }
+        for step in [16, 17, 59, 1_000] {
+            let mut out = BytesMut::new();
+            for start in (0..1_000).step_by(step) {
+                let rows = start..(start + step).min(1_000);
+                encoder.encode(&batch, rows, &mut out).expect("rows");
+            }
+            assert!(out == single, "{format:?} {step}");
+        }
+    }
+}
+
 /// Bytes as they are, whatever the type.
 #[derive(Debug)]
 struct Raw(Vec<u8>);

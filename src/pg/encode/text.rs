@@ -5,7 +5,7 @@ use bytes::{BufMut, BytesMut};
 
 use crate::error::{Error, Result};
 use crate::pg::encode::bytea::{write_bytes, write_char, write_uuid};
-use crate::pg::encode::cells::{Cells, Decimals, Integers, Values};
+use crate::pg::encode::cells::{Cells, Decimals, Integers, Values, short_text};
 use crate::pg::encode::datetime::{write_date, write_time, write_timestamp};
 use crate::pg::encode::digits::{Digits, write_i64, write_u64};
 use crate::pg::encode::float::{write_f32, write_f64};
@@ -31,7 +31,14 @@ impl Cells<'_> {
         out: &mut BytesMut,
     ) -> Result<()> {
         match &self.values {
-            Values::TextView(values) => self.write_string(values.value(row), out),
+            Values::TextView(values) => match short_text(values, row) {
+                Some((bytes, length)) if self.target.form != Form::Char => {
+                    let end = out.len() + length;
+                    out.put_slice(&bytes[4..]);
+                    out.truncate(end);
+                }
+                _ => self.write_string(values.value(row), out),
+            },
             Values::Text(values) => self.write_string(values.value(row), out),
             Values::Double(values) => write_f64(values[row], style.extra_float_digits, out),
             Values::Integer(values) => write_integer(values, row, self.target, out),

@@ -19,7 +19,7 @@ use crate::query::aggregate::numbering::evaluate;
 use crate::query::aggregate::series::SeriesTable;
 use crate::query::aggregate::translate::contents;
 use crate::query::error::to_datafusion;
-use crate::query::scan::{Content, SeriesScanExec};
+use crate::query::scan::{Content, OrderedTexts, SeriesScanExec};
 
 /// The number of NULL, where it is not a value like others.
 pub(super) const NONE: u32 = u32::MAX;
@@ -80,6 +80,14 @@ impl Ranked {
             if is_column && contents == [Content::PeriodText] && order == Order::Any {
                 let values = columns.into_iter().next();
                 return Ok(values.map(|values| Self { of: RankedOf::Place, values }));
+            }
+            if is_column && contents == [Content::PeriodText] {
+                // The table keeps the order of its texts, none of which is NULL.
+                let table = scan.source().periods();
+                return Ok(table.map(|table| {
+                    let OrderedTexts { numbers, texts } = table.ordered(options.descending).clone();
+                    Self { of: RankedOf::Period(numbers), values: Arc::new(texts) }
+                }));
             }
             let (numbers, values) = number(&columns, &[options], Nulls::Unnumbered)?;
             return Ok(values.map(|values| Self { of: RankedOf::Period(numbers), values }));

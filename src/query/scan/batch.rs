@@ -1,8 +1,7 @@
 //! Builds the rows of decoded chunks into batches of columns.
 //!
 //! A chunk adds *runs* of rows: positions that are wanted and not absent. What is the same for the
-//! whole chunk (codes, attributes of the key) is added once a run, as numbers that are turned into
-//! texts a batch at a time.
+//! whole chunk (codes, attributes of the key) is looked up once, and written for all its rows.
 
 use std::mem;
 use std::ops::Range;
@@ -10,16 +9,17 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::array::{StringViewArray, StringViewBuilder};
+use arrow::buffer::{BooleanBuffer, NullBuffer};
 use arrow::compute::take;
 use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
-use hashbrown::HashMap;
 
 use crate::error::Error;
 use crate::model::{Period, ReportingYearStart, Span, Value};
 use crate::query::error::to_datafusion;
 use crate::query::scan::numbers::write_doubles;
 use crate::query::scan::periods::moments;
+use crate::query::scan::texts::append_texts;
 use crate::query::scan::{Content, Source};
 use crate::segment::{MeasureRun, Numbers};
 use crate::store::{Chunk, Part};
@@ -36,8 +36,8 @@ pub(crate) struct BatchBuilder {
 
 /// The rows of one column.
 enum ColumnBuilder {
-    /// Numbers of codes.
-    Code { dimension: usize, numbers: Vec<u32> },
+    /// Texts of codes.
+    Code { dimension: usize, texts: StringViewBuilder },
     /// Places in the table of periods.
     Period { content: Content, places: Vec<u32> },
     /// Texts of periods, where there is no such table.
@@ -48,19 +48,10 @@ enum ColumnBuilder {
     Number { measure: usize, values: Vec<f64>, nulls: Vec<bool>, has_nulls: bool },
     /// Texts as published.
     Text { measure: usize, texts: StringViewBuilder },
-    /// Numbers of the distinct values of this batch.
-    KeyAttribute { attribute: usize, values: Distinct },
-    /// The same; values are found by part and number.
-    Attribute { attribute: usize, values: Distinct },
-}
-
-/// The distinct values of a column in one batch.
-#[derive(Default)]
-struct Distinct {
-    numbers: Vec<Option<u32>>,
-    texts: StringViewBuilder,
-    count: u32,
-    known: HashMap<(usize, u32), Option<u32>>,
+    /// Values of the key.
+    KeyAttribute { attribute: usize, texts: StringViewBuilder },
+    /// Values of observations.
+    Attribute { attribute: usize, texts: StringViewBuilder },
 }
 
 impl BatchBuilder {
@@ -70,7 +61,9 @@ impl BatchBuilder {
         let mut columns = Vec::with_capacity(projection.len());
         for column in projection {
             columns.push(match source.contents()[*column] {
-                Content::Code(dimension) => ColumnBuilder::Code { dimension, numbers: Vec::new() },
+                Content::Code(dimension) => {
+                    ColumnBuilder::Code { dimension, texts: StringViewBuilder::new() }
+                }
                 content if content.is_period() && has_table => {
                     ColumnBuilder::Period { content, places: Vec::new() }
                 }
@@ -88,10 +81,10 @@ impl BatchBuilder {
                     ColumnBuilder::Text { measure, texts: StringViewBuilder::new() }
                 }
                 Content::KeyAttribute(attribute) => {
-                    ColumnBuilder::KeyAttribute { attribute, values: Distinct::default() }
+                    ColumnBuilder::KeyAttribute { attribute, texts: StringViewBuilder::new() }
                 }
                 Content::Attribute(attribute) => {
-                    ColumnBuilder::Attribute { attribute, values: Distinct::default() }
+                    ColumnBuilder::Attribute { attribute, texts: StringViewBuilder::new() }
                 }
             });
         }
@@ -116,9 +109,10 @@ impl BatchBuilder {
         let from = Rows { chunk, runs: &self.runs, count };
         for column in &mut self.columns {
             match column {
-                ColumnBuilder::Code { dimension, numbers } => {
+                ColumnBuilder::Code { dimension, texts } => {
                     let code = part.code(*dimension, chunk.series).map_err(to_datafusion)?;
-                    numbers.resize(numbers.len() + count, code);
+                    let code = self.source.codes(*dimension).value(code as usize);
+                    texts.try_append_value_n(code, count)?;
                 }
                 ColumnBuilder::Period { places, .. } => from.push_places(&self.source, places)?,
                 ColumnBuilder::PeriodText(texts) => from.push_period_texts(texts, &mut self.text),
@@ -133,17 +127,16 @@ impl BatchBuilder {
                     *has_nulls |= from.correct(measure, &mut values[start..], &mut nulls[start..]);
                 }
                 ColumnBuilder::Text { measure, texts } => {
-                    from.push_texts(&chunk.data.measures[*measure], texts, &mut self.text);
+                    let measure = &chunk.data.measures[*measure];
+                    append_texts(measure, &self.runs, texts, &mut self.text);
                 }
-                ColumnBuilder::KeyAttribute { attribute, values } => {
+                ColumnBuilder::KeyAttribute { attribute, texts } => {
                     let value = cube.key_attribute(*attribute, chunk.part, chunk.series);
-                    let value = value.map_err(to_datafusion)?;
-                    let number = value.map(|value| values.number_of_key(value));
-                    values.numbers.resize(values.numbers.len() + count, number);
+                    append_times(texts, value.map_err(to_datafusion)?, count)?;
                 }
-                ColumnBuilder::Attribute { attribute, values } => {
+                ColumnBuilder::Attribute { attribute, texts } => {
                     let id = &cube.flow().attributes()[*attribute].id;
-                    from.push_attribute(id, part, values)?;
+                    from.push_attribute(id, part, texts)?;
                 }
             }
         }
@@ -155,7 +148,7 @@ impl BatchBuilder {
     pub(crate) fn finish(&mut self) -> Result<RecordBatch> {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for column in &mut self.columns {
-            arrays.push(column.finish(&self.source)?);
+            arrays.push(column.finish(&self.source, self.rows)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         self.rows = 0;
@@ -164,11 +157,16 @@ impl BatchBuilder {
 }
 
 impl ColumnBuilder {
-    fn finish(&mut self, source: &Source) -> Result<ArrayRef> {
+    /// The column of a batch of so many rows; the next one is likely to have as many.
+    fn finish(&mut self, source: &Source, rows: usize) -> Result<ArrayRef> {
         Ok(match self {
-            Self::Code { dimension, numbers } => {
-                let numbers = UInt32Array::from(fresh(numbers));
-                take(source.codes(*dimension), &numbers, None)?
+            Self::Code { texts, .. }
+            | Self::PeriodText(texts)
+            | Self::Text { texts, .. }
+            | Self::KeyAttribute { texts, .. }
+            | Self::Attribute { texts, .. } => {
+                let room = StringViewBuilder::with_capacity(rows);
+                Arc::new(mem::replace(texts, room).finish())
             }
             Self::Period { content, places } => {
                 let places = UInt32Array::from(fresh(places));
@@ -176,20 +174,16 @@ impl ColumnBuilder {
                 let empty = || Arc::new(StringViewArray::new_null(0)) as ArrayRef;
                 take(&periods.unwrap_or_else(empty), &places, None)?
             }
-            Self::PeriodText(texts) | Self::Text { texts, .. } => Arc::new(texts.finish()),
             Self::PeriodSpan { content, spans } => {
                 let has_moments = source.has_other_periods();
                 let (starts, ends) = moments(fresh(spans).into_iter(), has_moments);
                 if *content == Content::PeriodStart { starts } else { ends }
             }
             Self::Number { values, nulls, has_nulls, .. } => {
-                let nulls = fresh(nulls);
                 let valid = mem::take(has_nulls)
-                    .then(|| nulls.iter().map(|null| !null).collect::<Vec<bool>>().into());
-                Arc::new(Float64Array::new(fresh(values).into(), valid))
-            }
-            Self::KeyAttribute { values, .. } | Self::Attribute { values, .. } => {
-                values.finish()?
+                    .then(|| BooleanBuffer::collect_bool(nulls.len(), |row| !nulls[row]));
+                nulls.clear();
+                Arc::new(Float64Array::new(fresh(values).into(), valid.map(NullBuffer::new)))
             }
         })
     }
@@ -201,47 +195,13 @@ fn fresh<T>(rows: &mut Vec<T>) -> Vec<T> {
     mem::replace(rows, room)
 }
 
-impl Distinct {
-    /// The number of an observation's value, which its part knows by `value`.
-    fn number(
-        &mut self,
-        (part_index, part): (usize, &Part),
-        attribute: usize,
-        value: u32,
-    ) -> Result<Option<u32>> {
-        if let Some(known) = self.known.get(&(part_index, value)) {
-            return Ok(*known);
-        }
-        let text = part.segment().observation_value(attribute, value).map_err(to_datafusion)?;
-        let number = text.map(|text| {
-            self.texts.append_value(text);
-            self.count += 1;
-            self.count - 1
-        });
-        self.known.insert((part_index, value), number);
-        Ok(number)
+/// Appends the same value so many times.
+fn append_times(texts: &mut StringViewBuilder, value: Option<&str>, times: usize) -> Result<()> {
+    match value {
+        Some(value) => texts.try_append_value_n(value, times)?,
+        None => (0..times).for_each(|_| texts.append_null()),
     }
-
-    /// The number of a value of the key: the last one's where it is the same.
-    fn number_of_key(&mut self, text: &str) -> u32 {
-        let last = self.count.checked_sub(1);
-        if let Some(last) = last
-            && self.texts.get_value(last as usize) == text.as_bytes()
-        {
-            return last;
-        }
-        self.texts.append_value(text);
-        self.count += 1;
-        self.count - 1
-    }
-
-    fn finish(&mut self) -> Result<ArrayRef> {
-        let texts = self.texts.finish();
-        self.count = 0;
-        self.known.clear();
-        let numbers = UInt32Array::from(fresh(&mut self.numbers));
-        Ok(take(&texts, &numbers, None)?)
-    }
+    Ok(())
 }
 
 /// The rows of one chunk, in runs of positions.
@@ -326,34 +286,24 @@ impl Rows<'_> {
         !(has_numbers && measure.missing.is_empty() && measure.texts.is_empty())
     }
 
-    fn push_texts(&self, measure: &MeasureRun, texts: &mut StringViewBuilder, text: &mut Vec<u8>) {
-        for position in self.positions() {
-            text.clear();
-            measure.value(position).write_to(text);
-            if text.is_empty() {
-                texts.append_null();
-            } else {
-                texts.append_value(String::from_utf8_lossy(text));
-            }
-        }
-    }
-
     /// A segment has the attributes of observations in an order of its own.
-    fn push_attribute(&self, id: &str, part: &Part, values: &mut Distinct) -> Result<()> {
+    fn push_attribute(&self, id: &str, part: &Part, texts: &mut StringViewBuilder) -> Result<()> {
         let known = &part.segment().footer().observation_attributes;
-        let start = values.numbers.len();
         let Some(attribute) = known.iter().position(|known| known == id) else {
-            values.numbers.resize(start + self.count, None);
-            return Ok(());
+            return append_times(texts, None, self.count);
+        };
+        let value = |number: u32| {
+            part.segment().observation_value(attribute, number).map_err(to_datafusion)
         };
         let run = &self.chunk.data.attributes[attribute];
-        let default = values.number((self.chunk.part, part), attribute, run.default)?;
-        values.numbers.resize(start + self.count, default);
-        for (row, (_, value)) in self.rows_of(&run.exceptions, |(position, _)| *position) {
-            values.numbers[start + row] =
-                values.number((self.chunk.part, part), attribute, *value)?;
+        let default = value(run.default)?;
+        let mut next = 0;
+        for (row, (_, number)) in self.rows_of(&run.exceptions, |(position, _)| *position) {
+            append_times(texts, default, row - next)?;
+            append_times(texts, value(*number)?, 1)?;
+            next = row + 1;
         }
-        Ok(())
+        append_times(texts, default, self.count - next)
     }
 }
 

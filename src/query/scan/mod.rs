@@ -1,12 +1,14 @@
 //! Scanning a cube: the leaf of every plan that needs rows.
 //!
-//! `source` says what the columns of a cube's table are, `periods` lists all its periods,
+//! `source` says what the columns of a cube's table are, `periods` lists all its periods, `bounds`
+//! the least and greatest values of neighbouring series,
 //! `spec` describes one scan by plain values, `keys` numbers the keys of its series, `membership`
 //! lets another plan decide which are wanted, [`SeriesScanExec`] is its operator, `hints` say what
 //! it need not read, `stream` runs one partition of it, `batch` builds the columns of its answer,
-//! `numbers` their doubles.
+//! `numbers` their doubles, `texts` their decimals as published.
 
 mod batch;
+mod bounds;
 mod hints;
 mod keys;
 mod membership;
@@ -15,6 +17,7 @@ mod periods;
 mod source;
 mod spec;
 mod stream;
+mod texts;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -41,9 +44,10 @@ use crate::query::statistics;
 use crate::store::{KeyPart, ScanOrder, Selections};
 
 pub(crate) use batch::{BatchBuilder, wanted_runs};
+pub(crate) use bounds::{PageBounds, rank};
 pub(crate) use keys::{KeyNumbers, KeySet};
 pub(crate) use membership::{Membership, Wanted};
-pub(crate) use periods::PeriodTable;
+pub(crate) use periods::{OrderedTexts, PeriodTable};
 pub(crate) use source::{Content, SDMX_ID, SDMX_ROLE, Source};
 pub(crate) use spec::{Reads, ScanSpec, split};
 

@@ -2,7 +2,7 @@
 //! what the texts and days of answers are taken from.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::TimestampMicrosecondArray;
 use arrow::array::{Array, ArrayRef, Date32Array, StringViewArray, StringViewBuilder};
@@ -20,6 +20,17 @@ pub struct PeriodTable {
     texts: StringViewArray,
     starts: ArrayRef,
     ends: ArrayRef,
+    /// Ascending and descending.
+    ordered: OnceLock<[OrderedTexts; 2]>,
+}
+
+/// The texts of a table in their order.
+#[derive(Clone, Debug)]
+pub(crate) struct OrderedTexts {
+    /// For each place of the table the number of its text, equal texts alike.
+    pub numbers: Vec<u32>,
+    /// The text with each number, in their order bytewise.
+    pub texts: StringViewArray,
 }
 
 /// Where the slots of one form stand in the table.
@@ -54,7 +65,17 @@ impl PeriodTable {
         }
         let spans = slots.iter().map(|slot| slot.span(ReportingYearStart::default()));
         let (starts, ends) = moments(spans, has_moments);
-        Some(Self { forms, texts: texts.finish(), starts, ends })
+        Some(Self { forms, texts: texts.finish(), starts, ends, ordered: OnceLock::new() })
+    }
+
+    /// The texts in their order, ascending or descending, which is found once.
+    pub(crate) fn ordered(&self, is_descending: bool) -> &OrderedTexts {
+        let [ascending, descending] = self.ordered.get_or_init(|| {
+            let ascending = OrderedTexts::ascending(&self.texts);
+            let descending = ascending.reversed();
+            [ascending, descending]
+        });
+        if is_descending { descending } else { ascending }
     }
 
     /// The number of periods.
@@ -110,6 +131,31 @@ impl PeriodTable {
     }
 }
 
+impl OrderedTexts {
+    fn ascending(texts: &StringViewArray) -> Self {
+        let mut places: Vec<usize> = (0..texts.len()).collect();
+        places.sort_by_key(|place| texts.value(*place));
+        let mut numbers = vec![0; texts.len()];
+        let mut distinct = StringViewBuilder::with_capacity(texts.len());
+        let alike = places.chunk_by(|a, b| texts.value(*a) == texts.value(*b));
+        for (number, same) in (0..).zip(alike) {
+            distinct.append_value(texts.value(same[0]));
+            for place in same {
+                numbers[*place] = number;
+            }
+        }
+        Self { numbers, texts: distinct.finish() }
+    }
+
+    fn reversed(&self) -> Self {
+        let last = u32::try_from(self.texts.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let numbers = self.numbers.iter().map(|number| last - number).collect();
+        let places = (0..self.texts.len()).rev();
+        let texts = StringViewArray::from_iter_values(places.map(|place| self.texts.value(place)));
+        Self { numbers, texts }
+    }
+}
+
 /// The arrays of `period_start` and `period_end`: days, or moments where `has_moments`.
 pub(super) fn moments(
     spans: impl Iterator<Item = Option<Span>> + Clone,
@@ -145,6 +191,21 @@ mod tests {
         assert_eq!(table.place(PeriodForm::Quarter, 8081), Some(4));
         assert_eq!(table.place(PeriodForm::Quarter, 8083), None);
         assert_eq!(table.place(PeriodForm::Month, 1), None);
+    }
+
+    #[test]
+    fn texts_are_in_their_order() {
+        let table = table();
+        let OrderedTexts { numbers, texts } = table.ordered(false);
+        assert_eq!(numbers, &[0, 1, 5, 2, 3, 4]);
+        let texts: Vec<&str> = texts.iter().flatten().collect();
+        assert_eq!(texts, ["2019", "2020", "2020-Q1", "2020-Q2", "2020-Q3", "2021"]);
+        let OrderedTexts { numbers, texts } = table.ordered(true);
+        assert_eq!(numbers, &[5, 4, 0, 3, 2, 1]);
+        assert_eq!((texts.value(0), texts.value(5)), ("2021", "2019"));
+        let same = StringViewArray::from(vec!["b", "a", "b"]);
+        let OrderedTexts { numbers, texts } = OrderedTexts::ascending(&same);
+        assert_eq!((numbers, texts.len()), (vec![1, 0, 1], 2));
     }
 
     #[test]

@@ -11,8 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::error::Result;
 use crate::model::{ComponentRole, Flow, PeriodForm};
-use crate::query::scan::PeriodTable;
-
+use crate::query::scan::{PageBounds, PeriodTable, bounds};
 use crate::store::{Cube, SeriesFilter, SqlNames, text_column};
 
 /// The key of the field metadata that holds the SDMX identifier of a column's component.
@@ -61,6 +60,8 @@ pub struct Source {
     codes: Vec<OnceLock<StringViewArray>>,
     periods: OnceLock<Option<PeriodTable>>,
     live_series: OnceLock<u64>,
+    /// Of each measure.
+    bounds: Vec<OnceLock<Vec<Vec<PageBounds>>>>,
 }
 
 impl Source {
@@ -85,6 +86,7 @@ impl Source {
             codes: cube.flow().dimensions().iter().map(|_| OnceLock::new()).collect(),
             periods: OnceLock::new(),
             live_series: OnceLock::new(),
+            bounds: cube.flow().measures().iter().map(|_| OnceLock::new()).collect(),
             cube,
         })
     }
@@ -134,6 +136,19 @@ impl Source {
         }
         let count = self.cube.select(&SeriesFilter::All)?.len();
         Ok(*self.live_series.get_or_init(|| count))
+    }
+
+    /// The least and greatest values of a measure, page by page of the series of each part.
+    ///
+    /// # Errors
+    ///
+    /// As of reading the stored totals.
+    pub(crate) fn bounds(&self, measure: usize) -> Result<&[Vec<PageBounds>]> {
+        if let Some(known) = self.bounds[measure].get() {
+            return Ok(known);
+        }
+        let found = bounds::of_measure(&self.cube, measure)?;
+        Ok(self.bounds[measure].get_or_init(|| found))
     }
 
     /// Whether every observation of the cube is at a period of [`Source::periods`].

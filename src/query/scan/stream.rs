@@ -22,6 +22,10 @@ use crate::store::{Cursor, Selections};
 
 /// Bytes of a row in each column, for the account of memory before there is a batch.
 const ROW_COLUMN_BYTES: usize = 20;
+/// Bytes of a batch that stay close to the processor until they are written to a client.
+const BATCH_BYTES: usize = 1 << 20;
+/// Rows of a batch that are worth the work that each batch is.
+const BATCH_ROWS_MIN: usize = 1_024;
 
 /// Opens the stream of one partition, which scans `series`. Nothing is read before it is polled.
 pub(super) fn open(
@@ -31,10 +35,12 @@ pub(super) fn open(
     context: &TaskContext,
 ) -> Result<SendableRecordBatchStream> {
     let (source, spec) = (&scan.source, &scan.spec);
-    let batch_rows = context.session_config().batch_size();
+    let row_bytes = ROW_COLUMN_BYTES * spec.projection.len().max(1);
+    let fitting = (BATCH_BYTES / row_bytes).max(BATCH_ROWS_MIN);
+    let batch_rows = context.session_config().batch_size().min(fitting);
     let consumer = MemoryConsumer::new(format!("SeriesScan[{partition}] {}", source.name()));
     let mut reservation = consumer.register(context.memory_pool());
-    reserve(&mut reservation, batch_rows * spec.projection.len() * ROW_COLUMN_BYTES)?;
+    reserve(&mut reservation, batch_rows * row_bytes)?;
     let schema = scan.properties.equivalence_properties().schema();
     let builder = BatchBuilder::new(Arc::clone(source), Arc::clone(schema), &spec.projection);
     Ok(Box::pin(cooperative(SeriesStream {

@@ -71,7 +71,8 @@ impl Mantissas {
         let from = self.values.len();
         let count: usize = runs.iter().map(ExactSizeIterator::len).sum();
         match &numbers.numbers {
-            Numbers::None => self.values.resize(from + count, 0),
+            // Among texts are numbers that 64 bits do not hold.
+            Numbers::None if numbers.texts.is_empty() => self.values.resize(from + count, 0),
             Numbers::Decimals(values) if numbers.texts.is_empty() => {
                 for run in runs {
                     self.values.extend_from_slice(&values[run.clone()]);
