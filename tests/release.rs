@@ -3,7 +3,8 @@
 #![expect(clippy::panic, reason = "that is how a test fails")]
 
 use std::cell::Cell;
-use std::io::{Cursor, Read};
+use std::fmt::Write as _;
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -476,7 +477,7 @@ struct Slow<'a> {
 }
 
 impl Read for Slow<'_> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         CLOCK.set(at(10));
         let count = self.bytes.read(out)?;
         if count == 0 {
@@ -493,7 +494,7 @@ fn long_message() -> Vec<u8> {
         let mut period = Vec::new();
         Slot { form: PeriodForm::Day, index: day }.write_to(&mut period);
         let period = String::from_utf8(period).expect("digits");
-        text += &format!("\n{FLOW},D,BE,{period},{day},A");
+        write!(text, "\n{FLOW},D,BE,{period},{day},A").expect("into a string");
     }
     (text + &format!("\n{FLOW},A,AT,2020,8,A\n")).into_bytes()
 }
@@ -555,7 +556,7 @@ fn a_release_that_does_not_fit_yet_waits_for_the_load() {
     load.csv(csv(&["BE 2021 5 A"]).as_bytes(), "rows.csv").expect("good rows");
     load.commit().expect("committed");
     let release = database.release("q1").expect("known");
-    assert_eq!((release.state.clone(), release.refused.clone()), (ReleaseState::Pending, None));
+    assert_eq!((release.state, release.refused.clone()), (ReleaseState::Pending, None));
     assert!(refused(&database, 10).contains("rebase"));
 }
 

@@ -240,13 +240,14 @@ impl Part {
     ///
     /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
     pub fn period_totals(&self, measure: usize) -> Result<Option<Arc<PeriodTotals>>> {
-        match &self.live_chunks {
-            Some(live) => self.segment.live_period_totals(measure, live),
-            None => {
-                let all = Selection::all(self.segment.chunk_count());
-                self.segment.live_period_totals(measure, &all)
-            }
-        }
+        let all;
+        let live = if let Some(live) = &self.live_chunks {
+            live
+        } else {
+            all = Selection::all(self.segment.chunk_count());
+            &all
+        };
+        self.segment.live_period_totals(measure, live)
     }
 
     /// The live rows of attributes of partial keys, each with its number in the segment.

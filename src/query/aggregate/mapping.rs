@@ -72,7 +72,9 @@ mod tests {
     fn places_follow_rows_and_cells() {
         let layout = |lens: &[usize]| {
             let mut layout = Layout::new(vec![Line::whole(1)]);
-            lens.iter().for_each(|len| layout.push(*len));
+            for len in lens {
+                layout.push(*len);
+            }
             layout
         };
         let (theirs, ours) = (layout(&[1, 2]), layout(&[2, 3, 1]));

@@ -144,14 +144,18 @@ impl Work<'_> {
         let (place, slots) = (of.facts.place.unwrap_or_default(), of.chunk.span.slots);
         let first = self.rows(key + number, (place, slots.into()), rows, reserve)?;
         let target = Target::new(&spec.keys, place, (rows, first));
-        piece.iter().for_each(|run| target.count_run(run, &mut self.cells.rows));
+        for run in &*piece {
+            target.count_run(run, &mut self.cells.rows);
+        }
         for cells in &mut self.cells.inputs {
             let read = match cells.input.condition {
                 None => &*piece,
                 Some(condition) => {
                     input.clone_from(piece);
                     spec.conditions[condition].formula.keep(of, input, spare)?;
-                    input.iter().for_each(|run| target.count_run(run, &mut cells.rows));
+                    for run in &*input {
+                        target.count_run(run, &mut cells.rows);
+                    }
                     &*input
                 }
             };

@@ -78,7 +78,7 @@ impl Work<'_> {
             }
             for chunk in block.chunks() {
                 let of = (block, &chunk);
-                if !self.add_tallies(of, position, &measures, &decisions, &mut chunks, reserve)? {
+                if !self.add_tallies(of, (position, &decisions), &measures, &mut chunks, reserve)? {
                     let key = self.key(part, chunk.series)?;
                     let all = 0..usize::from(chunk.span.slots);
                     self.add_decoded(block, &chunk, key, slice::from_ref(&all), reserve)?;
@@ -117,9 +117,8 @@ impl Work<'_> {
     fn add_tallies(
         &mut self,
         (block, chunk): (Block<'_>, &BlockChunk),
-        position: Option<usize>,
+        (position, decisions): (Option<usize>, &[Decision]),
         measures: &[usize],
-        decisions: &[Decision],
         chunks: &mut Chunks,
         reserve: Reserve<'_>,
     ) -> Result<bool> {
@@ -142,12 +141,10 @@ impl Work<'_> {
             return Ok(false);
         }
         for (place, measure) in measures.iter().enumerate() {
-            let total = match decision.passes {
-                true => {
-                    let part = &self.source.cube().parts()[block.part()];
-                    Some(part.total(*measure, chunk.chunk)?)
-                }
-                false => None,
+            let total = if decision.passes {
+                Some(self.source.cube().parts()[block.part()].total(*measure, chunk.chunk)?)
+            } else {
+                None
             };
             let has_extremes = self
                 .cells
@@ -250,7 +247,9 @@ impl Chunks {
                     None => return Ok(false),
                 }
             }
-            totals.iter_mut().for_each(|total| total.scale = mantissas.scale());
+            for total in &mut *totals {
+                total.scale = mantissas.scale();
+            }
         }
         let Some((rest, tallies)) = totals.split_last_mut() else { return Ok(false) };
         if let Some(total) = total {
@@ -318,7 +317,9 @@ mod tests {
 
     fn total(mantissas: &[i64], scale: u8) -> Total {
         let mut total = Total { scale, is_exact: true, ..Total::default() };
-        mantissas.iter().for_each(|mantissa| total.add(*mantissa));
+        for mantissa in mantissas {
+            total.add(*mantissa);
+        }
         total
     }
 

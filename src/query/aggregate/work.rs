@@ -45,8 +45,6 @@ pub(super) struct Work<'a> {
     pub(super) covered: Covered,
     /// Whether chunks within those are left out: nothing but the group and the periods matters.
     pub(super) skips_covered: bool,
-    /// Whether, where chunks are left out so, functions of the series are called for all series before.
-    adds_series: bool,
     /// Chunks whose spans do not say everything.
     pub(super) unsure: Vec<Unsure>,
     buffers: Buffers,
@@ -118,7 +116,6 @@ impl<'a> Work<'a> {
             skips_covered: spec.reads_spans()
                 && spec.conditions.is_empty()
                 && spec.specials.iter().all(|one| one.is_of_period() || adds_series),
-            adds_series,
             unsure: Vec::new(),
             span: (Positions::default(), Positions::default()),
             span_rows: Vec::new(),
@@ -169,7 +166,7 @@ impl<'a> Work<'a> {
                 rest.push(Selection::from_sorted(left));
                 continue;
             }
-            if self.skips_covered && self.adds_series {
+            if self.skips_covered && !self.spec.specials.iter().all(Special::is_of_period) {
                 self.add_series(index, (selection, &packed), reserve)?;
             }
             for (ordinal, key) in selection.iter().zip(&packed) {

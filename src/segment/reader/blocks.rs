@@ -238,8 +238,8 @@ impl Segment {
         (measure, index): (usize, usize),
         run: &mut MeasureRun,
     ) -> Result<()> {
-        let decoded = decoder.measure_into(measure, index, run);
-        decoded.map_err(|error| self.malformed_block(error))
+        let found = decoder.measure_into(measure, index, run);
+        found.map_err(|error| self.malformed_block(error))
     }
 
     /// Decodes the numbers of chunks of the block that `decoder` has, by their numbers in the block,

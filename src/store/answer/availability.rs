@@ -12,6 +12,10 @@ use crate::store::cube::Cube;
 use crate::store::filter::Selections;
 use crate::store::snapshot::Snapshot;
 
+/// Series from which on bitmaps may tell which codes occur. The codes of fewer are looked up in some
+/// ten microseconds, and to learn that one code has none of them may take as long.
+const BITMAPS_MIN: u64 = 1 << 13;
+
 /// Answers a query for the values that occur in a dataflow.
 ///
 /// With a time, only series count that have an observation then. In [`AvailabilityMode::Available`]
@@ -89,16 +93,24 @@ fn codes(cube: &Cube, dimension: usize, series: &Selections) -> Result<Vec<Strin
     let mut found = BTreeSet::new();
     for (part, selection) in cube.parts().iter().zip(&series.0) {
         let (table, index) = (part.segment().codes(dimension)?, part.segment().index(dimension)?);
-        let mut numbers = BTreeSet::new();
-        match Counting::choose(index, selection) {
-            Counting::Bitmaps => numbers.extend(codes_within(index, selection)),
+        let way = match selection.len() {
+            0..BITMAPS_MIN => Counting::Forward,
+            _ => Counting::choose(index, selection),
+        };
+        match way {
+            Counting::Bitmaps => {
+                let numbers = codes_within(index, selection).into_iter();
+                found.extend(numbers.filter_map(|number| table.get(number as usize)));
+            }
             Counting::Forward => {
+                let mut occurs = vec![false; table.len()];
                 for ordinal in selection.iter() {
-                    numbers.insert(part.segment().code(dimension, ordinal)?);
+                    let number = part.segment().code(dimension, ordinal)?;
+                    occurs[number as usize] = true;
                 }
+                found.extend(table.iter().zip(occurs).filter_map(|(code, is)| is.then_some(code)));
             }
         }
-        found.extend(numbers.into_iter().filter_map(|number| table.get(number as usize)));
     }
     Ok(found.into_iter().map(str::to_owned).collect())
 }
