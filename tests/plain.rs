@@ -109,13 +109,24 @@ fn run(seed: u64, cases: u64, tally: &Mutex<Tally>) {
 }
 
 /// Statements that were answered wrongly once, with the cubes where they were.
-const ONCE_WRONG: [(u64, &str); 1] = [(
+const ONCE_WRONG: [(u64, &str); 4] = [
     // A series whose only number has more than 64 bits.
-    728,
-    "SELECT partner, reporter, product, flow, time_period, avg(obs_value) OVER (PARTITION BY flow, \
-     reporter, product, partner ORDER BY time_period ROWS BETWEEN CURRENT ROW AND UNBOUNDED \
-     FOLLOWING) AS mean FROM gen.very_short",
-)];
+    (
+        728,
+        "SELECT partner, reporter, product, flow, time_period, avg(obs_value) OVER (PARTITION BY \
+         flow, reporter, product, partner ORDER BY time_period ROWS BETWEEN CURRENT ROW AND \
+         UNBOUNDED FOLLOWING) AS mean FROM gen.very_short",
+    ),
+    // A dataflow without data.
+    (20_899, "SELECT birth, max(sex) AS a, sum(obs_value) AS b FROM gen.no_time GROUP BY birth"),
+    (20_899, "SELECT birth, upper(sex) AS s, count(*) AS n FROM gen.no_time GROUP BY 1, 2"),
+    (
+        20_899,
+        "SELECT birth, birth = 'AA' AS is, sex, max(birth) FILTER (WHERE lower(sex) = 'f') AS a, \
+         sum(CASE WHEN living = 'R001' THEN obs_value END) AS b FROM gen.no_time WHERE sex IS NOT \
+         NULL GROUP BY GROUPING SETS ((sex), (birth))",
+    ),
+];
 
 #[test]
 fn what_was_wrong_once_stays_right() {

@@ -109,6 +109,9 @@ impl ScanHints<'_> {
 
     fn unknown_code(&self, dimension: usize, text: &str, known: &StringViewArray) -> String {
         let (table, column) = (self.source.name(), self.column(dimension));
+        if known.is_empty() {
+            return format!("{table} has no data yet");
+        }
         let advice = if let Some(nearest) = names::nearest(text, known.iter().flatten()) {
             format!("; did you mean '{nearest}'?")
         } else {

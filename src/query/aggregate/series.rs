@@ -78,7 +78,8 @@ impl SeriesTable {
         for content in contents {
             let Some(mut column) = SeriesColumn::build(source, *content)? else { return Ok(None) };
             column.stride = count;
-            let Some(more) = count.checked_mul(column.values.len().max(1) as u64) else {
+            // Without data a dimension has no code, and there is no combination.
+            let Some(more) = count.checked_mul(column.values.len() as u64) else {
                 return Ok(None);
             };
             count = more;

@@ -31,7 +31,6 @@ impl Work<'_> {
             && !spec.has_specials_of_periods()
             && spec.conditions.is_empty()
             && matches!(self.scan.periods, PeriodFilter::All)
-            && part.is_full()
             && part.segment().is_one_to_one()
     }
 
