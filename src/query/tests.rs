@@ -203,6 +203,16 @@ pub(super) fn load(random: &mut Random, all: &[Observation], commits: usize) -> 
     snapshot.cube(&ArtefactId::new("A", "FLOW", "1.0")).expect("a cube")
 }
 
+/// Plain rows, and the same in a cube of some commits on some threads.
+fn engines(random: &mut Random, all: &[Observation]) -> (SessionContext, SessionContext) {
+    let commits = 1 + usize::from(random.small(3));
+    let cube = load(random, all, commits);
+    let table = Arc::new(CubeTable::new(cube).expect("a table"));
+    let witness = Arc::new(in_memory(all, table.source().schema(), false));
+    let witness = context(witness, false, 2);
+    (witness, context(table, true, 1 + usize::from(random.small(3))))
+}
+
 /// The witness: the same rows in memory.
 pub(super) fn in_memory(all: &[Observation], schema: &SchemaRef, has_other: bool) -> MemTable {
     let texts = |of: &dyn Fn(&Observation) -> Option<String>| -> ArrayRef {

@@ -101,12 +101,11 @@ impl SeriesAggregateExec {
         }
     }
 
-    /// What the answer follows from.
-    fn basis(&self) -> Basis {
+    /// What the answer follows from; `is_by_period` if totals by period answer for all series.
+    fn basis(&self, is_by_period: bool) -> Basis {
         let is_of_series = self.spec.conditions.iter().all(|c| c.formula.is_of_series());
         let is_whole = matches!(self.scan.periods, PeriodFilter::All);
-        let by_period = by_period(&self.source, &self.scan, &self.spec);
-        if by_period.is_ok_and(|(answers, rest)| answers && rest.is_empty()) {
+        if is_by_period {
             return Basis::Totals;
         }
         if self.spec.reads_spans() && is_of_series {
@@ -123,7 +122,7 @@ impl SeriesAggregateExec {
         let by_period = by_period(&self.source, &self.scan, &self.spec);
         let (by_period, rest) = by_period.map_err(to_datafusion)?;
         let count = (rest.len() / SHARE_SERIES_MIN).max(1);
-        let most = match self.basis() {
+        let most = match self.basis(by_period && rest.is_empty()) {
             Basis::Spans | Basis::Totals => SHARES_OF_TABLES,
             Basis::Observations => SHARES_PER_THREAD,
         };
@@ -290,7 +289,9 @@ impl DisplayAs for SeriesAggregateExec {
         if let Some(filter) = self.spec.filter {
             write!(f, "filter=[{}], ", self.spec.conditions[filter].text)?;
         }
-        let (from, reads) = match self.basis() {
+        let by_period = by_period(&self.source, &self.scan, &self.spec);
+        let is_by_period = by_period.is_ok_and(|(answers, rest)| answers && rest.is_empty());
+        let (from, reads) = match self.basis(is_by_period) {
             Basis::Spans => ("spans", Reads::Totals),
             Basis::Totals => ("totals", Reads::Totals),
             Basis::Observations => ("observations", Reads::Blocks),

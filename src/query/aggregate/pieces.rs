@@ -9,7 +9,7 @@ use crate::query::aggregate::plain::{positions, without};
 use crate::query::aggregate::special::Special;
 use crate::query::aggregate::target::Target;
 use crate::query::aggregate::work::{Reserve, Step, Work};
-use crate::store::{Block, BlockChunk, PeriodFilter, ScanRequest};
+use crate::store::{Block, BlockChunk, ScanRequest};
 
 /// What is used again for every chunk.
 #[derive(Default)]
@@ -91,14 +91,9 @@ impl Work<'_> {
         lists: &mut Lists,
         reserve: Reserve<'_>,
     ) -> Result<()> {
-        if let PeriodFilter::All = self.scan.periods {
-            lists.wanted.clear();
-            lists.wanted.push(0..usize::from(chunk.span.slots));
-        } else {
-            block.positions_into(chunk, &mut lists.wanted);
-        }
+        self.wanted_into(block, chunk, &mut lists.wanted);
         let key = self.key(block.part(), chunk.series)?;
-        let has_texts = |measure: usize| block.texts(measure, chunk).next().is_some();
+        let has_texts = |measure: usize| block.has_texts(measure, chunk);
         if (0..self.source.cube().flow().measures().len()).any(has_texts) {
             return self.add_decoded(block, chunk, key, &lists.wanted, reserve);
         }

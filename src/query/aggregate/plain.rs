@@ -53,6 +53,21 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Sets `out` to the positions of a chunk that the scan wants.
+    pub(super) fn wanted_into(
+        &self,
+        block: Block<'_>,
+        chunk: &BlockChunk,
+        out: &mut Vec<Range<usize>>,
+    ) {
+        if let PeriodFilter::All = self.scan.periods {
+            out.clear();
+            out.push(0..usize::from(chunk.span.slots));
+        } else {
+            block.positions_into(chunk, out);
+        }
+    }
+
     /// How much is wanted of a chunk, where a part of which all is known is as good as all.
     pub(super) fn coverage(&self, span: &ChunkSpan) -> Coverage {
         let coverage = self.scan.periods.coverage(span.form, span.first, span.slots.into());
@@ -94,12 +109,7 @@ impl Work<'_> {
         runs: &mut Runs,
         reserve: Reserve<'_>,
     ) -> Result<()> {
-        if let PeriodFilter::All = self.scan.periods {
-            runs.wanted.clear();
-            runs.wanted.push(0..usize::from(chunk.span.slots));
-        } else {
-            block.positions_into(chunk, &mut runs.wanted);
-        }
+        self.wanted_into(block, chunk, &mut runs.wanted);
         let Runs { wanted, present, numbers, rows } = runs;
         let present = left(wanted, block.absent(chunk), chunk.from, present);
         if present.is_empty() {

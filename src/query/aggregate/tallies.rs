@@ -229,7 +229,7 @@ impl Chunks {
         let width = self.tallies.len() + 1;
         self.totals.resize((place + 1) * width, Total::default());
         let is_exact = total.is_none_or(|total| total.is_exact);
-        if !is_exact || block.texts(measure, chunk).next().is_some() {
+        if !is_exact || block.has_texts(measure, chunk) {
             return Ok(false);
         }
         let totals = &mut self.totals[place * width..];

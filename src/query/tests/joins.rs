@@ -1,9 +1,6 @@
 //! Random joins of a cube with itself, with totals of itself, and with lists of its codes.
 
-use std::sync::Arc;
-
-use super::{Random, answer, context, in_memory, is_same, load, observations, predicate, run};
-use crate::query::table::CubeTable;
+use super::{Random, answer, engines, is_same, observations, predicate, run};
 
 const CUBES: u64 = 20;
 const QUERIES: usize = 25;
@@ -91,12 +88,7 @@ async fn check(seed: u64) -> [usize; 2] {
     if all.is_empty() {
         return used;
     }
-    let commits = 1 + usize::from(random.small(3));
-    let cube = load(random, &all, commits);
-    let table = Arc::new(CubeTable::new(cube).expect("a table"));
-    let witness = Arc::new(in_memory(&all, table.source().schema(), false));
-    let witness = context(witness, false, 2);
-    let ours = context(table, true, 1 + usize::from(random.small(3)));
+    let (witness, ours) = engines(random, &all);
     for _ in 0..QUERIES {
         let sql = statement(random);
         let expected = answer(&witness, &sql, false).await;

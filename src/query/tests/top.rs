@@ -1,9 +1,6 @@
 //! The greatest and the least values of random cubes of several pages of series.
 
-use std::sync::Arc;
-
-use super::{Random, answer, context, in_memory, is_same, load, observations, run};
-use crate::query::table::CubeTable;
+use super::{Random, answer, engines, is_same, observations, run};
 
 const CUBES: u64 = 12;
 const QUERIES: usize = 20;
@@ -28,12 +25,7 @@ async fn check(seed: u64) -> usize {
     if all.is_empty() {
         return 0;
     }
-    let commits = 1 + usize::from(random.small(3));
-    let cube = load(random, &all, commits);
-    let table = Arc::new(CubeTable::new(cube).expect("a table"));
-    let witness = Arc::new(in_memory(&all, table.source().schema(), false));
-    let witness = context(witness, false, 2);
-    let ours = context(table, true, 1 + usize::from(random.small(3)));
+    let (witness, ours) = engines(random, &all);
     let mut narrowed = 0;
     for _ in 0..QUERIES {
         let (condition, first) = (random.pick(&CONDITIONS), random.pick(&FIRST));
