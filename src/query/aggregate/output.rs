@@ -11,11 +11,11 @@ use datafusion::execution::memory_pool::MemoryReservation;
 
 use crate::error;
 use crate::error::Error;
-use crate::query::aggregate::cells::{Cells, InputCells};
-use crate::query::aggregate::exact::mean;
-use crate::query::aggregate::keys::KeyColumn;
-use crate::query::aggregate::levels::Level;
-use crate::query::aggregate::sets::GroupingSet;
+use crate::query::aggregate::keys::grouping::KeyColumn;
+use crate::query::aggregate::keys::sets::GroupingSet;
+use crate::query::aggregate::state::cells::{Cells, InputCells};
+use crate::query::aggregate::state::exact::mean;
+use crate::query::aggregate::state::levels::Level;
 use crate::query::aggregate::{AggregateSpec, Function};
 use crate::query::error::to_datafusion;
 
@@ -23,7 +23,7 @@ use crate::query::error::to_datafusion;
 type Cell = (usize, usize);
 
 /// Hands out the answer batch by batch, in the order of the packed keys, then of the periods.
-pub(super) struct Output {
+pub(crate) struct Output {
     spec: Arc<AggregateSpec>,
     schema: SchemaRef,
     /// The states of the grouping sets, the last first.
@@ -39,11 +39,11 @@ pub(super) struct Output {
 
 impl Output {
     /// Holds the memory of the state until the last batch was taken.
-    pub(super) fn holding(self, reservation: MemoryReservation) -> Self {
+    pub(crate) fn holding(self, reservation: MemoryReservation) -> Self {
         Self { reservation: Some(reservation), ..self }
     }
 
-    pub(super) fn new(
+    pub(crate) fn new(
         spec: Arc<AggregateSpec>,
         schema: SchemaRef,
         mut levels: Vec<Level>,

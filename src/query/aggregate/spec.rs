@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::query::aggregate::condition::{Condition, Formula};
-use crate::query::aggregate::keys::Keys;
-use crate::query::aggregate::layout::Line;
-use crate::query::aggregate::sets::GroupingSet;
-use crate::query::aggregate::special::Special;
+use crate::query::aggregate::keys::condition::{Condition, Formula};
+use crate::query::aggregate::keys::grouping::Keys;
+use crate::query::aggregate::keys::sets::GroupingSet;
+use crate::query::aggregate::state::layout::Line;
+use crate::query::aggregate::state::special::Special;
 
 /// An aggregate function of a column of the result, over an input by its place in
 /// [`AggregateSpec::inputs`].
@@ -183,7 +183,7 @@ impl AggregateSpec {
     }
 
     /// Whether nothing is wanted but how many observations each series has.
-    pub(super) fn counts_alone(&self) -> bool {
+    pub(crate) fn counts_alone(&self) -> bool {
         self.conditions.is_empty()
             && self.specials.is_empty()
             && self.inputs.iter().all(|input| input.measure.is_none())
@@ -191,7 +191,7 @@ impl AggregateSpec {
     }
 
     /// The lines that rows of cells are for. Grouping sets fold whole groups, and have one.
-    pub(super) fn lines(&self) -> Vec<Line> {
+    pub(crate) fn lines(&self) -> Vec<Line> {
         let periods = self.keys.periods.as_ref().filter(|_| self.sets.is_none());
         let fits = |lines: &[Line]| {
             !lines.is_empty() && self.keys.key_count.checked_mul(lines.len() as u64).is_some()

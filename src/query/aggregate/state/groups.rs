@@ -1,0 +1,86 @@
+//! Numbers of groups, given out in the order in which groups are met.
+
+use hashbrown::HashMap;
+
+use crate::limits::DENSE_GROUPS_MAX;
+
+/// The number that no group has.
+const NONE: u32 = u32::MAX;
+
+/// Numbers groups by their packed keys.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    /// The number of each packed key, where there are few possible ones; else empty.
+    dense: Vec<u32>,
+    sparse: HashMap<u64, u32>,
+    /// The packed key of each group.
+    keys: Vec<u64>,
+}
+
+impl Groups {
+    /// No groups yet, of keys below `key_count`.
+    pub(crate) fn new(key_count: u64) -> Self {
+        let dense = usize::try_from(key_count).ok().filter(|count| *count <= DENSE_GROUPS_MAX);
+        let dense = vec![NONE; dense.unwrap_or(0)];
+        Self { dense, sparse: HashMap::new(), keys: Vec::new() }
+    }
+
+    /// The number of the group with this key, new or known.
+    #[inline]
+    pub(crate) fn number(&mut self, key: u64) -> usize {
+        let next = u32::try_from(self.keys.len()).unwrap_or(NONE);
+        let number = match usize::try_from(key).ok().and_then(|key| self.dense.get_mut(key)) {
+            Some(known) => {
+                if *known == NONE {
+                    *known = next;
+                }
+                *known
+            }
+            None => *self.sparse.entry(key).or_insert(next),
+        };
+        if number == next {
+            self.keys.push(key);
+        }
+        number as usize
+    }
+
+    /// The number of the group with this key, if it is known.
+    pub(crate) fn known(&self, key: u64) -> Option<usize> {
+        let number = match usize::try_from(key).ok().and_then(|key| self.dense.get(key)) {
+            Some(known) => *known,
+            None => self.sparse.get(&key).copied().unwrap_or(NONE),
+        };
+        (number != NONE).then_some(number as usize)
+    }
+
+    /// How many groups there are.
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The packed key of each group, by its number.
+    pub(crate) fn keys(&self) -> &[u64] {
+        &self.keys
+    }
+
+    /// Bytes of memory, about.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.dense.len() * 4 + self.sparse.capacity() * 24 + self.keys.capacity() * 8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keys_once_dense_or_sparse() {
+        for count in [10, u64::MAX] {
+            let mut groups = Groups::new(count);
+            let numbers: Vec<usize> = [7, 3, 7, 9, 3].map(|key| groups.number(key)).to_vec();
+            assert_eq!(numbers, [0, 1, 0, 2, 1]);
+            assert_eq!(groups.keys(), [7, 3, 9]);
+            assert_eq!([3, 9, 4].map(|key| groups.known(key)), [Some(1), Some(2), None]);
+        }
+    }
+}
