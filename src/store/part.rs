@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::catalog::SegmentId;
 use crate::error::Result;
 use crate::index::Selection;
-use crate::segment::{ChunkSpan, PartialGroup, PeriodTotals, Segment, Total};
+use crate::segment::{ChunkSpan, PagePart, PartialGroup, PeriodTotals, Segment, Total};
 use crate::store::cube::CodeTable;
 
 /// A segment with its live chunks, speaking the cube's numbers of codes.
@@ -177,6 +177,29 @@ impl Part {
         if let Some(to) = &self.to_cube[dimension] {
             for code in out {
                 *code = to[*code as usize];
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds to each of `out` the cube's number of the code of its series in a dimension, times the
+    /// stride; overflow wraps.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
+    pub fn add_codes(
+        &self,
+        dimension: usize,
+        of: PagePart<'_>,
+        stride: u64,
+        out: &mut [u64],
+    ) -> Result<()> {
+        let page = self.segment.key_page(dimension, of.page())?;
+        match &self.to_cube[dimension] {
+            None => page.add_to(of, out, |own| u64::from(own).wrapping_mul(stride)),
+            Some(to) => {
+                page.add_to(of, out, |own| u64::from(to[own as usize]).wrapping_mul(stride));
             }
         }
         Ok(())

@@ -44,6 +44,21 @@ impl Groups {
         number as usize
     }
 
+    /// Sets `out` to the numbers of the groups with these keys, new or known.
+    pub(crate) fn numbers(&mut self, keys: &[u64], out: &mut Vec<u32>) {
+        out.clear();
+        let mut last = None;
+        out.extend(keys.iter().map(|key| match last {
+            // Neighbours mostly are of one group, and to compare is cheaper than to hash.
+            Some((known, number)) if self.dense.is_empty() && known == *key => number,
+            _ => {
+                let number = u32::try_from(self.number(*key)).unwrap_or(NONE);
+                last = Some((*key, number));
+                number
+            }
+        }));
+    }
+
     /// The number of the group with this key, if it is known.
     pub(crate) fn known(&self, key: u64) -> Option<usize> {
         let number = match usize::try_from(key).ok().and_then(|key| self.dense.get(key)) {
@@ -80,6 +95,9 @@ mod tests {
             let numbers: Vec<usize> = [7, 3, 7, 9, 3].map(|key| groups.number(key)).to_vec();
             assert_eq!(numbers, [0, 1, 0, 2, 1]);
             assert_eq!(groups.keys(), [7, 3, 9]);
+            let mut numbers = Vec::new();
+            groups.numbers(&[9, 9, 5, 7, 5], &mut numbers);
+            assert_eq!(numbers, [2, 2, 3, 0, 3]);
             assert_eq!([3, 9, 4].map(|key| groups.known(key)), [Some(1), Some(2), None]);
         }
     }

@@ -13,10 +13,12 @@ use crate::query::aggregate::state::cells::Cells;
 use crate::query::aggregate::state::covered::Covered;
 use crate::query::aggregate::state::groups::Groups;
 use crate::query::aggregate::state::layout::Row;
+use crate::query::aggregate::state::narrow::NarrowCells;
 use crate::query::aggregate::state::special::{Called, Special};
 use crate::query::aggregate::walk::positions::Positions;
 use crate::query::aggregate::walk::spans::Unsure;
 use crate::query::aggregate::walk::target::Target;
+use crate::query::aggregate::walk::totals::Batch;
 use crate::query::scan::{ScanSpec, Source};
 use crate::store::{Chunk, Coverage, PeriodFilter, ScanOrder, ScanRequest, Selections};
 
@@ -39,6 +41,8 @@ pub(crate) struct Work<'a> {
     is_plain: bool,
     pub(crate) groups: Groups,
     pub(crate) cells: Cells,
+    /// What was added of totals since the cells were told, for each input.
+    pub(crate) narrow: Vec<NarrowCells>,
     /// What is known of each condition for the chunk at hand.
     pub(crate) verdicts: Vec<Verdict>,
     /// The periods of which groups know everything.
@@ -48,6 +52,7 @@ pub(crate) struct Work<'a> {
     /// Chunks whose spans do not say everything.
     pub(crate) unsure: Vec<Unsure>,
     buffers: Buffers,
+    pub(crate) batch: Batch,
     /// The positions of a span that have an observation for sure, and the others.
     pub(crate) span: (Positions, Positions),
     /// The rows of the group of a span.
@@ -111,6 +116,7 @@ impl<'a> Work<'a> {
                 && spec.specials.iter().all(Special::is_of_numbers),
             groups: Groups::new(spec.keys.key_count.saturating_mul(cells.layout.line_count())),
             cells,
+            narrow: Vec::new(),
             verdicts: vec![Verdict::Depends; count],
             covered: Covered::default(),
             skips_covered: spec.reads_spans()
@@ -120,6 +126,7 @@ impl<'a> Work<'a> {
             span: (Positions::default(), Positions::default()),
             span_rows: Vec::new(),
             reserved: 0,
+            batch: Batch::default(),
             buffers: Buffers {
                 conditions: vec![Positions::default(); count],
                 ..Buffers::default()
@@ -160,12 +167,12 @@ impl<'a> Work<'a> {
         let mut rest = Vec::with_capacity(series.0.len());
         for (index, (part, selection)) in source.cube().parts().iter().zip(&series.0).enumerate() {
             let mut left = Vec::new();
-            self.pack(index, selection, &mut packed)?;
             if self.adds_totals_alone(index) {
-                self.add_totals_alone(index, (selection, &packed), &mut left, reserve)?;
+                self.add_totals_alone(index, selection, &mut left, reserve)?;
                 rest.push(Selection::from_sorted(left));
                 continue;
             }
+            self.pack(index, selection, &mut packed)?;
             if self.skips_covered && !self.spec.specials.iter().all(Special::is_of_period) {
                 self.add_series(index, (selection, &packed), reserve)?;
             }
@@ -299,7 +306,11 @@ impl<'a> Work<'a> {
 
     /// Bytes of memory, about.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.groups.memory_bytes() + self.cells.memory_bytes() + self.covered.memory_bytes()
+        let narrow = self.narrow.iter().map(|narrow| narrow.len() * NarrowCells::CELL_BYTES);
+        self.groups.memory_bytes()
+            + self.cells.memory_bytes()
+            + self.covered.memory_bytes()
+            + narrow.sum::<usize>()
     }
 
     pub(crate) fn check_cancelled(&self) -> Result<()> {
