@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::catalog::SegmentId;
 use crate::error::Result;
 use crate::index::Selection;
-use crate::segment::{ChunkSpan, PagePart, PartialGroup, PeriodTotals, Segment, Total};
+use crate::segment::{ChunkSpan, PagePart, PageParts, PartialGroup, PeriodTotals, Segment, Total};
 use crate::store::cube::CodeTable;
 
 /// A segment with its live chunks, speaking the cube's numbers of codes.
@@ -120,6 +120,25 @@ impl Part {
             count += u64::from(self.span(chunk)?.observations);
         }
         Ok(*self.live_observations.get_or_init(|| count))
+    }
+
+    /// How many observations these series have in live chunks; each has such a chunk.
+    pub(crate) fn observations_of(&self, series: &Selection) -> Result<u64> {
+        let mut count = 0;
+        if !self.segment.is_one_to_one() {
+            for ordinal in series.iter() {
+                for chunk in self.live_chunks(ordinal)? {
+                    count += u64::from(self.span(chunk)?.observations);
+                }
+            }
+            return Ok(count);
+        }
+        let (mut parts, mut room) = (PageParts::new(series), Vec::new());
+        while let Some(of) = parts.next_part() {
+            let observations = of.of(self.segment.observations_page(of.page())?, &mut room);
+            count += observations.iter().map(|count| u64::from(*count)).sum::<u64>();
+        }
+        Ok(count)
     }
 
     /// Whether all chunks are live, so that the segment's own statistics are true.

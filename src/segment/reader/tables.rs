@@ -155,11 +155,17 @@ impl Segment {
         Ok(Ordering::Equal)
     }
 
-    pub(super) fn span_page(&self, page: usize) -> Result<&Vec<ChunkSpan>> {
-        get_or_read(&self.spans[page], || {
+    /// The time that each chunk of a page covers.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
+    pub fn spans_page(&self, page: usize) -> Result<&[ChunkSpan]> {
+        let spans = get_or_read(&self.spans[page], || {
             let count = Self::page_len(self.footer.chunks, page);
             self.section(SectionKind::Spans, 0, page, |bytes| decode_spans(bytes, count))
-        })
+        })?;
+        Ok(spans)
     }
 
     /// The time that a chunk covers.
@@ -170,7 +176,7 @@ impl Segment {
     #[inline]
     pub fn span(&self, chunk: u32) -> Result<ChunkSpan> {
         let chunk = chunk as usize;
-        Ok(self.span_page(chunk / PAGE_ENTRIES)?[chunk % PAGE_ENTRIES])
+        Ok(self.spans_page(chunk / PAGE_ENTRIES)?[chunk % PAGE_ENTRIES])
     }
 
     /// The time that each of neighbouring chunks covers, of as many as the page of the first one has.
@@ -180,7 +186,7 @@ impl Segment {
     /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
     pub fn spans(&self, chunks: Range<u32>) -> Result<&[ChunkSpan]> {
         let (from, count) = (chunks.start as usize % PAGE_ENTRIES, chunks.len());
-        let page = self.span_page(chunks.start as usize / PAGE_ENTRIES)?;
+        let page = self.spans_page(chunks.start as usize / PAGE_ENTRIES)?;
         let end = page.len().min(from.saturating_add(count));
         page.get(from..end).ok_or_else(|| Error::bug("no such chunk"))
     }
@@ -266,7 +272,7 @@ impl Segment {
     /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
     pub fn observations_page(&self, page: usize) -> Result<&[u16]> {
         let counts = get_or_read(&self.observations[page], || {
-            Ok(self.span_page(page)?.iter().map(|span| span.observations).collect::<Vec<u16>>())
+            Ok(self.spans_page(page)?.iter().map(|span| span.observations).collect::<Vec<u16>>())
         })?;
         Ok(counts)
     }

@@ -203,3 +203,110 @@ fn add<const SUMS: bool, const EXTREMES: bool>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::query::aggregate::keys::grouping::Keys;
+    use crate::query::aggregate::spec::{AggregateSpec, Function, Input};
+    use crate::query::aggregate::state::cells::Cells;
+    use crate::query::aggregate::state::groups::Groups;
+    use crate::query::aggregate::state::layout::Line;
+    use crate::segment::{Total, Totals, TotalsPage};
+
+    const GROUPS: u32 = 3;
+
+    /// The state of count, sum, minimum and maximum of a measure for three groups.
+    fn cells() -> Cells {
+        let spec = AggregateSpec {
+            keys: Keys {
+                series: Vec::new(),
+                attributes: None,
+                periods: None,
+                columns: Vec::new(),
+                key_count: GROUPS.into(),
+            },
+            filter: None,
+            conditions: Vec::new(),
+            inputs: vec![Input { measure: Some(0), condition: None }],
+            specials: Vec::new(),
+            factors: Vec::new(),
+            sets: None,
+            functions: vec![Function::Sum(0), Function::Min(0)],
+        };
+        let mut groups = Groups::new(GROUPS.into());
+        (0..GROUPS).for_each(|key| {
+            groups.number(key.into());
+        });
+        let mut cells = Cells::new(&spec, vec![Line::whole(1)]);
+        cells.follow(&groups);
+        cells
+    }
+
+    /// What a test can see of a group: observations without a number, the sum, the extremes.
+    fn shown(cells: &Cells, group: usize) -> (u64, String, (u64, u64)) {
+        let input = &cells.inputs[0];
+        let sum = input.sums.as_ref().expect("asked for").sum(group, group).expect("fits").0;
+        let (least, greatest) = input.extremes.as_ref().expect("asked for")[group];
+        let extremes = (least.to_bits(), greatest.to_bits());
+        (input.lacking[group], sum.shortest().to_string(), extremes)
+    }
+
+    fn total() -> impl Strategy<Value = (u16, Total)> {
+        (0_u32..5, 0_u16..3, any::<(i64, i64)>(), 0_u32..63, 0_u8..4).prop_map(
+            |(count, lacking, (a, b), bits, scale)| {
+                let mut total = Total { scale, is_exact: true, ..Total::default() };
+                (0..count)
+                    .for_each(|at| total.add(if at % 2 == 0 { a >> bits } else { b >> bits }));
+                (u16::try_from(count).expect("few") + lacking, total)
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn gives_what_totals_give_one_by_one(
+            pages in prop::collection::vec(prop::collection::vec(total(), 1..20), 1..6),
+        ) {
+            let (mut one_by_one, mut at_once) = (cells(), cells());
+            let mut narrow = NarrowCells::new();
+            narrow.grow(GROUPS as usize);
+            for page in &pages {
+                let mut totals = Totals::default();
+                page.iter().for_each(|(_, total)| totals.push(total));
+                let totals = TotalsPage::new(totals);
+                let to: Vec<u32> = (0..GROUPS).cycle().take(page.len()).collect();
+                let observations: Vec<u16> = page.iter().map(|(count, _)| *count).collect();
+                let input = &mut at_once.inputs[0];
+                let is_admitted = narrow.admit(totals.bounds(), page.len(), input);
+                let is_admitted = is_admitted.expect("fits");
+                let all = totals.totals();
+                if is_admitted {
+                    let columns = TotalColumns {
+                        observations: &observations,
+                        counts: all.counts(),
+                        scales: all.scales(),
+                        sums: all.sums(),
+                        mins: all.mins(),
+                        maxs: all.maxs(),
+                    };
+                    narrow.add(&to, &columns, input);
+                }
+                for (number, (observations, total)) in to.iter().zip(page) {
+                    let row = Row { number: *number as usize, start: *number as usize, len: 1 };
+                    let observations = u64::from(*observations);
+                    one_by_one.inputs[0].add_total(row, observations, total).expect("fits");
+                    if !is_admitted {
+                        at_once.inputs[0].add_total(row, observations, total).expect("fits");
+                    }
+                }
+            }
+            narrow.empty(&mut at_once.inputs[0]).expect("fits");
+            for group in 0..GROUPS as usize {
+                prop_assert_eq!(shown(&at_once, group), shown(&one_by_one, group));
+            }
+        }
+    }
+}

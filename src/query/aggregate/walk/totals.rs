@@ -11,14 +11,14 @@ use crate::query::aggregate::state::cells::InputCells;
 use crate::query::aggregate::state::layout::Row;
 use crate::query::aggregate::state::narrow::{NarrowCells, TotalColumns};
 use crate::query::aggregate::walk::work::{Reserve, Work};
-use crate::segment::{PagePart, PageParts, Segment, TotalsPage};
+use crate::segment::{ChunkSpan, PagePart, PageParts, Segment, TotalsPage};
 use crate::store::{Cube, PeriodFilter};
 
 /// Memory that is used again for every thousand chunks.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     /// The packed key of each chunk.
-    keys: Vec<u64>,
+    pub(crate) keys: Vec<u64>,
     /// The number of the group of each.
     to: Vec<u32>,
     /// For each condition that an input has, whether it holds.
@@ -27,8 +27,10 @@ pub(crate) struct Batch {
     marks: Vec<bool>,
     /// Those that pass the filter, and of these the exact ones.
     chosen: [Vec<u32>; 2],
-    numbers: Vec<u64>,
+    pub(crate) numbers: Vec<u64>,
     observations: Vec<u16>,
+    /// Which time each chunk covers.
+    pub(crate) spans: Vec<ChunkSpan>,
     of_input: OfInput,
 }
 
@@ -118,7 +120,9 @@ impl Work<'_> {
         if chunks.of.is_empty() {
             return Ok(());
         }
-        self.number(chunks, (&mut batch.keys, &mut batch.to), &mut batch.numbers, reserve)?;
+        self.pack(chunks.part, chunks.of, &mut batch.keys, &mut batch.numbers)?;
+        self.number(&batch.keys, &mut batch.to, reserve)?;
+        self.grow_narrow(reserve)?;
         let all = chunks.of.of(chunks.segment().observations_page(chunks.of.page())?, observations);
         count(&batch.to, all, &mut self.cells.rows);
         for (cells, narrow) in self.cells.inputs.iter_mut().zip(&mut self.narrow) {
@@ -169,24 +173,60 @@ impl Work<'_> {
         Ok(has_others && marks.iter().any(|mark| !*mark))
     }
 
-    /// Numbers the groups of chunks, and makes room for those that are new. `numbers` is for work.
-    fn number(
+    /// Calls the functions of the series for these series of a part, each of which has an
+    /// observation that is wanted.
+    pub(crate) fn add_series(
         &mut self,
-        chunks: Chunks<'_>,
-        (keys, to): (&mut Vec<u64>, &mut Vec<u32>),
-        numbers: &mut Vec<u64>,
+        part: usize,
+        selection: &Selection,
         reserve: Reserve<'_>,
     ) -> Result<()> {
-        keys.clear();
-        keys.resize(chunks.of.len(), 0);
-        for key in &self.spec.keys.series {
-            let of_part = (chunks.cube, chunks.part);
-            key.table.add_page(of_part, chunks.of, (key.stride, keys), numbers)?;
+        let cube = self.source.cube().as_ref();
+        let mut batch = mem::take(&mut self.batch);
+        let mut parts = PageParts::new(selection);
+        while let Some(of) = parts.next_part() {
+            self.check_cancelled()?;
+            self.pack(part, of, &mut batch.keys, &mut batch.numbers)?;
+            self.number(&batch.keys, &mut batch.to, reserve)?;
+            let chunks = (Chunks { cube, part, of }, batch.to.as_slice());
+            let OfInput { numbers, room, .. } = &mut batch.of_input;
+            for cells in &mut self.cells.inputs {
+                add_specials(self.spec, cells, chunks, (&mut *numbers, &mut *room))?;
+            }
         }
+        self.batch = batch;
+        Ok(())
+    }
+
+    /// Sets `keys` to the part of the packed key that follows from each of these series of a part.
+    /// `room` is for work.
+    pub(crate) fn pack(
+        &self,
+        part: usize,
+        of: PagePart<'_>,
+        keys: &mut Vec<u64>,
+        room: &mut Vec<u64>,
+    ) -> Result<()> {
+        keys.clear();
+        keys.resize(of.len(), 0);
+        // The only value has number 0.
+        for key in self.spec.keys.series.iter().filter(|key| key.values.len() > 1) {
+            key.table.add_page((self.source.cube(), part), of, (key.stride, keys), room)?;
+        }
+        Ok(())
+    }
+
+    /// Numbers the groups with these keys, and makes room for those that are new.
+    fn number(&mut self, keys: &[u64], to: &mut Vec<u32>, reserve: Reserve<'_>) -> Result<()> {
         self.groups.numbers(keys, to);
         if self.groups.len() > self.cells.layout.row_count() {
             self.add_rows(reserve)?;
         }
+        Ok(())
+    }
+
+    /// Makes room for totals of all groups.
+    fn grow_narrow(&mut self, reserve: Reserve<'_>) -> Result<()> {
         let (room, count) = (self.cells.capacity(), self.cells.inputs.len());
         if self.narrow.iter().any(|narrow| narrow.len() < room) || self.narrow.len() < count {
             self.reserve(room * count * NarrowCells::CELL_BYTES, reserve)?;
@@ -241,21 +281,35 @@ fn add_input(
         let observations = chunks.segment().observations_page(chunks.of.page())?;
         count(to, chunks.of.of(observations, &mut columns.observations), &mut cells.rows);
     }
-    for (special, cells) in &mut cells.specials {
-        let ranked = spec.specials[*special].ranked();
-        if let Some(RankedOf::Series(table)) = ranked.map(|ranked| &ranked.of) {
-            numbers.clear();
-            numbers.resize(to.len(), 0);
-            table.add_page((chunks.cube, chunks.part), chunks.of, (1, numbers), room)?;
-            for (to, number) in to.iter().zip(numbers.iter()) {
-                cells.meet(*to as usize, u32::try_from(*number).unwrap_or(NONE));
-            }
-        }
-    }
+    add_specials(spec, cells, (chunks, to), (numbers, room))?;
     match cells.input.measure {
         Some(measure) => add_measure((cells, narrow), (chunks, to), measure, columns),
         None => Ok(()),
     }
+}
+
+/// Calls the functions of the series of an input for chunks, whose groups have these numbers.
+fn add_specials(
+    spec: &AggregateSpec,
+    cells: &mut InputCells,
+    (chunks, to): (Chunks<'_>, &[u32]),
+    (numbers, room): (&mut Vec<u64>, &mut Vec<u64>),
+) -> Result<()> {
+    for (special, cells) in &mut cells.specials {
+        let Some(ranked) = spec.specials[*special].ranked() else { continue };
+        let RankedOf::Series(table) = &ranked.of else { continue };
+        // The only group has soon met all there are.
+        if spec.keys.series.is_empty() && cells.is_settled(0, ranked) {
+            continue;
+        }
+        numbers.clear();
+        numbers.resize(to.len(), 0);
+        table.add_page((chunks.cube, chunks.part), chunks.of, (1, numbers), room)?;
+        for (to, number) in to.iter().zip(numbers.iter()) {
+            cells.meet(*to as usize, u32::try_from(*number).unwrap_or(NONE));
+        }
+    }
+    Ok(())
 }
 
 /// Adds what is stored of chunks in a measure.

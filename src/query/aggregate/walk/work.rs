@@ -103,6 +103,9 @@ impl<'a> Work<'a> {
         let adds_series = matches!(scan.periods, PeriodFilter::All)
             && spec.keys.periods.is_none()
             && !spec.specials.iter().all(Special::is_of_period);
+        let skips_covered = spec.reads_spans()
+            && spec.conditions.is_empty()
+            && spec.specials.iter().all(|one| one.is_of_period() || adds_series);
         Self {
             source,
             scan,
@@ -118,10 +121,8 @@ impl<'a> Work<'a> {
             cells,
             narrow: Vec::new(),
             verdicts: vec![Verdict::Depends; count],
-            covered: Covered::default(),
-            skips_covered: spec.reads_spans()
-                && spec.conditions.is_empty()
-                && spec.specials.iter().all(|one| one.is_of_period() || adds_series),
+            covered: Covered::new(if skips_covered { spec.keys.key_count } else { 0 }),
+            skips_covered,
             unsure: Vec::new(),
             span: (Positions::default(), Positions::default()),
             span_rows: Vec::new(),
@@ -172,10 +173,15 @@ impl<'a> Work<'a> {
                 rest.push(Selection::from_sorted(left));
                 continue;
             }
-            self.pack(index, selection, &mut packed)?;
             if self.skips_covered && !self.spec.specials.iter().all(Special::is_of_period) {
-                self.add_series(index, (selection, &packed), reserve)?;
+                self.add_series(index, selection, reserve)?;
             }
+            if self.skips_covered && part.segment().is_one_to_one() {
+                self.add_uncovered(index, selection, &mut left, reserve)?;
+                rest.push(Selection::from_sorted(left));
+                continue;
+            }
+            self.pack_all(index, selection, &mut packed)?;
             for (ordinal, key) in selection.iter().zip(&packed) {
                 self.check_cancelled()?;
                 let mut row = None;
@@ -285,7 +291,7 @@ impl<'a> Work<'a> {
     }
 
     /// The part of the packed key that follows from each selected series, in their order.
-    fn pack(&self, part: usize, selection: &Selection, packed: &mut Vec<u64>) -> Result<()> {
+    fn pack_all(&self, part: usize, selection: &Selection, packed: &mut Vec<u64>) -> Result<()> {
         packed.clear();
         packed.resize(usize::try_from(selection.len()).unwrap_or(usize::MAX), 0);
         let mut numbers = Vec::new();
