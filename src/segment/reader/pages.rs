@@ -122,7 +122,7 @@ impl<'a> PagePart<'a> {
         room.clear();
         room.resize(self.len(), 0);
         let mut count = 0;
-        // Each is written, and overwritten by the next one if it is not marked: no branch to mispredict.
+        // Each is written, and overwritten by the next one if it is not marked: no branch.
         for (entry, mark) in self.ordinals().zip(marks) {
             room[count] = entry;
             count += usize::from(*mark);
