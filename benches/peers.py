@@ -45,6 +45,8 @@ PEERS = {
     "datafusion": DataFusion,
     "postgres": PostgreSql,
 }
+# Rows from which what the driver does with them is told apart.
+MANY_ROWS = 10_000
 # Runs of a statement that is asked with nothing in memory.
 COLD_RUNS = 3
 
@@ -226,7 +228,7 @@ class Run:
 
     def hot(self):
         """Every statement, answers compared and times taken."""
-        rows, ratios = [], []
+        rows, ratios, dropped = [], [], []
         for it in self.wanted():
             sql = {side.name: it.of(side.name, self.cube.name, self.series) for side in self.sides}
             count, verdicts = self.compared(it, sql)
@@ -237,6 +239,8 @@ class Run:
                     times[side.name] = side.times(sql[side.name], self.arguments.runs, self.arguments.seconds)
             self.times[it.name] = times
             rows.append(self.row(it, count, times, verdicts, ratios))
+            if count >= MANY_ROWS and self.ours.driver and self.ours.name not in verdicts:
+                dropped.append(self.dropped(it, count, sql[self.ours.name], times))
             print(" ".join(str(cell) for cell in rows[-1]), file=sys.stderr, flush=True)
         if not self.arguments.only:
             rows.append(self.export())
@@ -246,6 +250,16 @@ class Run:
         self.say("")
         if ratios:
             classes(self.out, ratios)
+        if dropped:
+            self.say("\nThe same by a client that drops rows as they come, as the peers drop theirs.\n")
+            table(self.out, ["statement", "rows", "by the driver", "dropped", DuckEnums.name], dropped)
+
+    def dropped(self, it, count, sql, times):
+        """A row of the table of what the driver costs."""
+        dropped = self.ours.dropped_times(sql, self.arguments.runs, self.arguments.seconds)
+        self.times[f"{it.name}, dropped"] = {self.ours.name: dropped}
+        shown = [times[self.ours.name], dropped, times.get(DuckEnums.name)]
+        return [it.name, count, *(both(of) for of in shown)]
 
     def compared(self, it, sql):
         """The number of rows, and who fails how."""

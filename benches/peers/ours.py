@@ -76,6 +76,10 @@ class Ours:
         """Milliseconds of each run."""
         return measure(lambda: self.run(sql), runs_max, seconds)
 
+    def dropped_times(self, sql, runs_max, seconds):
+        """The same for a client that drops rows as they come, as the peers do; texts, not binary."""
+        return measure(lambda: self.client.run(sql), runs_max, seconds)
+
     def prepared_times(self, sql, runs_max, seconds):
         """The same for a statement that the server has planned; None without a driver that can."""
         if not self.driver:

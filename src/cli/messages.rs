@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::ProgressBar;
 
+use crate::cli::ahead::Ahead;
 use crate::cli::progress::{self, Watched};
 use crate::error::{Error, Result};
 use crate::sdmx::input;
@@ -30,5 +31,6 @@ pub(super) fn open(path: &Path, bar: &ProgressBar) -> Result<Message> {
         let file = File::open(path).map_err(|error| Error::io("open", path, error))?;
         input::open(Watched::new(file, bar.clone()), &name)?
     };
-    Message::open(plain, &name)
+    let ahead = Ahead::new(plain).map_err(|error| Error::io("read", path, error))?;
+    Message::open(Box::new(ahead), &name)
 }

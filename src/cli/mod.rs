@@ -11,6 +11,7 @@
 //!
 //! **Invariant:** only this module reads the clock and the environment, and writes to the terminal.
 
+mod ahead;
 mod arguments;
 mod backup;
 mod check;

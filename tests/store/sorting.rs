@@ -120,3 +120,15 @@ fn a_duplicate_in_another_run_names_both_lines() {
     let left = disk.list(Path::new("db/segments")).expect("listed");
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn many_keys_leave_room_for_rows() {
+    let messages = messages("very_short", 1_300_000);
+    let disk = MemoryDisk::traced();
+    // The keys alone take more than this: without room of their own, rows would be written at every
+    // look from then on.
+    let memory = 8 << 20;
+    load(&disk, &messages.structure, &messages.sorted, memory).expect("loaded");
+    let begun = files_begun(&disk);
+    assert!((8..=12).contains(&begun), "{begun} files");
+}

@@ -24,6 +24,7 @@ use crate::query::aggregate::SeriesAggregateExec;
 use crate::query::join::eager::aggregate_first;
 use crate::query::join::operator::SeriesMembersExec;
 use crate::query::join::reduce::reduce;
+use crate::query::join::series::by_series;
 use crate::query::join::trace::{trace, with_scan};
 use crate::query::scan::{Membership, SeriesReader, SeriesScanExec, Wanted};
 use crate::query::window::SeriesWindowExec;
@@ -154,7 +155,8 @@ impl PhysicalOptimizerRule for SeriesRules {
         let plan = reduce(plan, config.execution.target_partitions)?;
         let on_series = |plan| {
             let plan = aggregate_first(plan, &|plan| self.apply(plan, config))?;
-            self.apply(plan, config)
+            let plan = self.apply(plan, config)?;
+            by_series(plan, config.execution.target_partitions)
         };
         let (noted, count) = self.noted(Arc::clone(&plan), config)?;
         if count == 0 {

@@ -23,10 +23,15 @@ pub(super) struct Traced<'a> {
 impl Traced<'_> {
     /// The dimension that a column above shows.
     pub(super) fn dimension(&self, column: usize) -> Option<usize> {
-        match self.scan.content((*self.columns.get(column)?)?) {
+        match self.scan.content(self.column(column)?) {
             Content::Code(dimension) => Some(dimension),
             _ => None,
         }
+    }
+
+    /// The column of the scan that a column above shows.
+    pub(super) fn column(&self, column: usize) -> Option<usize> {
+        *self.columns.get(column)?
     }
 }
 

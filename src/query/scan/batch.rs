@@ -99,14 +99,22 @@ impl BatchBuilder {
 
     /// Adds the rows of a chunk.
     pub(crate) fn push(&mut self, chunk: &Chunk) -> Result<()> {
-        wanted_runs(chunk, &mut self.runs);
-        let count: usize = self.runs.iter().map(ExactSizeIterator::len).sum();
+        let mut runs = mem::take(&mut self.runs);
+        wanted_runs(chunk, &mut runs);
+        let pushed = self.push_runs(chunk, &runs);
+        self.runs = runs;
+        pushed
+    }
+
+    /// Adds the rows of a chunk at these positions, which ascend and all hold an observation.
+    pub(crate) fn push_runs(&mut self, chunk: &Chunk, runs: &[Range<usize>]) -> Result<()> {
+        let count: usize = runs.iter().map(ExactSizeIterator::len).sum();
         if count == 0 {
             return Ok(());
         }
         let cube = Arc::clone(self.source.cube());
         let part = &cube.parts()[chunk.part];
-        let from = Rows { chunk, runs: &self.runs, count };
+        let from = Rows { chunk, runs, count };
         for column in &mut self.columns {
             match column {
                 ColumnBuilder::Code { dimension, texts } => {
@@ -122,13 +130,13 @@ impl BatchBuilder {
                 ColumnBuilder::Number { measure, values, nulls, has_nulls } => {
                     let measure = &chunk.data.measures[*measure];
                     let start = values.len();
-                    write_doubles(measure, &self.runs, values);
+                    write_doubles(measure, runs, values);
                     nulls.resize(values.len(), false);
                     *has_nulls |= from.correct(measure, &mut values[start..], &mut nulls[start..]);
                 }
                 ColumnBuilder::Text { measure, texts } => {
                     let measure = &chunk.data.measures[*measure];
-                    append_texts(measure, &self.runs, texts, &mut self.text);
+                    append_texts(measure, runs, texts, &mut self.text);
                 }
                 ColumnBuilder::KeyAttribute { attribute, texts } => {
                     let value = cube.key_attribute(*attribute, chunk.part, chunk.series);

@@ -83,11 +83,7 @@ impl KeyNumbers {
 
     /// Adds the keys of the selected series of a part.
     pub(crate) fn add(&self, part: &Part, selection: &Selection, set: &mut KeySet) -> Result<()> {
-        self.each(part, selection, |_, key| {
-            if key != NO_KEY {
-                set.insert(key);
-            }
-        })
+        self.each(part, selection, |_, key| set.extend(key))
     }
 
     /// The selected series of a part whose keys are in `set`, or are not.
@@ -100,19 +96,29 @@ impl KeyNumbers {
     ) -> Result<Selection> {
         let mut found = Vec::new();
         self.each(part, selection, |ordinal, key| {
-            if (key != NO_KEY && set.contains(key)) == is_member {
+            if key.is_some_and(|key| set.contains(key)) == is_member {
                 found.push(ordinal);
             }
         })?;
         Ok(Selection::from_sorted(found))
     }
 
-    /// Shows `see` each selected series of a part with its key, in their order.
-    fn each(
+    /// The key of one series of a part; absent if the cube whose keys are numbered cannot have it.
+    pub(crate) fn key(&self, part: &Part, series: u32) -> Result<Option<u128>> {
+        let mut key = 0;
+        for column in &self.columns {
+            column.extend(&mut key, part.code(column.dimension, series)?);
+        }
+        Ok((key != NO_KEY).then_some(key))
+    }
+
+    /// Shows `see` each selected series of a part with its key, in their order; no key is one that
+    /// the cube whose keys are numbered cannot have.
+    pub(crate) fn each(
         &self,
         part: &Part,
         selection: &Selection,
-        mut see: impl FnMut(u32, u128),
+        mut see: impl FnMut(u32, Option<u128>),
     ) -> Result<()> {
         let all = u64::from(part.series_count());
         let reads_all = selection.len() > all / MOST_SERIES_DIVISOR && all <= ALL_CODES_SERIES_MAX;
@@ -129,7 +135,7 @@ impl KeyNumbers {
                 };
                 column.extend(&mut key, code);
             }
-            see(ordinal, key);
+            see(ordinal, (key != NO_KEY).then_some(key));
         }
         Ok(())
     }

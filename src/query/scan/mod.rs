@@ -39,6 +39,7 @@ use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning};
 use datafusion::physical_plan::{PlanProperties, ReplaceChildrenOptions};
 
+use crate::query::cancel::CancelToken;
 use crate::query::error::to_datafusion;
 use crate::query::statistics;
 use crate::store::{KeyPart, ScanOrder, Selections};
@@ -154,6 +155,30 @@ impl SeriesScanExec {
         let fetch = spec::least(self.spec.fetch, fetch);
         let spec = ScanSpec { order: ScanOrder::Key(key), fetch, ..self.spec.clone() };
         Self::try_new(Arc::clone(&self.source), spec, 1)
+    }
+
+    /// The same scan, which need not read what no row is in that passes all of `predicates`, over
+    /// its output.
+    #[must_use]
+    pub(crate) fn hinted(&self, predicates: &[Arc<dyn PhysicalExpr>]) -> Self {
+        let may_help = |filter: &&Arc<dyn PhysicalExpr>| {
+            self.spec.fetch.is_none() && hints::may_help(&self.source, &self.spec, filter)
+        };
+        let more = predicates.iter().filter(may_help).cloned();
+        Self { hints: self.hints.iter().cloned().chain(more).collect(), ..self.clone() }
+    }
+
+    /// Those of `series` that may have rows which pass all hints. Stops when `token` says so.
+    ///
+    /// # Errors
+    ///
+    /// As of reading the footers of the cube's segments.
+    pub(crate) fn worth_reading(
+        &self,
+        series: &Selections,
+        token: Option<&CancelToken>,
+    ) -> Result<Selections> {
+        hints::worth_reading(&self.source, &self.spec, &self.hints, series, token)
     }
 
     /// What each column of the output shows.
@@ -299,16 +324,12 @@ impl ExecutionPlan for SeriesScanExec {
         let filters = pushed.parent_filters;
         let refused = vec![PushedDown::No; filters.len()];
         let answer = FilterPushdownPropagation::with_parent_pushdown_result(refused);
-        let helps = |filter: &Arc<dyn PhysicalExpr>| {
-            self.spec.fetch.is_none() && hints::may_help(&self.source, &self.spec, filter)
-        };
-        let more = filters.into_iter().map(|pushed| pushed.filter).filter(helps);
-        let more: Vec<Arc<dyn PhysicalExpr>> = more.collect();
-        if more.is_empty() {
+        let filters: Vec<_> = filters.into_iter().map(|pushed| pushed.filter).collect();
+        let hinted = self.hinted(&filters);
+        if hinted.hints.len() == self.hints.len() {
             return Ok(answer);
         }
-        let hints = [self.hints.as_slice(), more.as_slice()].concat();
-        Ok(answer.with_updated_node(Arc::new(Self { hints, ..self.clone() })))
+        Ok(answer.with_updated_node(Arc::new(hinted)))
     }
 
     fn fetch(&self) -> Option<usize> {

@@ -17,7 +17,6 @@ use crate::query::cancel::CancelToken;
 use crate::query::error::to_datafusion;
 use crate::query::scan::SeriesScanExec;
 use crate::query::scan::batch::BatchBuilder;
-use crate::query::scan::hints::worth_reading;
 use crate::store::{Cursor, Selections};
 
 /// Bytes of a row in each column, for the account of memory before there is a batch.
@@ -92,7 +91,7 @@ impl SeriesStream {
         let Reading::Waiting(waiting) = &self.reading else { return Ok(()) };
         let (scan, series) = waiting.as_ref();
         let (source, spec) = (&scan.source, &scan.spec);
-        let series = worth_reading(source, spec, &scan.hints, series, self.token.as_deref())?;
+        let series = scan.worth_reading(series, self.token.as_deref())?;
         let request = spec.request(source, series);
         let cursor = source.cube().cursor(request).map_err(to_datafusion)?;
         self.reading = Reading::Open(Box::new(cursor));

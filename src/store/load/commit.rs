@@ -25,6 +25,13 @@ impl Load {
         self.prepare()?.commit()
     }
 
+    /// Notes the hashes of the files that the load is from, in their order, for the log.
+    pub fn hashed(&mut self, sha256: Vec<String>) {
+        if let Some(source) = &mut self.options.source {
+            source.sha256 = sha256;
+        }
+    }
+
     /// Brings what came together with what was there, and writes it. Nobody sees it yet.
     ///
     /// # Errors

@@ -137,11 +137,16 @@ impl Intake {
         }
     }
 
+    /// Memory used by rows.
+    pub(super) fn rows_bytes(&self) -> u64 {
+        self.buffer.rows.len() as u64 * Rows::row_bytes(self.flow.measures().len())
+    }
+
     /// Memory used.
     pub(super) fn bytes(&self) -> u64 {
-        let rows = self.buffer.rows.len() as u64 * Rows::row_bytes(self.flow.measures().len());
         let texts = self.codes.iter().chain(&self.values).map(Texts::bytes).sum::<u64>();
-        rows + texts
+        self.rows_bytes()
+            + texts
             + self.series.bytes()
             + self.tuples.bytes()
             + self.series_values.bytes()

@@ -303,7 +303,9 @@ impl Load {
             let fits = used <= limit;
             return if fits { Ok(()) } else { Err(Error::Limit { what, actual, limit }) };
         }
-        if used <= self.options.memory {
+        // Keys stay in memory, and rows have half of it whatever keys take: no file is small.
+        let rows: u64 = self.intakes.iter().map(Intake::rows_bytes).sum();
+        if used <= self.options.memory || rows < self.options.memory / 2 {
             return Ok(());
         }
         let disk = self.workplace.disk();
