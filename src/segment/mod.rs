@@ -46,9 +46,9 @@ pub use numbers::ChunkNumbers;
 pub use partials::{PartialGroup, PartialRow};
 pub(crate) use periods::PeriodSums;
 pub use periods::{PeriodLine, PeriodTotal, PeriodTotals};
-pub use reader::{LoadedBlock, Segment};
+pub use reader::{LoadedBlock, NumberPage, PagePart, PageParts, Segment};
 pub use target::{CreateFile, Written};
-pub use totals::{Total, Totals};
+pub use totals::{Total, TotalBounds, Totals, TotalsPage};
 
 #[cfg(test)]
 mod tests;

@@ -43,10 +43,10 @@ use crate::store::{PeriodFilter, Selections};
 
 /// Series of one share of the work, at least: some ten thousand observations.
 const SHARE_SERIES_MIN: u64 = 256;
+/// The same where no block is read: more than a thread costs.
+const SHARE_TOTALS_MIN: u64 = 8_192;
 /// Shares a thread, so that a thread whose shares are light takes over from the others.
 const SHARES_PER_THREAD: u64 = 8;
-/// The same where no block is read: each share decodes the tables of its segments anew.
-const SHARES_OF_TABLES: u64 = 2;
 
 /// What an answer follows from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,12 +121,11 @@ impl SeriesAggregateExec {
     async fn aggregate(self, context: Arc<TaskContext>) -> Result<Output> {
         let by_period = by_period(&self.source, &self.scan, &self.spec);
         let (by_period, rest) = by_period.map_err(to_datafusion)?;
-        let count = (rest.len() / SHARE_SERIES_MIN).max(1);
-        let most = match self.basis(by_period && rest.is_empty()) {
-            Basis::Spans | Basis::Totals => SHARES_OF_TABLES,
-            Basis::Observations => SHARES_PER_THREAD,
+        let least = match self.basis(by_period && rest.is_empty()) {
+            Basis::Spans | Basis::Totals => SHARE_TOTALS_MIN,
+            Basis::Observations => SHARE_SERIES_MIN,
         };
-        let count = count.min(self.threads as u64 * most);
+        let count = (rest.len() / least).max(1).min(self.threads as u64 * SHARES_PER_THREAD);
         let shares = Shares {
             by_period,
             pieces: split(&rest, usize::try_from(count).unwrap_or(1)),
@@ -202,6 +201,7 @@ impl SeriesAggregateExec {
             let Some(series) = shares.pieces.get(share) else { break };
             work.run(series, &mut reserve)?;
         }
+        work.finish()?;
         let Work { groups, cells, .. } = work;
         Ok(Found { groups, cells, reservation })
     }

@@ -263,7 +263,7 @@ impl Segment {
         out.clear();
         let (mut at, end) = (chunks.start as usize, chunks.end as usize);
         while at < end {
-            let page = self.span_page(at / PAGE_ENTRIES)?;
+            let page = self.spans_page(at / PAGE_ENTRIES)?;
             let from = at % PAGE_ENTRIES;
             let to = (from + end - at).min(PAGE_ENTRIES);
             let spans = page.get(from..to).ok_or_else(|| Error::bug("no such chunk"))?;

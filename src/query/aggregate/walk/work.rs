@@ -13,11 +13,13 @@ use crate::query::aggregate::state::cells::Cells;
 use crate::query::aggregate::state::covered::Covered;
 use crate::query::aggregate::state::groups::Groups;
 use crate::query::aggregate::state::layout::Row;
+use crate::query::aggregate::state::narrow::NarrowCells;
 use crate::query::aggregate::state::special::{Called, Special};
 use crate::query::aggregate::walk::positions::Positions;
 use crate::query::aggregate::walk::reading::Reading;
 use crate::query::aggregate::walk::spans::Unsure;
 use crate::query::aggregate::walk::target::Target;
+use crate::query::aggregate::walk::totals::Batch;
 use crate::query::scan::{ScanSpec, Source};
 use crate::store::{Chunk, Coverage, PeriodFilter, ScanOrder, ScanRequest, Selections};
 
@@ -40,6 +42,8 @@ pub(crate) struct Work<'a> {
     is_plain: bool,
     pub(crate) groups: Groups,
     pub(crate) cells: Cells,
+    /// What was added of totals since the cells were told, for each input.
+    pub(crate) narrow: Vec<NarrowCells>,
     /// What is known of each condition for the chunk at hand.
     pub(crate) verdicts: Vec<Verdict>,
     /// The periods of which groups know everything.
@@ -49,6 +53,7 @@ pub(crate) struct Work<'a> {
     /// Chunks whose spans do not say everything.
     pub(crate) unsure: Vec<Unsure>,
     buffers: Buffers,
+    pub(crate) batch: Batch,
     /// The positions of a span that have an observation for sure, and the others.
     pub(crate) span: (Positions, Positions),
     /// The rows of the group of a span.
@@ -99,6 +104,9 @@ impl<'a> Work<'a> {
         let adds_series = matches!(scan.periods, PeriodFilter::All)
             && spec.keys.periods.is_none()
             && !spec.specials.iter().all(Special::is_of_period);
+        let skips_covered = spec.reads_spans()
+            && spec.conditions.is_empty()
+            && spec.specials.iter().all(|one| one.is_of_period() || adds_series);
         Self {
             source,
             scan,
@@ -112,15 +120,15 @@ impl<'a> Work<'a> {
                 && spec.specials.iter().all(Special::is_of_numbers),
             groups: Groups::new(spec.keys.key_count.saturating_mul(cells.layout.line_count())),
             cells,
+            narrow: Vec::new(),
             verdicts: vec![Verdict::Depends; count],
-            covered: Covered::default(),
-            skips_covered: spec.reads_spans()
-                && spec.conditions.is_empty()
-                && spec.specials.iter().all(|one| one.is_of_period() || adds_series),
+            covered: Covered::new(if skips_covered { spec.keys.key_count } else { 0 }),
+            skips_covered,
             unsure: Vec::new(),
             span: (Positions::default(), Positions::default()),
             span_rows: Vec::new(),
             reserved: 0,
+            batch: Batch::default(),
             buffers: Buffers {
                 conditions: vec![Positions::default(); count],
                 ..Buffers::default()
@@ -158,15 +166,20 @@ impl<'a> Work<'a> {
         let mut rest = Vec::with_capacity(series.0.len());
         for (index, (part, selection)) in source.cube().parts().iter().zip(&series.0).enumerate() {
             let mut left = Vec::new();
-            self.pack(index, selection, &mut packed)?;
             if self.adds_totals_alone(index) {
-                self.add_totals_alone(index, (selection, &packed), &mut left, reserve)?;
+                self.add_totals_alone(index, selection, &mut left, reserve)?;
                 rest.push(Selection::from_sorted(left));
                 continue;
             }
             if self.skips_covered && !self.spec.specials.iter().all(Special::is_of_period) {
-                self.add_series(index, (selection, &packed), reserve)?;
+                self.add_series(index, selection, reserve)?;
             }
+            if self.skips_covered && part.segment().is_one_to_one() {
+                self.add_uncovered(index, selection, &mut left, reserve)?;
+                rest.push(Selection::from_sorted(left));
+                continue;
+            }
+            self.pack_all(index, selection, &mut packed)?;
             for (ordinal, key) in selection.iter().zip(&packed) {
                 self.check_cancelled()?;
                 let mut row = None;
@@ -276,7 +289,7 @@ impl<'a> Work<'a> {
     }
 
     /// The part of the packed key that follows from each selected series, in their order.
-    fn pack(&self, part: usize, selection: &Selection, packed: &mut Vec<u64>) -> Result<()> {
+    fn pack_all(&self, part: usize, selection: &Selection, packed: &mut Vec<u64>) -> Result<()> {
         packed.clear();
         packed.resize(usize::try_from(selection.len()).unwrap_or(usize::MAX), 0);
         let mut numbers = Vec::new();
@@ -297,7 +310,11 @@ impl<'a> Work<'a> {
 
     /// Bytes of memory, about.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.groups.memory_bytes() + self.cells.memory_bytes() + self.covered.memory_bytes()
+        let narrow = self.narrow.iter().map(|narrow| narrow.len() * NarrowCells::CELL_BYTES);
+        self.groups.memory_bytes()
+            + self.cells.memory_bytes()
+            + self.covered.memory_bytes()
+            + narrow.sum::<usize>()
     }
 
     /// Whether all observations of a series belong to one group, and every input reads them.
