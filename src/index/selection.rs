@@ -224,6 +224,11 @@ impl Selection {
         self.bitmap.iter()
     }
 
+    /// The member with so many below it.
+    pub fn member(&self, rank: u64) -> Option<u32> {
+        self.bitmap.select(u32::try_from(rank).ok()?)
+    }
+
     /// The members as longest possible runs, ascending.
     pub fn runs(&self) -> Runs<'_> {
         Runs { iter: self.bitmap.iter(), pending: None }

@@ -218,21 +218,9 @@ fn of_ranks(selection: &Selection, ranks: Range<u64>) -> Selection {
     if ranks == (0..selection.len()) {
         return selection.clone();
     }
-    let (mut before, mut first, mut end) = (0_u64, 0_u32, 0_u32);
-    for run in selection.runs() {
-        let after = before + run.len() as u64;
-        // Both differences are below the length of a run, which is a u32.
-        let place = |rank: u64| run.start + u32::try_from(rank - before).unwrap_or_default();
-        if (before..after).contains(&ranks.start) {
-            first = place(ranks.start);
-        }
-        if (before..after).contains(&(ranks.end - 1)) {
-            end = place(ranks.end - 1) + 1;
-            break;
-        }
-        before = after;
-    }
-    selection.and(&Selection::from_range(first..end))
+    // Both ranks are below the number of members.
+    let member = |rank: u64| selection.member(rank).unwrap_or_default();
+    selection.and(&Selection::from_range(member(ranks.start)..member(ranks.end - 1) + 1))
 }
 
 #[cfg(test)]
