@@ -169,6 +169,11 @@ impl<'a> Work<'a> {
             if self.skips_covered && !self.spec.specials.iter().all(Special::is_of_period) {
                 self.add_series(index, (selection, &packed), reserve)?;
             }
+            if self.adds_ends_alone(selection.len()) {
+                self.add_ends_alone(index, (selection, &packed), reserve)?;
+                rest.push(Selection::empty());
+                continue;
+            }
             for (ordinal, key) in selection.iter().zip(&packed) {
                 self.check_cancelled()?;
                 let mut row = None;
