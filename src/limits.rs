@@ -190,6 +190,8 @@ pub const PG_STARTUP_BYTES_MAX: usize = 10_000;
 pub const PG_STARTUP_PARAMETERS_MAX: usize = 256;
 /// Parameters of one statement: the protocol counts them in 16 bits.
 pub const PG_BIND_PARAMETERS_MAX: usize = 65_535;
+/// Bytes of a query that a session knows again by its text: longer ones are seldom sent twice.
+pub const PG_KNOWN_TEXT_BYTES_MAX: usize = 16 << 10;
 /// Prepared statements, and portals with cursors, of one session.
 pub const PG_STATEMENTS_MAX: usize = 10_000;
 /// Bytes that are read ahead of a client while its statement runs.

@@ -47,14 +47,24 @@ impl Connection {
     }
 
     async fn parse(&mut self, name: &str, sql: &str, types: &[u32]) -> Result<(), Stop> {
+        if name.is_empty() {
+            self.session.deallocate("");
+        }
+        let statement = match self.session.repeated(sql, types)? {
+            Some(repeated) => repeated,
+            None => self.parse_anew(sql, types).await?,
+        };
+        self.session.prepare(name, statement)?;
+        self.wire.put(&PgWireBackendMessage::ParseComplete(ParseComplete::new()))
+    }
+
+    /// Parses and plans a statement.
+    async fn parse_anew(&mut self, sql: &str, types: &[u32]) -> Result<Arc<Statement>, Stop> {
         let mut running = self.session.start();
         let mut parts = text::split(sql)?;
         if parts.len() > 1 {
             let text = "cannot insert multiple commands into a prepared statement";
             return Err(Fault::new("42601", text).into());
-        }
-        if name.is_empty() {
-            self.session.deallocate("");
         }
         let statement = match parts.pop() {
             Some(part) => {
@@ -63,8 +73,9 @@ impl Connection {
             }
             None => Statement { sql: sql.to_owned(), body: None },
         };
-        self.session.prepare(name, Arc::new(statement))?;
-        self.wire.put(&PgWireBackendMessage::ParseComplete(ParseComplete::new()))
+        let statement = Arc::new(statement);
+        self.session.keep_repeated(types, &statement);
+        Ok(statement)
     }
 
     fn bind(&mut self, bind: Bind) -> Result<(), Stop> {
@@ -75,9 +86,8 @@ impl Connection {
         let style = style::of(&self.session.settings());
         let values = statement.values(&bind, &style);
         let values = values.map_err(|fault| statement.locate(fault))?;
-        let (_, columns) = self.fields(&statement);
-        if let Some(columns) = columns {
-            formats(&bind.result_formats, columns.len())?;
+        if let Some(count) = self.column_count(&statement) {
+            formats(&bind.result_formats, count)?;
         }
         if bind.portal.is_empty() {
             self.session.close(Target::Portal, "");
@@ -121,6 +131,17 @@ impl Connection {
                 self.put_fields(fields, &formats)
             }
             (_, None) => self.wire.put(&PgWireBackendMessage::NoData(NoData::new())),
+        }
+    }
+
+    /// How many columns a statement answers with, if it does; what they are takes longer to tell.
+    fn column_count(&mut self, statement: &Statement) -> Option<usize> {
+        let body = statement.body.as_ref()?;
+        match (&body.command, &body.plan) {
+            (Command::Query(_), Some(plan)) if plan.verb.is_none() => {
+                Some(plan.schema.fields().len())
+            }
+            _ => self.fields(statement).1.map(|fields| fields.len()),
         }
     }
 

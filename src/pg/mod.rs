@@ -9,9 +9,9 @@
 //! Read in this order: `options`, `engine` (what this front adds), `server` (accepting and ending),
 //! `registry` (who may be cancelled), `wire` and `frontend` (bytes and messages), `charset`,
 //! `startup`, `login` (who it is), `session` (what a connection keeps), `settings`, `transaction`,
-//! `sql` (what a text asks for), `plan` and `infer` (a query and its parameters), `portal`,
-//! `execute` (doing it), `write` (who may, and rows from the client), `cursor`, `describe` and
-//! `flow` (rows on their way), `connection` and `extended` (the two protocols), `errors`; then
+//! `sql` (what a text asks for), `plan` and `infer` (a query and its parameters), `repeated` (one
+//! that comes again), `portal`, `execute` (doing it), `write` (who may, and rows from the client),
+//! `cursor`, `describe` and `flow` (rows on their way), `connection` and `extended` (the two protocols), `errors`; then
 //! `encode`, `copy`, `parameters` and `types` (values as bytes), `catalog` (what clients ask about
 //! tables).
 //!
@@ -41,6 +41,7 @@ pub mod parameters;
 mod plan;
 mod portal;
 mod registry;
+mod repeated;
 mod series;
 mod server;
 mod session;

@@ -323,6 +323,15 @@ fn schema(prepared: &Prepared, given: Option<&columns::Names>) -> SchemaRef {
 }
 
 impl Plan {
+    /// Whether it was planned over what a session sees now; never for statements that write or that
+    /// are about the catalogue.
+    pub(super) fn is_current(&self, session: &Session) -> bool {
+        match &self.source {
+            Source::Engine(prepared) => session.is_current(prepared).unwrap_or(false),
+            Source::Write(_) | Source::Explain(_) | Source::Catalog(_) => false,
+        }
+    }
+
     /// The relation and the column that each column of the answer is taken from as it is.
     pub(super) fn origins(&self) -> Vec<Option<(String, String)>> {
         match &self.source {

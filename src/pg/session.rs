@@ -21,6 +21,7 @@ use crate::pg::functions::{Hooks, Signaller};
 use crate::pg::plan::Planner;
 use crate::pg::portal::{Portal, Statement};
 use crate::pg::registry::Entry;
+use crate::pg::repeated::Repeated;
 use crate::pg::server::Server;
 use crate::pg::settings::{Scope, Settings};
 use crate::pg::transaction::Transaction;
@@ -46,6 +47,8 @@ pub(super) struct Session {
     reported: Vec<(&'static str, String)>,
     pub(super) transaction: Transaction,
     statements: HashMap<String, Arc<Statement>>,
+    /// Queries that may come again.
+    pub(super) repeated: Repeated,
     portals: HashMap<String, Portal>,
     /// What the client is told before the answer of the statement at hand.
     pub(super) notices: Vec<Fault>,
@@ -74,6 +77,7 @@ impl Session {
             reported: Vec::new(),
             transaction: Transaction::default(),
             statements: HashMap::new(),
+            repeated: Repeated::default(),
             portals: HashMap::new(),
             notices: Vec::new(),
         };
@@ -317,22 +321,34 @@ impl Session {
         schema: &Schema,
         origins: &[Option<(String, String)>],
     ) -> Vec<Described> {
+        let is_of_table = origins.iter().any(Option::is_some);
+        let catalogue = if is_of_table { self.made_catalogue() } else { None };
         Described::all(schema, |place| {
             let origin = origins.get(place).and_then(Option::as_ref);
-            origin.and_then(|origin| self.numbers(origin))
+            self.numbers(catalogue.as_ref()?, origin?)
         })
     }
 
+    /// What the session sees, if the catalogue over it was made; else it will be for those who ask
+    /// later.
+    fn made_catalogue(&self) -> Option<Arc<Catalogue>> {
+        let catalogue = self.query.catalogue().ok()?;
+        if self.server.catalog.is_made(&catalogue) {
+            return Some(catalogue);
+        }
+        self.make_catalog(catalogue);
+        None
+    }
+
     /// The numbers of a table and of one of its columns, as the catalogue has them.
-    fn numbers(&self, (table, column): &(String, String)) -> Option<(i32, i16)> {
+    fn numbers(
+        &self,
+        catalogue: &Arc<Catalogue>,
+        (table, column): &(String, String),
+    ) -> Option<(i32, i16)> {
         let mut parts = table.rsplit('.');
         let (table, schema) = (parts.next()?, parts.next()?);
-        let catalogue = self.query.catalogue().ok()?;
-        if !self.server.catalog.is_made(&catalogue) {
-            self.make_catalog(catalogue);
-            return None;
-        }
-        let found = self.server.catalog.numbers(&catalogue, schema, table, column);
+        let found = self.server.catalog.numbers(catalogue, schema, table, column);
         let (oid, column) = found.ok()??;
         Some((oid.cast_signed(), column))
     }

@@ -6,9 +6,16 @@ use std::sync::{Arc, OnceLock};
 
 use crate::catalog::SegmentId;
 use crate::error::Result;
-use crate::index::Selection;
+use crate::index::{Selection, codes_within};
 use crate::segment::{ChunkSpan, PagePart, PageParts, PartialGroup, PeriodTotals, Segment, Total};
 use crate::store::cube::CodeTable;
+
+/// Series from which on bitmaps may tell which codes occur. The codes of fewer are looked up in some
+/// ten microseconds, and to learn that one code has none of them may take as long.
+const BITMAPS_MIN: u64 = 1 << 13;
+/// Series whose codes are looked up in the time that it takes to learn of one piece of a bitmap that
+/// none of them is in it: some hundred nanoseconds.
+const SERIES_PER_PIECE: u64 = 32;
 
 /// A segment with its live chunks, speaking the cube's numbers of codes.
 #[derive(Debug)]
@@ -234,6 +241,38 @@ impl Part {
                 Ok(index.any_of(&own.collect::<Vec<u32>>()))
             }
         }
+    }
+
+    /// Whether bitmaps tell which codes of a dimension these live series have sooner than a look at
+    /// each of them.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
+    pub fn tells_codes(&self, dimension: usize, series: &Selection) -> Result<bool> {
+        let index = self.segment.index(dimension)?;
+        let is_all = series.len() == u64::from(self.series_count());
+        let least = index.part_count().saturating_mul(SERIES_PER_PIECE).max(BITMAPS_MIN);
+        Ok(is_all || series.len() >= least)
+    }
+
+    /// The cube's numbers of the codes that these live series have in a dimension, each once. Cost: a
+    /// look at each code where they are all series of the segment, else an intersection.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
+    pub fn codes_within(&self, dimension: usize, series: &Selection) -> Result<Vec<u32>> {
+        let index = self.segment.index(dimension)?;
+        let own = if series.len() == u64::from(self.series_count()) {
+            (0..index.code_count()).filter(|code| index.count(*code) > 0).collect()
+        } else {
+            codes_within(index, series)
+        };
+        Ok(match &self.to_cube[dimension] {
+            None => own,
+            Some(to) => own.into_iter().map(|code| to[code as usize]).collect(),
+        })
     }
 
     /// The series with this key of the cube's code numbers, live or not.

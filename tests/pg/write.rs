@@ -193,6 +193,31 @@ fn only_those_write_who_may() {
     refused(&mut nobody.client(), &sql, "25006");
 }
 
+/// A text that comes again is answered from what there is by then.
+#[test]
+fn the_same_text_is_asked_anew_where_something_has_changed() {
+    let world = World::with_users();
+    let (mut anna, mut bob) = (world.log_in("anna"), world.log_in("bob"));
+    let sql = "SELECT count(*) FROM ecb.exr WHERE currency = 'CHF'";
+    let count = |client: &mut Client| -> i64 { client.query_one(sql, &[]).expect("a row").get(0) };
+    let before = count(&mut bob);
+    assert_eq!((count(&mut anna), count(&mut bob)), (before, before));
+    anna.batch_execute(&insert("CHF", "2024-01-02", "0.9310")).expect("written");
+    assert_eq!((count(&mut anna), count(&mut bob)), (before + 1, before + 1));
+    anna.batch_execute("BEGIN").expect("begun");
+    anna.batch_execute(&insert("CHF", "2024-01-03", "0.9320")).expect("written");
+    assert_eq!((count(&mut anna), count(&mut bob)), (before + 2, before + 1));
+    refused(&mut anna, "SELECT nothing", "42703");
+    let error = anna.query_one(sql, &[]).expect_err("a failed transaction");
+    assert_eq!(error.code().map(SqlState::code), Some("25P02"));
+    anna.batch_execute("ROLLBACK").expect("over");
+    assert_eq!(count(&mut anna), before + 1);
+    for data_type in [Type::INT4, Type::TEXT, Type::INT4] {
+        let asked = bob.prepare_typed("SELECT $1 AS same", &[data_type.clone()]).expect("prepared");
+        assert_eq!(asked.columns()[0].type_(), &data_type);
+    }
+}
+
 #[test]
 fn others_are_stopped_by_admins_only() {
     let world = World::with_users();

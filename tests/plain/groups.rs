@@ -74,6 +74,10 @@ impl Writer<'_> {
         if keys.is_empty() {
             keys.push(self.coded());
         }
+        if self.draw.chance(0.2) {
+            // All keys of the series, or of the observations.
+            keys = self.draw.shuffled(self.draw.world.key_columns());
+        }
         let mut sql = format!("SELECT DISTINCT {} FROM {table}{filter}", keys.join(", "));
         let is_ordered = self.draw.chance(0.5);
         if is_ordered {

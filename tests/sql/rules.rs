@@ -166,3 +166,36 @@ fn fixed_shapes_answer_as_plain_operators_do() {
         }
     }
 }
+
+/// So many series that bitmaps tell which codes occur among some of them, and that several threads
+/// add up their totals.
+#[test]
+fn codes_of_many_series_are_those_of_the_rows() {
+    let world = World::new("very_short", 36_000, 5);
+    let plain = Plain::new(&world);
+    let dimensions: Vec<String> =
+        world.spec.dimensions.iter().map(|dimension| dimension.id.to_lowercase()).collect();
+    let series = format!("SELECT DISTINCT {} FROM {{t}}", dimensions.join(", "));
+    compare(&world, &plain, &series, false);
+    for one in &dimensions {
+        let codes = plain.ask(&format!("SELECT {one} FROM t GROUP BY 1 ORDER BY count(*) DESC"));
+        let code = codes.expect("codes").rows[0][0].clone();
+        for other in dimensions.iter().filter(|other| *other != one) {
+            for sql in [
+                format!("SELECT DISTINCT {other} FROM {{t}} WHERE {one} = '{code}'"),
+                format!("SELECT DISTINCT {other} FROM {{t}} WHERE {one} <> '{code}' ORDER BY 1"),
+                format!("SELECT DISTINCT {other}, {one} FROM {{t}} ORDER BY 2, 1"),
+                format!(
+                    "SELECT count(DISTINCT {other}), min({other}) FROM {{t}} WHERE {one} < '{code}'"
+                ),
+                format!(
+                    "SELECT substr({other}, 1, 1) FROM {{t}} WHERE {one} <> '{code}' GROUP BY 1"
+                ),
+                format!("SELECT {other}, min(time_period), max({one}) FROM {{t}} GROUP BY {other}"),
+                format!("SELECT {other}, count(*), sum(obs_value) FROM {{t}} GROUP BY {other}"),
+            ] {
+                assert!(compare(&world, &plain, &sql, sql.contains("ORDER BY")), "{sql}");
+            }
+        }
+    }
+}

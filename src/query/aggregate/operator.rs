@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
 use arrow::datatypes::{Field, SchemaRef};
 use datafusion::common::Statistics;
@@ -29,13 +30,14 @@ use futures::{TryStreamExt, stream};
 use crate::error;
 use crate::error::Error;
 use crate::query::aggregate::AggregateSpec;
+use crate::query::aggregate::combinations::Combinations;
 use crate::query::aggregate::keys::grouping::KeyColumn;
 use crate::query::aggregate::output::Output;
 use crate::query::aggregate::state::cells::Cells;
 use crate::query::aggregate::state::groups::Groups;
 use crate::query::aggregate::state::levels::{Level, levels};
 use crate::query::aggregate::state::settle::settle;
-use crate::query::aggregate::walk::lines::by_period;
+use crate::query::aggregate::walk::summary::Summary;
 use crate::query::aggregate::walk::work::{Work, check_cancelled};
 use crate::query::error::{from_datafusion, to_datafusion};
 use crate::query::scan::{Reads, ScanSpec, SeriesReader, Source, split};
@@ -47,10 +49,21 @@ const SHARE_SERIES_MIN: u64 = 256;
 const SHARE_TOTALS_MIN: u64 = 8_192;
 /// Shares a thread, so that a thread whose shares are light takes over from the others.
 const SHARES_PER_THREAD: u64 = 8;
+/// Series whose stored totals are added by the thread that asks for the answer, at most: to hand
+/// work over and to wait for it takes as long as some thousand of them.
+const SERIES_HERE_MAX: u64 = 1 << 14;
+/// Observations of such series, about: those of them that must be read take some milliseconds.
+const OBSERVATIONS_HERE_MAX: u64 = 1 << 20;
+/// The same where all of them are read.
+const OBSERVATIONS_READ_HERE_MAX: u64 = 1 << 13;
 
 /// What an answer follows from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Basis {
+    /// The keys of the series.
+    Keys,
+    /// Which codes the series have.
+    Index,
     /// Which periods each chunk covers.
     Spans,
     /// What is stored of each chunk.
@@ -58,6 +71,9 @@ enum Basis {
     /// The observations.
     Observations,
 }
+
+/// The batches of an answer.
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 
 /// Aggregates the observations of selected series without making rows of them.
 #[derive(Clone, Debug)]
@@ -101,14 +117,16 @@ impl SeriesAggregateExec {
         }
     }
 
-    /// What the answer follows from; `is_by_period` if totals by period answer for all series.
-    fn basis(&self, is_by_period: bool) -> Basis {
+    /// What the answer follows from, given what answers at once and how many series it leaves.
+    fn basis(&self, summary: &Summary, left: u64) -> Basis {
         let is_of_series = self.spec.conditions.iter().all(|c| c.formula.is_of_series());
         let is_whole = matches!(self.scan.periods, PeriodFilter::All);
-        if is_by_period {
-            return Basis::Totals;
+        if left == 0 && !summary.is_empty() {
+            return if summary.is_by_code() { Basis::Index } else { Basis::Totals };
         }
-        if self.spec.reads_spans() && is_of_series {
+        if Combinations::are_wanted(&self.scan, &self.spec) {
+            Basis::Keys
+        } else if self.spec.reads_spans() && is_of_series {
             Basis::Spans
         } else if self.spec.reads_totals() && is_of_series && is_whole {
             Basis::Totals
@@ -117,18 +135,42 @@ impl SeriesAggregateExec {
         }
     }
 
+    /// Whether series are done with before another thread would have begun.
+    fn is_short(&self, series: &Selections, basis: Basis) -> bool {
+        let parts = self.source.cube().parts().iter().zip(&series.0);
+        let observations = parts.map(|(part, series)| {
+            let footer = part.segment().footer();
+            let of_each = footer.observations.div_ceil(u64::from(footer.series).max(1));
+            of_each.saturating_mul(series.len())
+        });
+        let observations = observations.fold(0, u64::saturating_add);
+        match basis {
+            Basis::Observations => observations <= OBSERVATIONS_READ_HERE_MAX,
+            Basis::Keys | Basis::Index | Basis::Spans | Basis::Totals => {
+                series.len() <= SERIES_HERE_MAX && observations <= OBSERVATIONS_HERE_MAX
+            }
+        }
+    }
+
     /// The answer, aggregated now.
-    async fn aggregate(self, context: Arc<TaskContext>) -> Result<Output> {
-        let by_period = by_period(&self.source, &self.scan, &self.spec);
-        let (by_period, rest) = by_period.map_err(to_datafusion)?;
-        let least = match self.basis(by_period && rest.is_empty()) {
-            Basis::Spans | Basis::Totals => SHARE_TOTALS_MIN,
+    async fn aggregate(self, context: Arc<TaskContext>) -> Result<Batches> {
+        let summary = Summary::of(&self.source, &self.scan, &self.spec);
+        let (summary, rest) = summary.map_err(to_datafusion)?;
+        let basis = self.basis(&summary, rest.len());
+        let is_here = self.is_short(&rest, basis);
+        if basis == Basis::Keys {
+            return self.combinations(context, is_here).await;
+        }
+        let least = match basis {
+            Basis::Keys | Basis::Index | Basis::Spans | Basis::Totals => SHARE_TOTALS_MIN,
             Basis::Observations => SHARE_SERIES_MIN,
         };
-        let count = (rest.len() / least).max(1).min(self.threads as u64 * SHARES_PER_THREAD);
+        let most = self.threads as u64 * SHARES_PER_THREAD;
+        let count = if is_here { 1 } else { (rest.len() / least).clamp(1, most) };
+        let count = usize::try_from(count).unwrap_or(1);
         let shares = Shares {
-            by_period,
-            pieces: split(&rest, usize::try_from(count).unwrap_or(1)),
+            summary,
+            pieces: split(&rest, count),
             next: AtomicUsize::new(0),
             cancelled: Arc::new(AtomicBool::new(false)),
         };
@@ -136,23 +178,44 @@ impl SeriesAggregateExec {
         let batch_rows = context.session_config().batch_size();
         let threads = self.threads.min(shares.pieces.len());
         let operator = Arc::new(self);
-        let _guard = CancelOnDrop(Arc::clone(&shares));
-        let mut tasks = JoinSet::new();
-        for thread in 0..threads {
-            let (operator, shares) = (Arc::clone(&operator), Arc::clone(&shares));
-            let context = Arc::clone(&context);
-            tasks.spawn_blocking(move || operator.work(thread, &shares, &context));
-        }
+        let _guard = CancelOnDrop(Arc::clone(&shares.cancelled));
         let mut found = Vec::with_capacity(threads);
-        while let Some(task) = tasks.join_next().await {
-            let work = task.map_err(|e| DataFusionError::External(Box::new(e)))?;
-            found.push(work.map_err(to_datafusion)?);
+        if is_here {
+            found.push(operator.work(0, &shares, &context).map_err(to_datafusion)?);
+        } else {
+            let mut tasks = JoinSet::new();
+            for thread in 0..threads {
+                let (operator, shares) = (Arc::clone(&operator), Arc::clone(&shares));
+                let context = Arc::clone(&context);
+                tasks.spawn_blocking(move || operator.work(thread, &shares, &context));
+            }
+            while let Some(task) = tasks.join_next().await {
+                let work = task.map_err(|e| DataFusionError::External(Box::new(e)))?;
+                found.push(work.map_err(to_datafusion)?);
+            }
         }
         let (levels, reservation) = operator.levels(found, &shares).await?;
         let spec = Arc::clone(&operator.spec);
         let levels = settle(&spec, levels, operator.threads, &shares.cancelled).await?;
         let output = Output::new(spec, Arc::clone(&operator.schema), levels, batch_rows);
-        Ok(output.holding(reservation))
+        Ok(Box::new(output.holding(reservation)))
+    }
+
+    /// The combinations of values that the series have, found by this thread if `is_here`.
+    async fn combinations(self, context: Arc<TaskContext>, is_here: bool) -> Result<Batches> {
+        let name = format!("SeriesAggregate {}", self.source.name());
+        let reservation = MemoryConsumer::new(name).register(context.memory_pool());
+        let batch_rows = context.session_config().batch_size();
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let _guard = CancelOnDrop(Arc::clone(&cancelled));
+        let find = move || {
+            let (spec, schema) = (Arc::clone(&self.spec), Arc::clone(&self.schema));
+            let account = (reservation, cancelled.as_ref());
+            let scan = (self.source.as_ref(), self.scan.as_ref());
+            Combinations::find(scan, (spec, schema), batch_rows, account)
+        };
+        let found = if is_here { Ok(find()) } else { elsewhere(find).await };
+        Ok(Box::new(found?.map_err(to_datafusion)?))
     }
 
     /// What all threads found, for each grouping set.
@@ -176,13 +239,7 @@ impl SeriesAggregateExec {
         if self.spec.sets.is_none() {
             return merged().map_err(to_datafusion);
         }
-        let mut task = JoinSet::new();
-        task.spawn_blocking(merged);
-        match task.join_next().await {
-            Some(Ok(levels)) => levels.map_err(to_datafusion),
-            Some(Err(error)) => Err(DataFusionError::External(Box::new(error))),
-            None => Err(to_datafusion(Error::bug("a task that was never begun"))),
-        }
+        elsewhere(merged).await?.map_err(to_datafusion)
     }
 
     /// What one thread does: takes shares until none is left.
@@ -193,8 +250,8 @@ impl SeriesAggregateExec {
         let mut reserve =
             |bytes: usize| reservation.try_resize(bytes).map_err(|e| from_datafusion(&e));
         reserve(work.memory_bytes())?;
-        if thread == 0 && shares.by_period {
-            work.add_lines(&mut reserve)?;
+        if thread == 0 {
+            work.add_summary(&shares.summary, &mut reserve)?;
         }
         loop {
             let share = shares.next.fetch_add(1, Ordering::Relaxed);
@@ -209,19 +266,29 @@ impl SeriesAggregateExec {
 
 /// What the threads share.
 struct Shares {
-    /// Whether totals by period answer for the other series.
-    by_period: bool,
+    /// What answers for the other series.
+    summary: Summary,
     pieces: Vec<Selections>,
     next: AtomicUsize,
     cancelled: Arc<AtomicBool>,
 }
 
 /// Stops the threads when nobody waits for them any more.
-struct CancelOnDrop(Arc<Shares>);
+struct CancelOnDrop(Arc<AtomicBool>);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
-        self.0.cancelled.store(true, Ordering::Relaxed);
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Does work on a thread that may be busy for long.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let mut task = JoinSet::new();
+    task.spawn_blocking(work);
+    match task.join_next().await {
+        Some(done) => done.map_err(|error| DataFusionError::External(Box::new(error))),
+        None => Err(to_datafusion(Error::bug("a task that was never begun"))),
     }
 }
 
@@ -289,9 +356,11 @@ impl DisplayAs for SeriesAggregateExec {
         if let Some(filter) = self.spec.filter {
             write!(f, "filter=[{}], ", self.spec.conditions[filter].text)?;
         }
-        let by_period = by_period(&self.source, &self.scan, &self.spec);
-        let is_by_period = by_period.is_ok_and(|(answers, rest)| answers && rest.is_empty());
-        let (from, reads) = match self.basis(is_by_period) {
+        let summary = Summary::of(&self.source, &self.scan, &self.spec);
+        let (summary, rest) = summary.map_err(|_| fmt::Error)?;
+        let (from, reads) = match self.basis(&summary, rest.len()) {
+            Basis::Keys => ("keys", Reads::Totals),
+            Basis::Index => ("index", Reads::Totals),
             Basis::Spans => ("spans", Reads::Totals),
             Basis::Totals => ("totals", Reads::Totals),
             Basis::Observations => ("observations", Reads::Blocks),

@@ -55,6 +55,8 @@ pub(crate) use spec::{Reads, ScanSpec, split};
 
 /// Series below which one partition is faster than several: some ten thousand observations.
 const PARTITION_SERIES_MIN: u64 = 256;
+/// Series from which on it is worth it to leave some out by what is learned while a plan runs.
+const LEARNING_SERIES_MIN: u64 = 64;
 
 /// An operator that reads the series of a scan by itself.
 pub(crate) trait SeriesReader: ExecutionPlan {
@@ -124,7 +126,6 @@ impl SeriesScanExec {
 
     /// Whether what it reads depends on what joins and sorts above learn while they run.
     pub(crate) fn learns(&self) -> bool {
-        let learns = |hint| DynamicFilterTracking::classify(hint).contains_dynamic_filter();
         self.hints.iter().any(learns)
     }
 
@@ -202,6 +203,11 @@ impl SeriesReader for SeriesScanExec {
         let spec = ScanSpec { series, memberships, ..self.spec.clone() };
         Ok(Arc::new(Self { spec, partitions, statistics: Arc::default(), ..self.clone() }))
     }
+}
+
+/// Whether a predicate depends on what joins and sorts above learn while they run.
+fn learns(predicate: &Arc<dyn PhysicalExpr>) -> bool {
+    DynamicFilterTracking::classify(predicate).contains_dynamic_filter()
 }
 
 /// What the planner may rely on.
@@ -324,8 +330,12 @@ impl ExecutionPlan for SeriesScanExec {
         let filters = pushed.parent_filters;
         let refused = vec![PushedDown::No; filters.len()];
         let answer = FilterPushdownPropagation::with_parent_pushdown_result(refused);
-        let filters: Vec<_> = filters.into_iter().map(|pushed| pushed.filter).collect();
-        let hinted = self.hinted(&filters);
+        // What few series learn saves less than it costs to plan such a statement each time.
+        let is_worth_it = |filter: &Arc<dyn PhysicalExpr>| {
+            self.spec.series.len() >= LEARNING_SERIES_MIN || !learns(filter)
+        };
+        let filters = filters.into_iter().map(|pushed| pushed.filter).filter(is_worth_it);
+        let hinted = self.hinted(&filters.collect::<Vec<_>>());
         if hinted.hints.len() == self.hints.len() {
             return Ok(answer);
         }

@@ -212,6 +212,15 @@ impl Session {
         }
     }
 
+    /// Whether a statement was prepared over what its next answer would be taken from.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading the newest commits.
+    pub fn is_current(&self, prepared: &Prepared) -> Result<bool> {
+        Ok(Arc::ptr_eq(&self.ready()?, &prepared.ready))
+    }
+
     /// Answers a prepared statement with values for `$1`, `$2` and so on. It is planned again if
     /// the data or the settings changed.
     ///

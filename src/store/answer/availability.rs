@@ -4,17 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::index::{Counting, codes_within};
 use crate::model::{ArtefactId, Availability, AvailabilityMode, AvailabilityQuery, AvailableCodes};
 use crate::store::answer::select::Selected;
 use crate::store::answer::survey::Survey;
 use crate::store::cube::Cube;
 use crate::store::filter::Selections;
 use crate::store::snapshot::Snapshot;
-
-/// Series from which on bitmaps may tell which codes occur. The codes of fewer are looked up in some
-/// ten microseconds, and to learn that one code has none of them may take as long.
-const BITMAPS_MIN: u64 = 1 << 13;
 
 /// Answers a query for the values that occur in a dataflow.
 ///
@@ -90,29 +85,20 @@ fn listed(cube: &Cube, ids: &[String]) -> Result<Vec<usize>> {
 
 /// The codes of a dimension that these series have, in bytewise order.
 fn codes(cube: &Cube, dimension: usize, series: &Selections) -> Result<Vec<String>> {
-    let mut found = BTreeSet::new();
+    let mut occurs = vec![false; cube.codes(dimension).len()];
     for (part, selection) in cube.parts().iter().zip(&series.0) {
-        let (table, index) = (part.segment().codes(dimension)?, part.segment().index(dimension)?);
-        let way = match selection.len() {
-            0..BITMAPS_MIN => Counting::Forward,
-            _ => Counting::choose(index, selection),
-        };
-        match way {
-            Counting::Bitmaps => {
-                let numbers = codes_within(index, selection).into_iter();
-                found.extend(numbers.filter_map(|number| table.get(number as usize)));
+        if part.tells_codes(dimension, selection)? {
+            for code in part.codes_within(dimension, selection)? {
+                occurs[code as usize] = true;
             }
-            Counting::Forward => {
-                let mut occurs = vec![false; table.len()];
-                for ordinal in selection.iter() {
-                    let number = part.segment().code(dimension, ordinal)?;
-                    occurs[number as usize] = true;
-                }
-                found.extend(table.iter().zip(occurs).filter_map(|(code, is)| is.then_some(code)));
-            }
+            continue;
+        }
+        for ordinal in selection.iter() {
+            occurs[part.code(dimension, ordinal)? as usize] = true;
         }
     }
-    Ok(found.into_iter().map(str::to_owned).collect())
+    let codes = cube.codes(dimension).iter().zip(occurs);
+    Ok(codes.filter_map(|(code, occurs)| occurs.then(|| code.to_owned())).collect())
 }
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ use crate::store::answer::wanted::{period, wanted};
 use crate::store::cursor::Cursor;
 use crate::store::filter::Selections;
 
+/// The mean distance of series from which on most have no neighbour.
+const SCATTERED_DISTANCE: u64 = 4;
+
 /// What a selection holds.
 #[derive(Debug)]
 pub(super) struct Survey {
@@ -96,20 +99,20 @@ impl Survey {
                 return Ok(None);
             }
             // Each series has one chunk, of the same number; what is selected is live.
+            let mut see = |spans: &[ChunkSpan]| hulls.see(start, spans, &mut observations);
+            if is_scattered(selection) {
+                for chunk in selection.iter() {
+                    if !see(&[part.span(chunk)?]) {
+                        return Ok(None);
+                    }
+                }
+                continue;
+            }
             for mut chunks in selection.runs() {
                 while !chunks.is_empty() {
                     let spans = part.segment().spans(chunks.clone())?;
-                    for same in spans.chunk_by(|a, b| a.form == b.form) {
-                        let Some(form) = same.first().map(|span| span.form) else { continue };
-                        if form == PeriodForm::Other {
-                            return Ok(None);
-                        }
-                        observations += same.iter().map(|s| u64::from(s.observations)).sum::<u64>();
-                        let first = same.iter().map(|span| span.first).min();
-                        let last = same.iter().map(last_slot).max();
-                        if let Some(ends) = first.zip(last) {
-                            hulls.add(form, start, ends);
-                        }
+                    if !see(spans) {
+                        return Ok(None);
                     }
                     chunks.start += u32::try_from(spans.len()).unwrap_or(u32::MAX).max(1);
                 }
@@ -118,6 +121,12 @@ impl Survey {
         let (series, time) = (selected.series.clone(), hulls.coverage());
         Ok(Some(Self { series, observations: Some(observations), time }))
     }
+}
+
+/// Whether most series of a selection have no neighbour in it, so that runs of them are no help.
+fn is_scattered(selection: &Selection) -> bool {
+    let ends = selection.min().zip(selection.max());
+    ends.is_some_and(|(min, max)| u64::from(max - min) / SCATTERED_DISTANCE > selection.len())
 }
 
 /// The last slot of a chunk, which has an observation.
@@ -225,6 +234,29 @@ impl Surveyor<'_> {
 }
 
 impl Hulls {
+    /// Takes in chunks of which all is wanted, and counts their observations. False where the time
+    /// of a period follows from more than its slot.
+    fn see(
+        &mut self,
+        start: ReportingYearStart,
+        spans: &[ChunkSpan],
+        observations: &mut u64,
+    ) -> bool {
+        for same in spans.chunk_by(|a, b| a.form == b.form) {
+            let Some(form) = same.first().map(|span| span.form) else { continue };
+            if form == PeriodForm::Other {
+                return false;
+            }
+            *observations += same.iter().map(|s| u64::from(s.observations)).sum::<u64>();
+            let first = same.iter().map(|span| span.first).min();
+            let last = same.iter().map(last_slot).max();
+            if let Some(ends) = first.zip(last) {
+                self.add(form, start, ends);
+            }
+        }
+        true
+    }
+
     fn add(&mut self, form: PeriodForm, start: ReportingYearStart, ends: (i32, i32)) {
         let hull = self.0.entry((form, start)).or_insert(ends);
         *hull = (hull.0.min(ends.0), hull.1.max(ends.1));

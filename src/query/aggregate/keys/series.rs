@@ -138,6 +138,20 @@ impl SeriesTable {
             && self.columns.iter().all(is_code)
     }
 
+    /// The dimension that all of it follows from, if there is just one.
+    pub(crate) fn dimension(&self) -> Option<usize> {
+        match self.columns.as_slice() {
+            [SeriesColumn { kind: Kind::Code(dimension), .. }] => Some(*dimension),
+            _ => None,
+        }
+    }
+
+    /// The number of the series that have a code of [`SeriesTable::dimension`], by its number in
+    /// the cube.
+    pub(crate) fn of_code(&self, code: u32) -> u32 {
+        self.of_packed(u64::from(code))
+    }
+
     /// The value of an expression for each combination.
     pub(crate) fn evaluate(
         &self,

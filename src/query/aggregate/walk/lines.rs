@@ -3,63 +3,11 @@
 
 use std::ops::Range;
 
-use arrow::array::Array;
-
 use crate::error::Result;
-use crate::index::Selection;
-use crate::query::aggregate::AggregateSpec;
+use crate::query::aggregate::walk::summary::measures;
 use crate::query::aggregate::walk::target::Target;
 use crate::query::aggregate::walk::work::{Reserve, Work};
-use crate::query::scan::{ScanSpec, Source};
 use crate::segment::PeriodLine;
-use crate::store::Selections;
-
-/// Whether totals by period answer, and the series that they do not answer for.
-pub(crate) fn by_period(
-    source: &Source,
-    scan: &ScanSpec,
-    spec: &AggregateSpec,
-) -> Result<(bool, Selections)> {
-    let mut rest = Selections::clone(&scan.series);
-    let measures = measures(source, spec);
-    let cube = source.cube();
-    // What is selected is live.
-    let mut whole = cube.parts().iter().zip(&rest.0);
-    let is_whole = whole.all(|(part, series)| series.len() == part.live_series().len());
-    if !is_whole || !fits(spec) || measures.is_empty() {
-        return Ok((false, rest));
-    }
-    let reads_bounds = spec.functions.iter().any(|function| function.needs_extremes());
-    let parts = cube.period_totals(measures[0])?.parts();
-    for measure in measures {
-        let known = cube.period_totals(measure)?;
-        if known.parts() != parts || reads_bounds && !known.totals().has_true_bounds() {
-            return Ok((false, rest));
-        }
-    }
-    for index in parts {
-        rest.0[*index] = Selection::empty();
-    }
-    Ok((!parts.is_empty(), rest))
-}
-
-/// Whether all observations of a period belong to one group, and every input reads them.
-fn fits(spec: &AggregateSpec) -> bool {
-    spec.keys.attributes.is_none()
-        && spec.keys.series.iter().all(|key| key.values.len() == 1)
-        && spec.conditions.is_empty()
-        && spec.specials.is_empty()
-        && !spec.functions.iter().any(|function| function.needs_squares())
-}
-
-/// The measures whose lines are read: any, where only observations are counted.
-fn measures(source: &Source, spec: &AggregateSpec) -> Vec<usize> {
-    let mut measures = spec.measures();
-    if measures.is_empty() && !source.cube().flow().measures().is_empty() {
-        measures.push(0);
-    }
-    measures
-}
 
 impl Work<'_> {
     /// Adds the totals by period.
@@ -93,7 +41,15 @@ impl Work<'_> {
                 continue;
             }
             if is_first {
-                self.cells.rows[target.at(position)] += total.observations;
+                let cell = target.at(position);
+                self.cells.rows[cell] += total.observations;
+                let inputs = self.cells.inputs.iter_mut();
+                for (special, cells) in inputs.flat_map(|cells| &mut cells.specials) {
+                    if let Some(ranked) = self.spec.specials[*special].ranked() {
+                        // What follows from the series has no number by period.
+                        cells.meet(cell, ranked.of_place(place + position));
+                    }
+                }
             }
             let inputs = self.cells.inputs.iter_mut();
             for cells in inputs.filter(|cells| cells.input.measure == Some(measure)) {

@@ -1,6 +1,7 @@
 //! One thread's way over its series: each chunk by the cheapest means that decides it, from stored
 //! totals without its block to a look at single observations.
 
+pub(crate) mod ends;
 pub(crate) mod lines;
 pub(crate) mod piece;
 pub(crate) mod pieces;
@@ -9,6 +10,7 @@ pub(crate) mod positions;
 pub(crate) mod reading;
 pub(crate) mod rows;
 pub(crate) mod spans;
+pub(crate) mod summary;
 pub(crate) mod tallies;
 pub(crate) mod target;
 pub(crate) mod totals;

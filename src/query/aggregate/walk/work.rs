@@ -174,6 +174,12 @@ impl<'a> Work<'a> {
             if self.skips_covered && !self.spec.specials.iter().all(Special::is_of_period) {
                 self.add_series(index, selection, reserve)?;
             }
+            if self.adds_ends_alone(selection.len()) {
+                self.pack_all(index, selection, &mut packed)?;
+                self.add_ends_alone(index, (selection, &packed), reserve)?;
+                rest.push(Selection::empty());
+                continue;
+            }
             if self.skips_covered && part.segment().is_one_to_one() {
                 self.add_uncovered(index, selection, &mut left, reserve)?;
                 rest.push(Selection::from_sorted(left));
