@@ -9,10 +9,11 @@
 //! `groups`, `layout`, `sums`, `squares`, `exact`, `cells`, `narrow` (many stored totals at one
 //! go), and `special` (functions with a state of their own) with `number_sets`, `quantile` and
 //! `select`; `walk/`, one thread's share: `positions`, `target`, `work`, `rows`, `totals`, `lines`
-//! and `spans` (what needs no block), `plain` (what needs no look at single observations), `piece`,
-//! `pieces` and `tallies` (a look at no others than those that differ); `operator`
-//! ([`SeriesAggregateExec`], which runs the threads and merges them by a `state::mapping`), then
-//! `state::levels` (the states of all grouping sets), `state::settle` (quantiles) and `output`.
+//! and `spans` (what needs no block), `reading` (which blocks are read), `plain` (what needs no look
+//! at single observations), `piece`, `pieces` and `tallies` (a look at no others than those that
+//! differ); `operator` ([`SeriesAggregateExec`], which runs the threads and merges them by a
+//! `state::mapping`), then `state::levels` (the states of all grouping sets), `state::settle`
+//! (quantiles) and `output`.
 //!
 //! **Exact.** A sum is an integer and a scale until the end, where it becomes the nearest double.
 //! True doubles are summed without rounding too. So no answer depends on the number of threads, on

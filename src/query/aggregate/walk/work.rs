@@ -16,6 +16,7 @@ use crate::query::aggregate::state::layout::Row;
 use crate::query::aggregate::state::narrow::NarrowCells;
 use crate::query::aggregate::state::special::{Called, Special};
 use crate::query::aggregate::walk::positions::Positions;
+use crate::query::aggregate::walk::reading::Reading;
 use crate::query::aggregate::walk::spans::Unsure;
 use crate::query::aggregate::walk::target::Target;
 use crate::query::aggregate::walk::totals::Batch;
@@ -140,13 +141,10 @@ impl<'a> Work<'a> {
         let filter = self.spec.filter.map(|filter| &self.spec.conditions[filter].formula);
         let reads_all = !self.spec.reads_stored();
         if reads_all && !filter.is_some_and(Formula::prunes) {
-            return self.run_chunks(series, false, reserve);
+            return self.run_chunks(series, Reading::All, reserve);
         }
-        let is_part = matches!(self.scan.periods, PeriodFilter::Slots(_));
-        if is_part && self.is_plain && !self.spec.reads_spans() {
-            let (whole, others) = self.by_coverage(series)?;
-            self.run_chunks(&others, false, reserve)?;
-            return self.run_with_totals(&whole, reserve);
+        if self.decides_on_the_way() {
+            return self.run_chunks(series, Reading::Totals, reserve);
         }
         self.run_with_totals(series, reserve)
     }
@@ -158,7 +156,7 @@ impl<'a> Work<'a> {
         if rest.is_empty() {
             return Ok(());
         }
-        self.run_chunks(&rest, true, reserve)
+        self.run_chunks(&rest, Reading::Rest, reserve)
     }
 
     /// Adds what is stored of whole chunks. Returns the series that have a chunk that must be read.
@@ -272,7 +270,7 @@ impl<'a> Work<'a> {
     }
 
     /// Adds the stored totals of a chunk; the verdicts are those of the chunk.
-    fn add_total(&mut self, facts: &ChunkFacts<'_>, row: Row) -> Result<()> {
+    pub(crate) fn add_total(&mut self, facts: &ChunkFacts<'_>, row: Row) -> Result<()> {
         let observations = self.scan.periods.observations(&facts.span).end;
         self.cells.rows[row.start] += observations;
         for cells in &mut self.cells.inputs {
@@ -319,15 +317,20 @@ impl<'a> Work<'a> {
             + narrow.sum::<usize>()
     }
 
+    /// Whether all observations of a series belong to one group, and every input reads them.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
     pub(crate) fn check_cancelled(&self) -> Result<()> {
         check_cancelled(self.cancelled)
     }
 
-    /// Decodes chunks and adds their values; `after_totals` leaves out those that are done.
+    /// Decodes chunks and adds their values.
     fn run_chunks(
         &mut self,
         series: &Selections,
-        after_totals: bool,
+        reading: Reading,
         reserve: Reserve<'_>,
     ) -> Result<()> {
         let source = self.source;
@@ -339,23 +342,20 @@ impl<'a> Work<'a> {
             order: ScanOrder::Stored,
         };
         if self.is_plain {
-            return self.run_blocks(request, after_totals, reserve);
+            return self.run_blocks(request, reading, reserve);
         }
-        if self.takes_tallies() && !after_totals {
+        if self.takes_tallies() && reading == Reading::All {
             return self.run_tallies(request, reserve);
         }
         if self.takes_pieces() {
-            return self.run_pieces(request, after_totals, reserve);
+            return self.run_pieces(request, reading, reserve);
         }
         let mut cursor = source.cube().cursor(request)?;
         let mut last: Option<(usize, u32, u64)> = None;
         while let Some(chunk) = cursor.next()? {
             self.check_cancelled()?;
-            if after_totals {
-                let facts = self.facts(chunk.part, chunk.series, chunk.chunk)?;
-                if self.step(&facts)? != Step::Read {
-                    continue;
-                }
+            if !self.is_read(reading, (chunk.part, chunk.series, chunk.chunk), reserve)? {
+                continue;
             }
             let key = match last {
                 Some((part, series, key)) if (part, series) == (chunk.part, chunk.series) => key,
