@@ -153,7 +153,9 @@ impl Output {
         for (key, numbers) in keys.series.iter().zip(&mut all).rev() {
             let count = key.values.len().max(1) as u64;
             numbers.extend(rest.iter().map(|packed| packed % count));
-            rest.iter_mut().for_each(|packed| *packed /= count);
+            for packed in &mut rest {
+                *packed /= count;
+            }
         }
         all
     }

@@ -229,7 +229,7 @@ impl Formula {
                 for formula in inner {
                     formula.marks((cube, part), of, &mut one)?;
                     for (all, one) in out.iter_mut().zip(&one) {
-                        *all = if is_all { *all & *one } else { *all | *one };
+                        *all = if is_all { *all && *one } else { *all || *one };
                     }
                 }
             }

@@ -10,6 +10,7 @@ use crate::query::aggregate::keys::ranked::{NONE, RankedOf};
 use crate::query::aggregate::state::cells::InputCells;
 use crate::query::aggregate::state::layout::Row;
 use crate::query::aggregate::state::narrow::{NarrowCells, TotalColumns};
+use crate::query::aggregate::state::special::{Special, SpecialCells};
 use crate::query::aggregate::walk::work::{Reserve, Work};
 use crate::segment::{ChunkSpan, PagePart, PageParts, Segment, TotalsPage};
 use crate::store::{Cube, PeriodFilter};
@@ -185,6 +186,9 @@ impl Work<'_> {
         let mut batch = mem::take(&mut self.batch);
         let mut parts = PageParts::new(selection);
         while let Some(of) = parts.next_part() {
+            if self.has_settled() {
+                break;
+            }
             self.check_cancelled()?;
             self.pack(part, of, &mut batch.keys, &mut batch.numbers)?;
             self.number(&batch.keys, &mut batch.to, reserve)?;
@@ -196,6 +200,18 @@ impl Work<'_> {
         }
         self.batch = batch;
         Ok(())
+    }
+
+    /// Whether there is one group, which has met all that functions of the series can.
+    fn has_settled(&self) -> bool {
+        let mut specials = self.cells.inputs.iter().flat_map(|cells| &cells.specials);
+        let is_settled = |special: &Special, cells: &SpecialCells| match special.ranked() {
+            Some(ranked) => special.is_of_period() || cells.is_settled(0, ranked),
+            None => true,
+        };
+        self.spec.keys.series.is_empty()
+            && self.groups.len() == 1
+            && specials.all(|(place, cells)| is_settled(&self.spec.specials[*place], cells))
     }
 
     /// Sets `keys` to the part of the packed key that follows from each of these series of a part.
@@ -228,10 +244,18 @@ impl Work<'_> {
     /// Makes room for totals of all groups.
     fn grow_narrow(&mut self, reserve: Reserve<'_>) -> Result<()> {
         let (room, count) = (self.cells.capacity(), self.cells.inputs.len());
-        if self.narrow.iter().any(|narrow| narrow.len() < room) || self.narrow.len() < count {
-            self.reserve(room * count * NarrowCells::CELL_BYTES, reserve)?;
-            self.narrow.resize_with(count, NarrowCells::new);
-            self.narrow.iter_mut().for_each(|narrow| narrow.grow(room));
+        self.narrow.resize_with(count, NarrowCells::new);
+        let inputs = self.spec.inputs.iter().zip(&self.narrow);
+        let short = inputs.filter(|(input, known)| input.measure.is_some() && known.len() < room);
+        let more: usize = short.map(|(_, known)| room - known.len()).sum();
+        if more == 0 {
+            return Ok(());
+        }
+        self.reserve(more * NarrowCells::CELL_BYTES, reserve)?;
+        for (input, narrow) in self.spec.inputs.iter().zip(&mut self.narrow) {
+            if input.measure.is_some() {
+                narrow.grow(room);
+            }
         }
         Ok(())
     }
