@@ -121,8 +121,8 @@ impl MeasureDecoder {
             let is_packed = (KIND_FRAME..KIND_DOUBLES).contains(tag);
             let is_delta = u32::from(*tag > KIND_FRAME);
             let count = place.numbers(is_compact).saturating_sub(is_delta);
-            let bits = count * u32::from(*width) * u32::from(is_packed);
-            at = at.saturating_add(bits.div_ceil(8));
+            let packed = count * u32::from(*width) * u32::from(is_packed);
+            at = at.saturating_add(packed.div_ceil(8));
             Header::new(*tag, (*width, *base, *bias), is_compact, start)
         }));
         if columns.kinds.contains(&KIND_DOUBLES) || !self.doubles.is_empty() {

@@ -63,9 +63,10 @@ impl Work<'_> {
             let mut wants = |part: usize, series: u32, chunk: u32| {
                 self.is_read(reading, (part, series, chunk), reserve)
             };
-            let block = match reads_numbers {
-                true => blocks.next_where(&mut wants)?,
-                false => blocks.next_packed_where(&mut wants)?,
+            let block = if reads_numbers {
+                blocks.next_where(&mut wants)?
+            } else {
+                blocks.next_packed_where(&mut wants)?
             };
             let Some(block) = block else { break };
             let attribute = attribute.and_then(|attribute| self.position(block.part(), attribute));

@@ -293,7 +293,9 @@ fn add_others(
         let Some(mantissa) = number(position) else { return false };
         totals[at].add(mantissa);
     }
-    totals.iter_mut().for_each(|total| total.scale = scale);
+    for total in totals {
+        total.scale = scale;
+    }
     true
 }
 
