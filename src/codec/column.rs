@@ -274,6 +274,16 @@ impl<'a> Column<'a> {
         self.decode_map(out, |value| u8::try_from(value.cast_unsigned()).unwrap_or(u8::MAX))
     }
 
+    /// Appends all values of an unsigned column of numbers below 2^32 to `out`; 2^32 - 1 stands for
+    /// all above.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] if no encoder wrote the column; `out` may then have grown.
+    pub fn decode_u32_into(&self, out: &mut Vec<u32>) -> Result<(), Malformed> {
+        self.decode_map(out, |value| u32::try_from(value.cast_unsigned()).unwrap_or(u32::MAX))
+    }
+
     fn decode_map<T: Copy + Default>(
         &self,
         out: &mut Vec<T>,

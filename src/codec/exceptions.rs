@@ -21,6 +21,13 @@ const RUNS: u64 = 1;
 const REPEATS: u64 = 2;
 const BITMAP: u64 = 3;
 
+/// Gaps that are looked at together.
+const GROUP: usize = 8;
+/// The bits of so many bytes that say that a varint goes on.
+const MORE: u64 = 0x8080_8080_8080_8080;
+/// More slots than that many gaps of a byte pass over.
+const GROUP_SPAN: u32 = 1 << 10;
+
 /// A run of neighbours, `gap` slots after what is known not to be in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Run {
@@ -188,11 +195,13 @@ impl<'a> Exceptions<'a> {
             return Ok(());
         }
         let slots = u32::try_from(slots).unwrap_or(u32::MAX);
-        out.resize(count, 0);
         if form == LIST {
+            out.resize(count, 0);
             read_list(&mut input, slots, out)?;
         } else {
-            read_stretches(&mut input, form == REPEATS, slots, out)?;
+            out.resize(count + GROUP, 0);
+            read_stretches(&mut input, form == REPEATS, (slots, count), out)?;
+            out.truncate(count);
         }
         *reader = input;
         Ok(())
@@ -266,28 +275,58 @@ fn push_bits(bitmap: &[u8], count: usize, out: &mut Vec<u32>) {
 
 /// Takes a list of positions, each behind its gap.
 fn read_list(input: &mut Reader<'_>, slots: u32, out: &mut [u32]) -> Result<(), Malformed> {
-    let mut next = 0_u32;
-    for place in out {
-        let gap = u32::try_from(input.varint()?).unwrap_or(u32::MAX);
-        let position = next.checked_add(gap).filter(|position| *position < slots);
-        let beyond = || input.malformed("position beyond the last slot");
-        *place = position.ok_or_else(beyond)?;
-        next = *place + 1;
+    let (mut next, mut done) = (0_u32, 0);
+    let (groups, _) = out.as_chunks_mut::<GROUP>();
+    for group in groups {
+        // Nearly all gaps are one byte, so eight are looked at together.
+        let Some(gaps) = input.rest().first_chunk::<GROUP>() else { break };
+        if u64::from_le_bytes(*gaps) & MORE != 0 {
+            for place in &mut *group {
+                *place = read_position(input, &mut next, slots)?;
+            }
+        } else {
+            // No position is below the one before, and none overflows: `next` is below 2^32 less 2^10.
+            if next > u32::MAX - GROUP_SPAN {
+                return Err(input.malformed("position beyond the last slot"));
+            }
+            for (place, gap) in group.iter_mut().zip(gaps) {
+                *place = next.wrapping_add(u32::from(*gap));
+                next = place.wrapping_add(1);
+            }
+            if next > slots {
+                return Err(input.malformed("position beyond the last slot"));
+            }
+            input.bytes(GROUP)?;
+        }
+        done += GROUP;
+    }
+    for place in out.get_mut(done..).unwrap_or_default() {
+        *place = read_position(input, &mut next, slots)?;
     }
     Ok(())
 }
 
-/// Takes runs of neighbours, each run with its repetitions or alone.
+/// Takes a position behind its gap; the slot after it is the `next` one that may be in the list.
+#[inline]
+fn read_position(input: &mut Reader<'_>, next: &mut u32, slots: u32) -> Result<u32, Malformed> {
+    let gap = u32::try_from(input.varint()?).unwrap_or(u32::MAX);
+    let position = next.checked_add(gap).filter(|position| *position < slots);
+    let position = position.ok_or_else(|| input.malformed("position beyond the last slot"))?;
+    *next = position + 1;
+    Ok(position)
+}
+
+/// Takes runs of neighbours, each run with its repetitions or alone: so many positions, for which
+/// there is more room by a group.
 fn read_stretches(
     input: &mut Reader<'_>,
     has_repetitions: bool,
-    slots: u32,
+    (slots, count): (u32, usize),
     out: &mut [u32],
 ) -> Result<(), Malformed> {
-    let mut next = 0_u64;
-    let mut left = out.len() as u64;
-    let mut places = out.iter_mut();
-    while left > 0 {
+    let (mut next, mut done) = (0_u64, 0);
+    while done < count {
+        let left = (count - done) as u64;
         let gap = input.varint()?;
         let len = input.varint()?.saturating_add(1);
         let times = if has_repetitions { input.varint()?.saturating_add(1) } else { 1 };
@@ -297,16 +336,29 @@ fn read_stretches(
         if len.saturating_mul(times) > left || after > u64::from(slots) + 1 {
             return Err(input.malformed("position beyond the last slot"));
         }
-        left -= len * times;
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
         for _ in 0..times {
             // Below the slots, which are 32 bits.
-            let narrow = |slot: u64| u32::try_from(slot).unwrap_or(u32::MAX);
-            let run = narrow(next + gap)..narrow(next + gap + len);
-            run.zip(&mut places).for_each(|(slot, place)| *place = slot);
+            let first = u32::try_from(next + gap).unwrap_or(u32::MAX);
+            let places = out.get_mut(done..).unwrap_or_default();
+            // Runs are mostly short: a group is written as a whole, and what is too much of it again.
+            match places.first_chunk_mut::<GROUP>().filter(|_| len <= GROUP) {
+                Some(group) => fill_with(group, first),
+                None => fill_with(places.get_mut(..len).unwrap_or_default(), first),
+            }
+            done += len;
             next += stride;
         }
     }
     Ok(())
+}
+
+/// Fills places with neighbouring positions; those of a group that are too many may wrap around.
+#[inline]
+fn fill_with(places: &mut [u32], first: u32) {
+    for (place, more) in places.iter_mut().zip(0_u32..) {
+        *place = first.wrapping_add(more);
+    }
 }
 
 /// The ranges of an [`Exceptions`], in order.

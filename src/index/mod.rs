@@ -30,4 +30,4 @@ mod postings;
 pub use dimension::{DimensionIndex, select_by_lut};
 pub use facets::{Counting, Facets, codes_within, counts_by_forward, counts_within};
 pub use layout::IndexView;
-pub use selection::{BadBitmap, Runs, Selection};
+pub use selection::{BadBitmap, Members, Runs, Selection};

@@ -224,6 +224,11 @@ impl Selection {
         self.bitmap.iter()
     }
 
+    /// The members, ascending, many at a time.
+    pub fn members(&self) -> Members<'_> {
+        Members { iter: self.bitmap.iter() }
+    }
+
     /// The member with so many below it.
     pub fn member(&self, rank: u64) -> Option<u32> {
         self.bitmap.select(u32::try_from(rank).ok()?)
@@ -359,6 +364,25 @@ impl fmt::Debug for Runs<'_> {
     }
 }
 
+/// The members of a [`Selection`], many at a time.
+#[derive(Clone)]
+pub struct Members<'a> {
+    iter: Iter<'a>,
+}
+
+impl Members<'_> {
+    /// Fills `out` with the next members, and says how many there were; fewer only at the end.
+    pub fn next_many(&mut self, out: &mut [u32]) -> usize {
+        self.iter.next_many(out).len()
+    }
+}
+
+impl fmt::Debug for Members<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter.clone()).finish()
+    }
+}
+
 /// Bytes that are no selection, or no dimension index. Whoever knows the file names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadBitmap {
@@ -419,6 +443,16 @@ mod tests {
     fn check(found: &Selection, expected: impl Iterator<Item = u32>) {
         let expected: Vec<u32> = expected.collect();
         assert_eq!(found.iter().collect::<Vec<_>>(), expected);
+        let (mut members, mut some, mut all) = (found.members(), [0; 700], Vec::new());
+        while let count @ 1.. = members.next_many(&mut some) {
+            all.extend_from_slice(&some[..count]);
+        }
+        assert_eq!(all, expected);
+        let last = expected.len() as u64;
+        for rank in [0, last / 3, last.saturating_sub(1), last] {
+            let member = usize::try_from(rank).ok().and_then(|rank| expected.get(rank));
+            assert_eq!(found.member(rank), member.copied());
+        }
         assert_eq!(*found, Selection::from_sorted(expected.iter().copied()));
         let mut bytes = Vec::new();
         found.serialize(&mut bytes);

@@ -9,7 +9,8 @@ use crate::limits::BLOCK_CHUNKS_MAX;
 use crate::model::PeriodForm;
 use crate::segment::block::{ChunkSpan, Wanted};
 use crate::segment::chunk::{AttributeRun, Chunk, MeasureRun, Numbers};
-use crate::segment::numbers::{ChunkNumbers, MeasureDecoder, PackedNumbers};
+use crate::segment::header::PackedNumbers;
+use crate::segment::numbers::{ChunkNumbers, MeasureDecoder};
 use crate::segment::positions::{Place, Positions};
 use crate::segment::reader::LoadedBlock;
 
@@ -36,9 +37,9 @@ struct Section<T> {
 
 #[derive(Debug, Default)]
 struct AttributeDecoder {
-    defaults: Vec<u64>,
+    defaults: Vec<u32>,
     slots: Positions,
-    numbers: Vec<u64>,
+    numbers: Vec<u32>,
 }
 
 impl BlockDecoder {
@@ -182,6 +183,20 @@ impl BlockDecoder {
         Ok(())
     }
 
+    /// Decodes the numbers of those of these chunks that do not give each by itself, in the measures
+    /// that are wanted.
+    pub(crate) fn decode_joined(
+        &mut self,
+        chunks: &(impl Iterator<Item = usize> + Clone),
+    ) -> Result<(), Malformed> {
+        let block = self.block.as_deref().ok_or(Malformed::new(0, "no block was opened"))?;
+        for section in self.measures.iter_mut().filter(|section| section.is_wanted) {
+            let measure = &mut section.decoder;
+            measure.decode_joined(block.padded(), &self.places, &self.absent, chunks.clone())?;
+        }
+        Ok(())
+    }
+
     /// The block's slot of position 0 of a chunk, and its slots.
     #[inline]
     pub fn place(&self, chunk: usize) -> Range<usize> {
@@ -225,22 +240,6 @@ impl BlockDecoder {
         measure.decoder.packed(block.padded(), chunk)
     }
 
-    /// Decodes a measure of one chunk, in the memory of another.
-    pub(crate) fn measure_into(
-        &self,
-        measure: usize,
-        index: usize,
-        run: &mut MeasureRun,
-    ) -> Result<(), Malformed> {
-        let no_chunk = Malformed::new(0, "the block has no such chunk");
-        let place = self.places.get(index).copied().ok_or(no_chunk)?;
-        let measure = self.measures.get(measure).filter(|section| section.is_wanted);
-        let measure = measure.ok_or(Malformed::new(0, "a measure that was not asked for"))?;
-        let absent: Vec<u16> =
-            self.absent.of(index).iter().map(|slot| place.position(*slot)).collect();
-        measure.decoder.run_into(self.block()?.padded(), (index, place), &absent, run)
-    }
-
     /// The slots of a chunk whose observation has no value in a measure, ascending, as the block
     /// numbers them.
     #[inline]
@@ -266,14 +265,12 @@ impl BlockDecoder {
 
     /// The value number that most observations of a chunk have in an attribute, and the slots with
     /// another one, ascending, as the block numbers them, with theirs.
-    pub fn attribute(
-        &self,
-        attribute: usize,
-        chunk: usize,
-    ) -> (u32, impl Iterator<Item = (u32, u32)>) {
-        let section = self.attributes.get(attribute).filter(|section| section.is_wanted);
-        let default = section.map_or(0, |section| section.decoder.default(chunk));
-        (default, section.into_iter().flat_map(move |section| section.decoder.exceptions(chunk)))
+    #[inline]
+    pub fn attribute(&self, attribute: usize, chunk: usize) -> (u32, &[u32], &[u32]) {
+        match self.attributes.get(attribute).filter(|section| section.is_wanted) {
+            Some(section) => section.decoder.of(chunk),
+            None => (0, &[], &[]),
+        }
     }
 }
 
@@ -284,30 +281,29 @@ impl AttributeDecoder {
             return Err(input.malformed("a column of another length"));
         }
         self.defaults.clear();
-        defaults.decode_into(&mut self.defaults)?;
+        defaults.decode_u32_into(&mut self.defaults)?;
         self.slots.read(&mut input, places)?;
         let numbers = Column::read(&mut input, self.slots.all().len())?;
         if numbers.len() != self.slots.all().len() {
             return Err(input.malformed("attribute values of another number than positions"));
         }
         self.numbers.clear();
-        numbers.decode_into(&mut self.numbers)?;
+        numbers.decode_u32_into(&mut self.numbers)?;
         input.finish()
     }
 
-    fn default(&self, chunk: usize) -> u32 {
-        self.defaults.get(chunk).map_or(0, |number| u32::try_from(*number).unwrap_or(u32::MAX))
-    }
-
-    fn exceptions(&self, chunk: usize) -> impl Iterator<Item = (u32, u32)> + '_ {
+    /// The value that most observations of a chunk have, the slots with another one, and theirs.
+    #[inline]
+    fn of(&self, chunk: usize) -> (u32, &[u32], &[u32]) {
+        let default = self.defaults.get(chunk).copied().unwrap_or_default();
         let numbers = self.numbers.get(self.slots.range(chunk)).unwrap_or_default();
-        let numbers = numbers.iter().map(|number| u32::try_from(*number).unwrap_or(u32::MAX));
-        self.slots.of(chunk).iter().copied().zip(numbers)
+        (default, self.slots.of(chunk), numbers)
     }
 
     fn run_into(&self, index: usize, place: Place, run: &mut AttributeRun) {
-        run.default = self.default(index);
-        let exceptions = self.exceptions(index);
-        run.exceptions.extend(exceptions.map(|(slot, number)| (place.position(slot), number)));
+        let (default, slots, numbers) = self.of(index);
+        run.default = default;
+        let exceptions = slots.iter().zip(numbers);
+        run.exceptions.extend(exceptions.map(|(slot, number)| (place.position(*slot), *number)));
     }
 }

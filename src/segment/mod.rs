@@ -5,7 +5,8 @@
 //!
 //! Read in this order: `layout` (what stands where), `chunk` (a chunk in memory), `measure` and
 //! `block` (chunks packed), `totals`, `periods`, `partials`, `target` and `builder` (writing); `positions`,
-//! `columns`, `numbers`, `doubles` and `decoder` (chunks unpacked), `reader`, `live_periods`, `cache`.
+//! `columns`, `header`, `numbers`, `doubles` and `decoder` (chunks unpacked), `reader`, `live_periods`,
+//! `cache`.
 //!
 //! **Invariant:** this module knows keys as code numbers and periods as slots. It does not know SDMX
 //! syntax, SQL, or which segments make up a dataflow.
@@ -22,6 +23,7 @@ mod chunk;
 mod columns;
 mod decoder;
 mod doubles;
+mod header;
 mod layout;
 mod live_periods;
 mod measure;
@@ -38,14 +40,15 @@ pub use builder::{Builder, Schema, Summary};
 pub use cache::BlockCache;
 pub use chunk::{AttributeRun, Chunk, ChunkRows, MeasureRun, Numbers, Stored, Writing};
 pub use decoder::BlockDecoder;
+pub use header::PackedNumbers;
 pub use layout::{Extent, Footer, SectionId, SectionKind};
-pub use numbers::{ChunkNumbers, PackedNumbers};
+pub use numbers::ChunkNumbers;
 pub use partials::{PartialGroup, PartialRow};
 pub(crate) use periods::PeriodSums;
 pub use periods::{PeriodLine, PeriodTotal, PeriodTotals};
-pub use reader::{LoadedBlock, Segment};
+pub use reader::{LoadedBlock, NumberPage, PagePart, PageParts, Segment};
 pub use target::{CreateFile, Written};
-pub use totals::{Total, Totals};
+pub use totals::{Total, TotalBounds, Totals, TotalsPage};
 
 #[cfg(test)]
 mod tests;

@@ -5,10 +5,12 @@ use std::ops::Range;
 
 use crate::codec::batch::Batch;
 use crate::codec::pco_column::decode_pco_f64;
-use crate::codec::run::{Encoding, RunHeader, unpack_run_into, unpack_run_over};
+use crate::codec::run::{unpack_run_into, unpack_run_over};
 use crate::codec::{Malformed, Reader};
+use crate::limits::CHUNK_SLOTS_MAX;
 use crate::segment::chunk::{MeasureRun, Numbers, Writing};
 use crate::segment::columns::Columns;
+use crate::segment::header::{Header, Kind, PackedNumbers};
 use crate::segment::measure::{KIND_DOUBLES, KIND_FRAME, KIND_NONE};
 use crate::segment::positions::{Place, Positions};
 use crate::segment::totals::SCALE_MAX;
@@ -23,9 +25,7 @@ const SLACK: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct MeasureDecoder {
     columns: Columns,
-    /// Where in the block the packed numbers of each chunk begin; of chunks of doubles, which of them
-    /// is the first.
-    starts: Vec<u32>,
+    headers: Vec<Header>,
     missing: Positions,
     text_slots: Positions,
     /// Where in the block each text stands.
@@ -38,6 +38,8 @@ pub(crate) struct MeasureDecoder {
     /// Whether only some slots of chunks were decoded.
     is_partial: bool,
     batch: Batch,
+    /// Chunks whose numbers cannot be had one by one.
+    joined: Vec<usize>,
     mantissas: Vec<i64>,
     /// Their doubles, by the slots of the block.
     spread: Vec<f64>,
@@ -53,53 +55,6 @@ pub enum ChunkNumbers<'a> {
     Decimals(&'a [i64], u8),
     /// Doubles.
     Doubles(&'a [f64]),
-}
-
-/// The mantissas of a chunk, still packed, in a form that gives each by itself.
-#[derive(Clone, Copy, Debug)]
-pub struct PackedNumbers<'a> {
-    run: RunHeader,
-    /// From the first packed number on.
-    bytes: &'a [u8],
-    scale: u8,
-}
-
-impl PackedNumbers<'_> {
-    /// The mantissa at a position; absent where the bytes end before it, which is damage.
-    #[inline]
-    pub fn get(&self, position: usize) -> Option<i64> {
-        self.run.get(self.bytes, position).ok()
-    }
-
-    /// Digits after the point.
-    pub fn scale(&self) -> u8 {
-        self.scale
-    }
-}
-
-/// What is known of the run of one chunk before it is decoded.
-#[derive(Clone, Copy, Debug)]
-struct Header {
-    kind: Kind,
-    /// How mantissas are packed.
-    run: RunHeader,
-    is_compact: bool,
-    start: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    None,
-    Decimals,
-    Doubles,
-}
-
-impl Header {
-    /// Whether a single number is wanted, and can be had without those before it.
-    #[inline]
-    fn is_single(&self, wanted: &Range<usize>) -> bool {
-        wanted.len() == 1 && matches!(self.run.encoding, Encoding::Frame | Encoding::Constant)
-    }
 }
 
 impl MeasureDecoder {
@@ -155,20 +110,21 @@ impl MeasureDecoder {
         if max(&columns.kinds) > KIND_DOUBLES {
             return Err(Malformed::new(0, "unknown encoding of a run"));
         }
-        let headers = columns.kinds.iter().zip(&columns.compact).zip(&columns.widths);
+        let ways = columns.kinds.iter().zip(&columns.compact).zip(&columns.widths);
+        let ways = ways.zip(columns.bases.iter().zip(&columns.biases));
         let mut at = u32::try_from(from).unwrap_or(u32::MAX);
-        self.starts.resize(places.len(), 0);
-        for ((start, place), ((kind, compact), width)) in
-            self.starts.iter_mut().zip(places).zip(headers)
-        {
-            *start = at;
+        self.headers.clear();
+        self.headers.extend(places.iter().zip(ways).map(|(place, way)| {
+            let (((tag, compact), width), (base, bias)) = way;
+            let (start, is_compact) = (at, *compact == 1);
             // Without a branch: which kind comes next cannot be foretold.
-            let is_packed = (KIND_FRAME..KIND_DOUBLES).contains(kind);
-            let is_delta = u32::from(*kind > KIND_FRAME);
-            let count = place.numbers(*compact == 1).saturating_sub(is_delta);
+            let is_packed = (KIND_FRAME..KIND_DOUBLES).contains(tag);
+            let is_delta = u32::from(*tag > KIND_FRAME);
+            let count = place.numbers(is_compact).saturating_sub(is_delta);
             let bits = count * u32::from(*width) * u32::from(is_packed);
             at = at.saturating_add(bits.div_ceil(8));
-        }
+            Header::new(*tag, (*width, *base, *bias), is_compact, start)
+        }));
         if columns.kinds.contains(&KIND_DOUBLES) || !self.doubles.is_empty() {
             self.locate_doubles(places)?;
         }
@@ -178,9 +134,9 @@ impl MeasureDecoder {
     /// Finds which double is the first of each chunk that has some.
     fn locate_doubles(&mut self, places: &[Place]) -> Result<(), Malformed> {
         let mut before = 0;
-        let all = self.starts.iter_mut().zip(places).zip(&self.columns.kinds).enumerate();
-        for (index, ((start, place), _)) in all.filter(|(_, (_, kind))| **kind == KIND_DOUBLES) {
-            *start = u32::try_from(before).unwrap_or(u32::MAX);
+        let all = self.headers.iter_mut().zip(places).enumerate();
+        for (index, (header, place)) in all.filter(|(_, (one, _))| one.kind == Kind::Doubles) {
+            header.start = u32::try_from(before).unwrap_or(u32::MAX);
             let without = self.missing.range(index).len() + self.text_slots.range(index).len();
             before += (place.numbers(true) as usize).saturating_sub(without);
         }
@@ -193,22 +149,7 @@ impl MeasureDecoder {
 
     #[inline]
     fn header(&self, index: usize) -> Result<Header, Malformed> {
-        let columns = &self.columns;
-        let small = |column: &[u8]| column.get(index).copied().unwrap_or_default();
-        let signed = |column: &[i64]| column.get(index).copied().unwrap_or_default();
-        let tag = *columns.kinds.get(index).ok_or(Malformed::new(0, "no such chunk"))?;
-        let (kind, encoding) = match tag {
-            KIND_NONE => (Kind::None, Encoding::Constant),
-            KIND_DOUBLES => (Kind::Doubles, Encoding::Constant),
-            tag => (Kind::Decimals, Encoding::from_tag(tag - 1)?),
-        };
-        let (base, bias) = (signed(&columns.bases), signed(&columns.biases));
-        Ok(Header {
-            kind,
-            run: RunHeader { encoding, width: small(&columns.widths), base, bias },
-            is_compact: small(&columns.compact) == 1,
-            start: self.starts.get(index).copied().unwrap_or_default(),
-        })
+        self.headers.get(index).copied().ok_or(Malformed::new(0, "no such chunk"))
     }
 
     /// Digits after the point of the mantissas of a chunk.
@@ -342,6 +283,26 @@ impl MeasureDecoder {
         Ok(())
     }
 
+    /// Decodes all numbers of those of these chunks of a block that do not give each by itself.
+    pub(crate) fn decode_joined(
+        &mut self,
+        block: &[u8],
+        places: &[Place],
+        absent: &Positions,
+        chunks: impl Iterator<Item = usize>,
+    ) -> Result<(), Malformed> {
+        let mut joined = mem::take(&mut self.joined);
+        joined.clear();
+        joined.extend(chunks.filter(|index| {
+            let header = self.headers.get(*index);
+            header.is_some_and(|one| one.kind != Kind::None && !one.is_placed())
+        }));
+        let wanted = joined.iter().map(|index| (*index, 0..CHUNK_SLOTS_MAX));
+        let decoded = self.decode(block, places, absent, wanted);
+        self.joined = joined;
+        decoded
+    }
+
     /// Decodes the numbers of chunks of which only one is wanted.
     fn decode_singles(
         &mut self,
@@ -420,11 +381,10 @@ impl MeasureDecoder {
     /// difference from the one before.
     #[inline]
     pub(crate) fn packed<'a>(&self, block: &'a [u8], chunk: usize) -> Option<PackedNumbers<'a>> {
-        let Header { kind, run, is_compact, start } = self.header(chunk).ok()?;
-        let is_placed = matches!(run.encoding, Encoding::Constant | Encoding::Frame);
-        let bytes = block.get(start as usize..)?;
-        let fits = kind == Kind::Decimals && !is_compact && is_placed;
-        fits.then_some(PackedNumbers { run, bytes, scale: self.scale(chunk) })
+        let header = self.header(chunk).ok()?;
+        let bytes = block.get(header.start as usize..)?;
+        let is_placed = header.kind == Kind::Decimals && header.is_placed();
+        is_placed.then_some(PackedNumbers { run: header.run, bytes, scale: self.scale(chunk) })
     }
 
     /// The mantissas of a chunk that was decoded and has some.

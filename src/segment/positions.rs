@@ -5,6 +5,9 @@ use std::ops::Range;
 use crate::codec::exceptions::Exceptions;
 use crate::codec::{Malformed, Reader};
 
+/// Slots that are compared together.
+const GROUP: usize = 8;
+
 /// A chunk's place in its block.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Place {
@@ -52,15 +55,10 @@ impl Positions {
             return Ok(());
         }
         self.ends.resize(places.len(), 0);
-        let mut slots = self.slots.iter();
-        let mut next = slots.next();
         let mut before = 0;
         for (end, place) in self.ends.iter_mut().zip(places) {
-            while next.is_some_and(|slot| *slot < place.end()) {
-                next = slots.next();
-                before += 1;
-            }
-            *end = before;
+            before += count_below(&self.slots, before, place.end());
+            *end = u32::try_from(before).unwrap_or(u32::MAX);
         }
         Ok(())
     }
@@ -113,6 +111,23 @@ impl Positions {
     pub(crate) fn of(&self, chunk: usize) -> &[u32] {
         self.slots.get(self.range(chunk)).unwrap_or_default()
     }
+}
+
+/// How many of the slots from place `from` on lie below `end`.
+#[inline]
+fn count_below(slots: &[u32], from: usize, end: u32) -> usize {
+    let mut rest = slots.get(from..).unwrap_or_default();
+    let mut count = 0;
+    // Without a branch for each: how many a chunk has cannot be foretold.
+    while let Some(group) = rest.first_chunk::<GROUP>() {
+        let below: u32 = group.iter().map(|slot| u32::from(*slot < end)).sum();
+        count += below as usize;
+        if (below as usize) < GROUP {
+            return count;
+        }
+        rest = rest.get(GROUP..).unwrap_or_default();
+    }
+    count + rest.iter().take_while(|slot| **slot < end).count()
 }
 
 #[cfg(test)]

@@ -31,6 +31,25 @@ pub struct Total {
     pub is_exact: bool,
 }
 
+/// The totals of the chunks of one page, and how large they are.
+#[derive(Debug)]
+pub struct TotalsPage {
+    totals: Totals,
+    bounds: TotalBounds,
+}
+
+/// What no number of a page of totals exceeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TotalBounds {
+    /// For each scale that occurs, ascending, what neither the sums nor their minima and maxima
+    /// exceed, sign apart.
+    by_scale: Vec<(u8, u64, u64)>,
+    /// Whether all sums fit 64 bits.
+    is_narrow: bool,
+    /// Whether all totals are exact.
+    is_exact: bool,
+}
+
 impl Total {
     /// Adds a mantissa.
     pub(crate) fn add(&mut self, mantissa: i64) {
@@ -96,6 +115,36 @@ impl Totals {
             scale: self.scales[index],
             is_exact: self.exact[index],
         }
+    }
+
+    /// The sum of each chunk; only where [`TotalBounds::at`] has an answer are they all true.
+    pub fn sums(&self) -> &[i64] {
+        &self.sums
+    }
+
+    /// How many numbers each chunk has.
+    pub fn counts(&self) -> &[u16] {
+        &self.counts
+    }
+
+    /// The smallest mantissa of each chunk.
+    pub fn mins(&self) -> &[i64] {
+        &self.mins
+    }
+
+    /// The largest mantissa of each chunk.
+    pub fn maxs(&self) -> &[i64] {
+        &self.maxs
+    }
+
+    /// The digits after the point of the mantissas of each chunk.
+    pub fn scales(&self) -> &[u8] {
+        &self.scales
+    }
+
+    /// Whether the total of each chunk is exact.
+    pub fn exact(&self) -> &[bool] {
+        &self.exact
     }
 
     /// Appends the bytes of the page.
@@ -181,10 +230,104 @@ impl Totals {
     }
 }
 
+impl TotalsPage {
+    pub(crate) fn new(totals: Totals) -> Self {
+        let bounds = TotalBounds::of(&totals);
+        Self { totals, bounds }
+    }
+
+    /// The totals.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// How large they are.
+    pub fn bounds(&self) -> &TotalBounds {
+        &self.bounds
+    }
+}
+
+impl TotalBounds {
+    fn of(totals: &Totals) -> Self {
+        let mut bits = [None; SCALE_MAX as usize + 1];
+        let numbers = totals.sums.iter().zip(&totals.mins).zip(&totals.maxs);
+        for (((sum, min), max), scale) in numbers.zip(&totals.scales) {
+            if let Some(known) = bits.get_mut(usize::from(*scale)) {
+                let (sums, others) = known.get_or_insert((0, 0));
+                *sums |= sum.unsigned_abs();
+                *others |= min.unsigned_abs() | max.unsigned_abs();
+            }
+        }
+        let bits = (0..).zip(bits);
+        Self {
+            by_scale: bits.filter_map(|(scale, bits)| bits.map(|(a, b)| (scale, a, b))).collect(),
+            is_narrow: totals.wide.is_empty(),
+            is_exact: totals.exact.iter().all(|exact| *exact),
+        }
+    }
+
+    /// The largest scale that occurs.
+    pub fn scale(&self) -> u8 {
+        self.by_scale.last().map_or(0, |(scale, ..)| *scale)
+    }
+
+    /// Whether the totals of all chunks are exact.
+    pub fn is_exact(&self) -> bool {
+        self.is_exact
+    }
+
+    /// What the sums do not exceed with so many digits after the point, sign apart, and what minima
+    /// and maxima do not exceed. Absent where that needs more than 63 bits, or digits would be lost.
+    pub fn at(&self, scale: u8) -> Option<(u64, u64)> {
+        if !self.is_narrow {
+            return None;
+        }
+        let mut all = (0, 0);
+        for (known, sum, other) in &self.by_scale {
+            let factor = 10_u64.checked_pow(scale.checked_sub(*known)?.into())?;
+            let fits = |bound: u64| {
+                let scaled = bound.checked_mul(factor);
+                scaled.filter(|scaled| i64::try_from(*scaled).is_ok())
+            };
+            all = (fits(*sum)?.max(all.0), fits(*other)?.max(all.1));
+        }
+        Some(all)
+    }
+}
+
 /// Reads a column of exactly `count` unsigned numbers.
 pub(crate) fn read_column(input: &mut Reader<'_>, count: usize) -> Result<Vec<u64>, Malformed> {
     let column = Column::read(input, count)?;
     let mut values = Vec::with_capacity(column.len());
     column.decode_into(&mut values)?;
     (values.len() == count).then_some(values).ok_or(input.malformed("a column of another length"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(totals: &[(i128, i64, i64, u8)]) -> TotalsPage {
+        let mut page = Totals::default();
+        for (sum, min, max, scale) in totals {
+            let (sum, min, max, scale) = (*sum, *min, *max, *scale);
+            page.push(&Total { sum, count: 2, min, max, scale, is_exact: true });
+        }
+        TotalsPage::new(page)
+    }
+
+    #[test]
+    fn bounds_hold_at_every_scale_or_are_absent() {
+        let small = page(&[(12, -4, 16, 0), (-700, -900, 200, 2), (0, 0, 0, 1)]);
+        let bounds = small.bounds();
+        assert_eq!((bounds.scale(), bounds.is_exact()), (2, true));
+        assert_eq!((bounds.at(0), bounds.at(1)), (None, None), "digits would be lost");
+        let (sum, other) = bounds.at(2).expect("fits");
+        assert!((1_200..2_400).contains(&sum) && (1_600..3_200).contains(&other));
+        assert_eq!(bounds.at(38), None);
+        let sum = i128::from(i64::MAX) + 1;
+        assert_eq!(page(&[(sum, 0, i64::MAX, 0)]).bounds().at(0), None);
+        assert_eq!(page(&[(1, i64::MIN, 1, 0)]).bounds().at(0), None);
+        assert_eq!(page(&[]).bounds().at(0), Some((0, 0)));
+    }
 }

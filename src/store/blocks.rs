@@ -11,9 +11,7 @@ use crate::error::{Error, Result};
 use crate::index::Selection;
 use crate::limits::CHUNK_SLOTS_MAX;
 use crate::segment;
-use crate::segment::{
-    BlockDecoder, ChunkNumbers, ChunkSpan, LoadedBlock, MeasureRun, PackedNumbers, Wanted,
-};
+use crate::segment::{BlockDecoder, ChunkNumbers, ChunkSpan, LoadedBlock, PackedNumbers, Wanted};
 use crate::store::cube::Cube;
 use crate::store::filter::{PeriodFilter, ScanRequest, Selections};
 use crate::store::part::Part;
@@ -108,7 +106,20 @@ impl BlockCursor {
     /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a block cannot be read.
     #[expect(clippy::should_implement_trait, reason = "it lends what it owns, and may fail")]
     pub fn next(&mut self) -> Result<Option<Block<'_>>> {
-        if !self.advance()? {
+        self.next_where(&mut |_, _, _| Ok(true))
+    }
+
+    /// The same of those chunks alone that `wants` takes, by their part, series, and number in the part.
+    /// A block of which it takes none is not read.
+    ///
+    /// # Errors
+    ///
+    /// As [`next`](Self::next); those of `wants`.
+    pub fn next_where(
+        &mut self,
+        wants: &mut impl FnMut(usize, u32, u32) -> Result<bool>,
+    ) -> Result<Option<Block<'_>>> {
+        if !self.advance_where(wants)? {
             return Ok(None);
         }
         let Step { part, first, chunks, hulls, .. } = &mut self.step;
@@ -124,14 +135,32 @@ impl BlockCursor {
         Ok(Some(Block { cursor: self }))
     }
 
-    /// The same with its numbers packed: for who wants few of them, through [`Block::packed`] and
-    /// [`Block::unpack`].
+    /// The same with its numbers packed: for who wants none of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`next_where`](Self::next_where).
+    pub fn next_packed_where(
+        &mut self,
+        wants: &mut impl FnMut(usize, u32, u32) -> Result<bool>,
+    ) -> Result<Option<Block<'_>>> {
+        Ok(self.advance_where(wants)?.then_some(Block { cursor: self }))
+    }
+
+    /// The next block that holds something, with the numbers decoded of those chunks alone that do not
+    /// give each by itself through [`Block::packed`]: for who wants few of them.
     ///
     /// # Errors
     ///
     /// As [`next`](Self::next).
-    pub fn next_packed(&mut self) -> Result<Option<Block<'_>>> {
-        Ok(self.advance()?.then_some(Block { cursor: self }))
+    pub fn next_placed(&mut self) -> Result<Option<Block<'_>>> {
+        if !self.advance()? {
+            return Ok(None);
+        }
+        let Step { part, first, chunks, .. } = &self.step;
+        let indexes = chunks.iter().map(|(chunk, _)| (chunk - first) as usize);
+        self.cube.parts()[*part].segment().decode_joined(&mut self.decoder, &indexes)?;
+        Ok(Some(Block { cursor: self }))
     }
 
     /// Decodes the numbers of all chunks that are wanted of the block.
@@ -156,10 +185,33 @@ impl BlockCursor {
 
     /// Goes to the next block that holds something, and parses it. Says whether there was one.
     fn advance(&mut self) -> Result<bool> {
-        if !self.find()? {
-            // Who asks again at the end gets nothing again.
-            self.step.chunks.clear();
-            return Ok(false);
+        self.advance_where(&mut |_, _, _| Ok(true))
+    }
+
+    /// The same for the chunks that `wants` takes.
+    fn advance_where(
+        &mut self,
+        wants: &mut impl FnMut(usize, u32, u32) -> Result<bool>,
+    ) -> Result<bool> {
+        loop {
+            if !self.find()? {
+                // Who asks again at the end gets nothing again.
+                self.step.chunks.clear();
+                return Ok(false);
+            }
+            let Step { part, chunks, .. } = &mut self.step;
+            let mut failed = Ok(());
+            chunks.retain(|(chunk, series)| match wants(*part, *series, *chunk) {
+                Ok(is_wanted) => is_wanted,
+                Err(error) => {
+                    failed = Err(error);
+                    false
+                }
+            });
+            failed?;
+            if !chunks.is_empty() {
+                break;
+            }
         }
         let (part, block) = (self.step.part, self.step.block);
         let segment = self.cube.parts()[part].segment();
@@ -358,17 +410,6 @@ impl<'a> Block<'a> {
         self.cursor.decoder.packed(measure, chunk.index)
     }
 
-    /// Decodes a measure of a chunk, in the memory of another.
-    ///
-    /// # Errors
-    ///
-    /// [`crate::Error::Corrupt`] if it cannot be decoded.
-    pub fn unpack(&self, measure: usize, chunk: &BlockChunk, out: &mut MeasureRun) -> Result<()> {
-        let cursor = self.cursor;
-        let segment = cursor.cube.parts()[cursor.step.part].segment();
-        segment.decode_measure(&cursor.decoder, (measure, chunk.index), out)
-    }
-
     /// The slots of a chunk without an observation, ascending.
     #[inline]
     pub fn absent(&self, chunk: &BlockChunk) -> &'a [u32] {
@@ -399,11 +440,8 @@ impl<'a> Block<'a> {
 
     /// The value number that most observations of a chunk have in an attribute of the request, and
     /// the slots with another one, ascending, with theirs; 0 is none.
-    pub fn attribute(
-        &self,
-        attribute: usize,
-        chunk: &BlockChunk,
-    ) -> (u32, impl Iterator<Item = (u32, u32)> + use<'a>) {
+    #[inline]
+    pub fn attribute(&self, attribute: usize, chunk: &BlockChunk) -> (u32, &'a [u32], &'a [u32]) {
         self.cursor.decoder.attribute(attribute, chunk.index)
     }
 
@@ -424,7 +462,7 @@ mod tests {
     use super::*;
     use crate::disk::MemoryDisk;
     use crate::model::PeriodForm;
-    use crate::segment::{Numbers, PeriodTotal};
+    use crate::segment::{MeasureRun, Numbers, PeriodTotal};
     use crate::store::Chunk;
     use crate::store::filter::{ScanOrder, SeriesFilter};
     use crate::store::testing::Small;
@@ -497,13 +535,19 @@ mod tests {
             for request in requests(&cube) {
                 let mut one_by_one = cube.cursor(request.clone()).expect("opened");
                 let mut packed = cube.blocks_of(request.clone());
+                let mut placed = cube.blocks_of(request.clone());
                 let mut blocks = cube.blocks_of(request);
                 while let Some(block) = blocks.next().expect("read") {
-                    let packed = packed.next_packed().expect("read").expect("as many blocks");
+                    let all = &mut |_, _, _| Ok(true);
+                    let packed =
+                        packed.next_packed_where(all).expect("read").expect("as many blocks");
+                    let placed = placed.next_placed().expect("read").expect("as many blocks");
                     for chunk in block.chunks() {
                         let expected = one_by_one.next().expect("read").expect("as many chunks");
                         check_chunk(block, &chunk, expected);
-                        check_packed(packed, &chunk, &expected.data.measures[0]);
+                        let measure = &expected.data.measures[0];
+                        assert_eq!(packed.is_packed(0, &chunk), measure.numbers != Numbers::None);
+                        check_placed(placed, &chunk, measure);
                     }
                 }
                 for _ in 0..2 {
@@ -514,14 +558,54 @@ mod tests {
         }
     }
 
-    fn check_packed(block: Block<'_>, chunk: &BlockChunk, expected: &MeasureRun) {
-        assert_eq!(block.is_packed(0, chunk), expected.numbers != Numbers::None);
-        let mut found = MeasureRun::default();
-        block.unpack(0, chunk, &mut found).expect("decodes");
-        assert_eq!(found, *expected);
-        if let (Some(packed), Numbers::Decimals(all)) = (block.packed(0, chunk), &found.numbers) {
-            assert!(all.iter().enumerate().all(|(at, number)| packed.get(at) == Some(*number)));
+    #[test]
+    fn only_chunks_that_are_taken_come() {
+        let small = database();
+        small.revise(7, "17.125");
+        let cube = small.snapshot().cube(&Small::flow()).expect("opened");
+        for request in requests(&cube) {
+            for every in [1, 3, 200, 10_000] {
+                let mut expected = Vec::new();
+                let mut all = cube.blocks_of(request.clone());
+                while let Some(block) = all.next().expect("read") {
+                    let taken = block.chunks().filter(|chunk| chunk.chunk % every == 1 % every);
+                    expected.extend(taken.map(|chunk| (block.part(), chunk.series, chunk.chunk)));
+                }
+                let (mut found, mut asked) = (Vec::new(), Vec::new());
+                let mut some = cube.blocks_of(request.clone());
+                let mut wants = |part: usize, series: u32, chunk: u32| {
+                    let is_wanted = chunk % every == 1 % every;
+                    asked.extend(is_wanted.then_some((part, series, chunk)));
+                    Ok(is_wanted)
+                };
+                while let Some(block) = some.next_where(&mut wants).expect("read") {
+                    let chunks = block.chunks();
+                    found.extend(chunks.map(|chunk| (block.part(), chunk.series, chunk.chunk)));
+                }
+                assert_eq!((&found, &asked), (&expected, &expected));
+            }
+            let mut failing = |_, _, _| Err(Error::bug("refused"));
+            let refused = cube.blocks_of(request.clone()).next_where(&mut failing).is_err();
+            assert_eq!(refused, !request.series.is_empty());
         }
+    }
+
+    /// Every chunk is packed in a form that gives each number, or decoded, or has none.
+    fn check_placed(block: Block<'_>, chunk: &BlockChunk, expected: &MeasureRun) {
+        let packed = block.packed(0, chunk);
+        assert_eq!(block.is_packed(0, chunk), packed.is_some());
+        if let Some(packed) = packed {
+            let all = (0..usize::from(chunk.span.slots)).filter_map(|at| packed.get(at)).collect();
+            let found = (packed.scale(), Numbers::Decimals(all));
+            assert_eq!(found, (expected.scale, expected.numbers.clone()));
+            return;
+        }
+        let found = match block.numbers(0, chunk) {
+            ChunkNumbers::None => Numbers::None,
+            ChunkNumbers::Decimals(found, _) => Numbers::Decimals(found.to_vec()),
+            ChunkNumbers::Doubles(found) => Numbers::Doubles(found.to_vec()),
+        };
+        assert_eq!(found, expected.numbers);
     }
 
     fn check_chunk(block: Block<'_>, chunk: &BlockChunk, expected: &Chunk) {
@@ -553,8 +637,8 @@ mod tests {
             }
             (found, expected) => assert_eq!(format!("{found:?}"), format!("{expected:?}")),
         }
-        let (default, exceptions) = block.attribute(0, chunk);
-        let exceptions = exceptions.map(|(slot, number)| (position(&slot), number));
+        let (default, slots, numbers) = block.attribute(0, chunk);
+        let exceptions = slots.iter().map(position).zip(numbers.iter().copied());
         assert_eq!(default, data.attributes[0].default);
         assert_eq!(exceptions.collect::<Vec<_>>(), data.attributes[0].exceptions);
         let mut whole = segment::Chunk::empty();

@@ -327,11 +327,7 @@ impl Cube {
                 count += part.live_observations()?;
                 continue;
             }
-            for ordinal in selection.iter() {
-                for chunk in part.live_chunks(ordinal)? {
-                    count += u64::from(part.span(chunk)?.observations);
-                }
-            }
+            count += part.observations_of(selection)?;
         }
         Ok(count)
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::catalog::SegmentId;
 use crate::error::Result;
 use crate::index::{Selection, codes_within};
-use crate::segment::{ChunkSpan, PartialGroup, PeriodTotals, Segment, Total};
+use crate::segment::{ChunkSpan, PagePart, PageParts, PartialGroup, PeriodTotals, Segment, Total};
 use crate::store::cube::CodeTable;
 
 /// Series from which on bitmaps may tell which codes occur. The codes of fewer are looked up in some
@@ -129,6 +129,25 @@ impl Part {
         Ok(*self.live_observations.get_or_init(|| count))
     }
 
+    /// How many observations these series have in live chunks; each has such a chunk.
+    pub(crate) fn observations_of(&self, series: &Selection) -> Result<u64> {
+        let mut count = 0;
+        if !self.segment.is_one_to_one() {
+            for ordinal in series.iter() {
+                for chunk in self.live_chunks(ordinal)? {
+                    count += u64::from(self.span(chunk)?.observations);
+                }
+            }
+            return Ok(count);
+        }
+        let (mut parts, mut room) = (PageParts::new(series), Vec::new());
+        while let Some(of) = parts.next_part() {
+            let observations = of.of(self.segment.observations_page(of.page())?, &mut room);
+            count += observations.iter().map(|count| u64::from(*count)).sum::<u64>();
+        }
+        Ok(count)
+    }
+
     /// Whether all chunks are live, so that the segment's own statistics are true.
     pub fn is_full(&self) -> bool {
         self.live_chunks.is_none()
@@ -184,6 +203,29 @@ impl Part {
         if let Some(to) = &self.to_cube[dimension] {
             for code in out {
                 *code = to[*code as usize];
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds to each of `out` the cube's number of the code of its series in a dimension, times the
+    /// stride; overflow wraps.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
+    pub fn add_codes(
+        &self,
+        dimension: usize,
+        of: PagePart<'_>,
+        stride: u64,
+        out: &mut [u64],
+    ) -> Result<()> {
+        let page = self.segment.key_page(dimension, of.page())?;
+        match &self.to_cube[dimension] {
+            None => page.add_to(of, out, |own| u64::from(own).wrapping_mul(stride)),
+            Some(to) => {
+                page.add_to(of, out, |own| u64::from(to[own as usize]).wrapping_mul(stride));
             }
         }
         Ok(())

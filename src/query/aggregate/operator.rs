@@ -45,10 +45,10 @@ use crate::store::{PeriodFilter, Selections};
 
 /// Series of one share of the work, at least: some ten thousand observations.
 const SHARE_SERIES_MIN: u64 = 256;
+/// The same where no block is read: more than a thread costs.
+const SHARE_TOTALS_MIN: u64 = 8_192;
 /// Shares a thread, so that a thread whose shares are light takes over from the others.
 const SHARES_PER_THREAD: u64 = 8;
-/// The same where no block is read: each share decodes the tables of its segments anew.
-const SHARES_OF_TABLES: u64 = 2;
 /// Series whose stored totals are added by the thread that asks for the answer, at most: to hand
 /// work over and to wait for it takes as long as some thousand of them.
 const SERIES_HERE_MAX: u64 = 1 << 14;
@@ -161,11 +161,11 @@ impl SeriesAggregateExec {
         if basis == Basis::Keys {
             return self.combinations(context, is_here).await;
         }
-        let most = match basis {
-            Basis::Keys | Basis::Index | Basis::Spans | Basis::Totals => SHARES_OF_TABLES,
-            Basis::Observations => SHARES_PER_THREAD,
+        let least = match basis {
+            Basis::Keys | Basis::Index | Basis::Spans | Basis::Totals => SHARE_TOTALS_MIN,
+            Basis::Observations => SHARE_SERIES_MIN,
         };
-        let count = (rest.len() / SHARE_SERIES_MIN).clamp(1, self.threads as u64 * most);
+        let count = (rest.len() / least).clamp(1, self.threads as u64 * SHARES_PER_THREAD);
         let count = if is_here { 1 } else { usize::try_from(count).unwrap_or(1) };
         let shares = Shares {
             summary,
@@ -257,6 +257,7 @@ impl SeriesAggregateExec {
             let Some(series) = shares.pieces.get(share) else { break };
             work.run(series, &mut reserve)?;
         }
+        work.finish()?;
         let Work { groups, cells, .. } = work;
         Ok(Found { groups, cells, reservation })
     }

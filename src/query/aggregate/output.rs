@@ -75,8 +75,7 @@ impl Output {
         self.next = (0, 0);
         self.order.clear();
         if let Some(level) = self.levels.last() {
-            self.order.extend(0..level.groups.len());
-            self.order.sort_unstable_by_key(|group| level.groups.keys()[*group]);
+            self.order = level.groups.in_order();
         }
     }
 
@@ -116,12 +115,18 @@ impl Output {
         let level = self.levels.last().ok_or_else(lost)?;
         let set = level.set.and_then(|set| self.spec.sets.as_ref()?.get(set));
         let mut arrays = Vec::with_capacity(self.schema.fields().len());
+        let numbers = self.series_numbers(level, cells);
         for (index, column) in self.spec.keys.columns.iter().enumerate() {
             if set.is_some_and(|set| !set.kept[index]) {
                 arrays.push(new_null_array(self.schema.field(index).data_type(), cells.len()));
                 continue;
             }
-            arrays.push(self.key_column(level, *column, cells)?);
+            arrays.push(match column {
+                KeyColumn::Series(index) => {
+                    taken(&self.spec.keys.series[*index].values, numbers[*index].iter().copied())?
+                }
+                _ => self.key_column(level, *column, cells)?,
+            });
         }
         if let Some(set) = set {
             let ids = UInt64Array::from(vec![set.id; cells.len()]);
@@ -136,16 +141,28 @@ impl Output {
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?)
     }
 
+    /// The number of the value of each part of the key that follows from the series, cell by cell.
+    fn series_numbers(&self, level: &Level, cells: &[Cell]) -> Vec<Vec<u64>> {
+        let (keys, rows) = (&self.spec.keys, level.groups.keys());
+        let layout = &level.cells.layout;
+        let of_attributes = keys.attributes.as_ref().map_or(1, |key| key.count.max(1)) as u64;
+        let packed = by_row(cells, |row| layout.packed(rows[row]) / of_attributes);
+        let mut rest: Vec<u64> = if keys.series.is_empty() { Vec::new() } else { packed.collect() };
+        let mut all = vec![Vec::new(); keys.series.len()];
+        // The last part counts least.
+        for (key, numbers) in keys.series.iter().zip(&mut all).rev() {
+            let count = key.values.len().max(1) as u64;
+            numbers.extend(rest.iter().map(|packed| packed % count));
+            rest.iter_mut().for_each(|packed| *packed /= count);
+        }
+        all
+    }
+
     fn key_column(&self, level: &Level, column: KeyColumn, cells: &[Cell]) -> Result<ArrayRef> {
         let (keys, rows) = (&self.spec.keys, level.groups.keys());
         let layout = &level.cells.layout;
         match column {
-            KeyColumn::Series(index) => {
-                let key = &keys.series[index];
-                let count = key.values.len().max(1) as u64;
-                let number = |row: usize| layout.packed(rows[row]) / key.stride % count;
-                taken(&key.values, by_row(cells, number))
-            }
+            KeyColumn::Series(_) => Err(lost()),
             KeyColumn::Attribute(index) => {
                 let key = keys.attributes.as_ref().ok_or_else(lost)?;
                 let number = |row: usize| layout.packed(rows[row]) % key.count as u64;

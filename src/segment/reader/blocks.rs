@@ -8,7 +8,7 @@ use crate::codec::{Malformed, Reader};
 use crate::error::{Error, Result};
 use crate::limits::{BLOCK_CHUNKS_MAX, BLOCKS_READ_BYTES, Reservation};
 use crate::segment::block::{ChunkSpan, Wanted};
-use crate::segment::chunk::{Chunk, MeasureRun};
+use crate::segment::chunk::Chunk;
 use crate::segment::decoder::BlockDecoder;
 use crate::segment::layout::{Extent, PAGE_ENTRIES, SectionKind};
 use crate::segment::reader::{Segment, get_or_read};
@@ -226,22 +226,6 @@ impl Segment {
         decoder.chunk_into(index, chunk).map_err(|error| self.malformed_block(error))
     }
 
-    /// Decodes a measure of a chunk of the block that `decoder` has, by its number in the block, in
-    /// the memory of another.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`] if it cannot be decoded.
-    pub fn decode_measure(
-        &self,
-        decoder: &BlockDecoder,
-        (measure, index): (usize, usize),
-        run: &mut MeasureRun,
-    ) -> Result<()> {
-        let found = decoder.measure_into(measure, index, run);
-        found.map_err(|error| self.malformed_block(error))
-    }
-
     /// Decodes the numbers of chunks of the block that `decoder` has, by their numbers in the block,
     /// at some of their positions.
     ///
@@ -256,6 +240,20 @@ impl Segment {
         decoder.decode_numbers(chunks).map_err(|error| self.malformed_block(error))
     }
 
+    /// Decodes the numbers of those of these chunks of the block that `decoder` has, by their numbers
+    /// in the block, that do not give each by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if they cannot be decoded.
+    pub fn decode_joined(
+        &self,
+        decoder: &mut BlockDecoder,
+        chunks: &(impl Iterator<Item = usize> + Clone),
+    ) -> Result<()> {
+        decoder.decode_joined(chunks).map_err(|error| self.malformed_block(error))
+    }
+
     fn malformed_block(&self, error: Malformed) -> Error {
         self.corrupt(0, format!("block: {} at {}", error.reason, error.at))
     }
@@ -265,7 +263,7 @@ impl Segment {
         out.clear();
         let (mut at, end) = (chunks.start as usize, chunks.end as usize);
         while at < end {
-            let page = self.span_page(at / PAGE_ENTRIES)?;
+            let page = self.spans_page(at / PAGE_ENTRIES)?;
             let from = at % PAGE_ENTRIES;
             let to = (from + end - at).min(PAGE_ENTRIES);
             let spans = page.get(from..to).ok_or_else(|| Error::bug("no such chunk"))?;

@@ -3,9 +3,11 @@
 //! Opening reads the footer alone. A table is decoded page by page when it is first needed, and
 //! stays; blocks are read, verified and decoded on demand.
 //!
-//! Read in this order: this file (opening, and one section), `tables`, `blocks`.
+//! Read in this order: this file (opening, and one section), `pages` (many entries of a table),
+//! `tables`, `blocks`.
 
 mod blocks;
+mod pages;
 mod tables;
 
 use std::iter;
@@ -24,10 +26,10 @@ use crate::segment::layout::{SectionKind, TAIL_BYTES};
 use crate::segment::live_periods::LiveTotals;
 use crate::segment::periods::PeriodTotals;
 use crate::segment::reader::blocks::BlockEntry;
-use crate::segment::reader::tables::CodePage;
-use crate::segment::totals::Totals;
+use crate::segment::totals::TotalsPage;
 
 pub use blocks::LoadedBlock;
+pub use pages::{NumberPage, PagePart, PageParts};
 
 /// A segment open for reading. All reads are positional: it can be shared between threads.
 #[derive(Debug)]
@@ -40,15 +42,17 @@ pub struct Segment {
     checksum: u32,
     footer: Footer,
     codes: Vec<OnceLock<Strings>>,
-    keys: Vec<Vec<OnceLock<CodePage>>>,
+    keys: Vec<Vec<OnceLock<NumberPage>>>,
     indexes: Vec<OnceLock<DimensionIndex>>,
     spans: Vec<OnceLock<Vec<ChunkSpan>>>,
+    /// The observations of each chunk of a page, which `spans` has, too: a sixth of the bytes.
+    observations: Vec<OnceLock<Vec<u16>>>,
     chunk_series: OnceLock<Vec<u32>>,
-    totals: Vec<Vec<OnceLock<Totals>>>,
+    totals: Vec<Vec<OnceLock<TotalsPage>>>,
     period_totals: Vec<OnceLock<Arc<PeriodTotals>>>,
     pub(super) live_totals: Vec<LiveTotals>,
     values: Vec<OnceLock<Strings>>,
-    series_values: Vec<Vec<OnceLock<CodePage>>>,
+    series_values: Vec<Vec<OnceLock<NumberPage>>>,
     blocks: OnceLock<Vec<BlockEntry>>,
     /// Absent where blocks are always read.
     cache: Option<CachedBlocks>,
@@ -116,6 +120,7 @@ impl Segment {
             keys: pages(dimensions, footer.series),
             indexes: cells(dimensions),
             spans: cells((footer.chunks as usize).div_ceil(PAGE_ENTRIES)),
+            observations: cells((footer.chunks as usize).div_ceil(PAGE_ENTRIES)),
             chunk_series: OnceLock::new(),
             totals: pages(footer.measures.len(), footer.chunks),
             period_totals: cells(footer.measures.len()),

@@ -17,27 +17,11 @@ use crate::segment::block::ChunkSpan;
 use crate::segment::layout::{PAGE_ENTRIES, SectionKind};
 use crate::segment::partials::{self, PartialGroup};
 use crate::segment::periods::PeriodTotals;
+use crate::segment::reader::pages::NumberPage;
 use crate::segment::reader::{Segment, get_or_read};
-use crate::segment::totals::{Total, Totals, read_column};
+use crate::segment::totals::{Total, Totals, TotalsPage, read_column};
 
 const TEXTS: TextLimits = TextLimits { count_max: 1 << 28, bytes_max: 1 << 31 };
-
-/// Numbers of one page of a column, in as few bytes as they need.
-#[derive(Debug)]
-pub(super) enum CodePage {
-    Narrow(Vec<u16>),
-    Wide(Vec<u32>),
-}
-
-impl CodePage {
-    #[inline]
-    fn get(&self, index: usize) -> u32 {
-        match self {
-            Self::Narrow(numbers) => u32::from(numbers[index]),
-            Self::Wide(numbers) => numbers[index],
-        }
-    }
-}
 
 impl Segment {
     /// The codes of a dimension, in bytewise order.
@@ -67,7 +51,7 @@ impl Segment {
         component: usize,
         page: usize,
         number_count: usize,
-    ) -> Result<CodePage> {
+    ) -> Result<NumberPage> {
         let count = Self::page_len(self.footer.series, page);
         self.section(kind, component, page, |bytes| {
             let mut input = Reader::new(bytes);
@@ -79,14 +63,19 @@ impl Segment {
             }
             Ok(match u16::try_from(max) {
                 #[expect(clippy::cast_possible_truncation, reason = "checked by the maximum")]
-                Ok(_) => CodePage::Narrow(numbers.into_iter().map(|n| n as u16).collect()),
+                Ok(_) => NumberPage::Narrow(numbers.into_iter().map(|n| n as u16).collect()),
                 #[expect(clippy::cast_possible_truncation, reason = "checked by the maximum")]
-                Err(_) => CodePage::Wide(numbers.into_iter().map(|n| n as u32).collect()),
+                Err(_) => NumberPage::Wide(numbers.into_iter().map(|n| n as u32).collect()),
             })
         })
     }
 
-    fn key_page(&self, dimension: usize, page: usize) -> Result<&CodePage> {
+    /// The code numbers of the series of a page in a dimension, in the segment's own numbering.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
+    pub fn key_page(&self, dimension: usize, page: usize) -> Result<&NumberPage> {
         get_or_read(&self.keys[dimension][page], || {
             let count = self.codes(dimension)?.len();
             self.number_page(SectionKind::Keys, dimension, page, count)
@@ -112,8 +101,8 @@ impl Segment {
     pub fn codes_into(&self, dimension: usize, out: &mut Vec<u32>) -> Result<()> {
         for page in 0..self.keys[dimension].len() {
             match self.key_page(dimension, page)? {
-                CodePage::Narrow(numbers) => out.extend(numbers.iter().map(|n| u32::from(*n))),
-                CodePage::Wide(numbers) => out.extend_from_slice(numbers),
+                NumberPage::Narrow(numbers) => out.extend(numbers.iter().map(|n| u32::from(*n))),
+                NumberPage::Wide(numbers) => out.extend_from_slice(numbers),
             }
         }
         Ok(())
@@ -166,11 +155,17 @@ impl Segment {
         Ok(Ordering::Equal)
     }
 
-    pub(super) fn span_page(&self, page: usize) -> Result<&Vec<ChunkSpan>> {
-        get_or_read(&self.spans[page], || {
+    /// The time that each chunk of a page covers.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
+    pub fn spans_page(&self, page: usize) -> Result<&[ChunkSpan]> {
+        let spans = get_or_read(&self.spans[page], || {
             let count = Self::page_len(self.footer.chunks, page);
             self.section(SectionKind::Spans, 0, page, |bytes| decode_spans(bytes, count))
-        })
+        })?;
+        Ok(spans)
     }
 
     /// The time that a chunk covers.
@@ -181,7 +176,7 @@ impl Segment {
     #[inline]
     pub fn span(&self, chunk: u32) -> Result<ChunkSpan> {
         let chunk = chunk as usize;
-        Ok(self.span_page(chunk / PAGE_ENTRIES)?[chunk % PAGE_ENTRIES])
+        Ok(self.spans_page(chunk / PAGE_ENTRIES)?[chunk % PAGE_ENTRIES])
     }
 
     /// The time that each of neighbouring chunks covers, of as many as the page of the first one has.
@@ -191,7 +186,7 @@ impl Segment {
     /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
     pub fn spans(&self, chunks: Range<u32>) -> Result<&[ChunkSpan]> {
         let (from, count) = (chunks.start as usize % PAGE_ENTRIES, chunks.len());
-        let page = self.span_page(chunks.start as usize / PAGE_ENTRIES)?;
+        let page = self.spans_page(chunks.start as usize / PAGE_ENTRIES)?;
         let end = page.len().min(from.saturating_add(count));
         page.get(from..end).ok_or_else(|| Error::bug("no such chunk"))
     }
@@ -254,11 +249,32 @@ impl Segment {
     /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
     pub fn total(&self, measure: usize, chunk: u32) -> Result<Total> {
         let (page, index) = (chunk as usize / PAGE_ENTRIES, chunk as usize % PAGE_ENTRIES);
-        let totals = get_or_read(&self.totals[measure][page], || {
+        Ok(self.totals_page(measure, page)?.totals().get(index))
+    }
+
+    /// The stored totals of the chunks of a page in a measure.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
+    pub fn totals_page(&self, measure: usize, page: usize) -> Result<&TotalsPage> {
+        get_or_read(&self.totals[measure][page], || {
             let count = Self::page_len(self.footer.chunks, page);
-            self.section(SectionKind::Totals, measure, page, |bytes| Totals::decode(bytes, count))
+            let decode = |bytes: &[u8]| Totals::decode(bytes, count);
+            self.section(SectionKind::Totals, measure, page, decode).map(TotalsPage::new)
+        })
+    }
+
+    /// How many observations each chunk of a page has.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
+    pub fn observations_page(&self, page: usize) -> Result<&[u16]> {
+        let counts = get_or_read(&self.observations[page], || {
+            Ok(self.spans_page(page)?.iter().map(|span| span.observations).collect::<Vec<u16>>())
         })?;
-        Ok(totals.get(index))
+        Ok(counts)
     }
 
     /// The totals of a measure by period, over all chunks; without lines where there are none.
@@ -305,13 +321,21 @@ impl Segment {
     /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
     pub fn series_value_number(&self, attribute: usize, series: u32) -> Result<u32> {
         let series = series as usize;
-        let page = series / PAGE_ENTRIES;
-        let numbers = get_or_read(&self.series_values[attribute][page], || {
+        let page = self.series_value_page(attribute, series / PAGE_ENTRIES)?;
+        Ok(page.get(series % PAGE_ENTRIES))
+    }
+
+    /// The numbers of the values of an attribute of the series of a page; 0 is none.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where it cannot be read.
+    pub fn series_value_page(&self, attribute: usize, page: usize) -> Result<&NumberPage> {
+        get_or_read(&self.series_values[attribute][page], || {
             // Number 0 says that there is no value.
             let count = self.values(attribute)?.len() + 1;
             self.number_page(SectionKind::SeriesValues, attribute, page, count)
-        })?;
-        Ok(numbers.get(series % PAGE_ENTRIES))
+        })
     }
 
     /// The value of an attribute of a series.

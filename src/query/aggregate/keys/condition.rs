@@ -7,12 +7,12 @@
 
 use std::ops::Range;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::query::aggregate::keys::attributes::AttributeTable;
 use crate::query::aggregate::keys::series::SeriesTable;
 use crate::query::aggregate::keys::values::ValueSet;
 use crate::query::aggregate::walk::positions::Positions;
-use crate::segment::{Chunk, ChunkSpan};
+use crate::segment::{Chunk, ChunkSpan, PagePart};
 use crate::store::Cube;
 
 /// What must hold for an observation.
@@ -210,6 +210,36 @@ impl Formula {
         })
     }
 
+    /// Sets `out` to whether it holds for each of these series of a part, where the series alone
+    /// decides.
+    pub(crate) fn marks(
+        &self,
+        (cube, part): (&Cube, usize),
+        of: PagePart<'_>,
+        out: &mut Vec<bool>,
+    ) -> Result<()> {
+        out.clear();
+        match self {
+            Self::Constant(holds) => out.resize(of.len(), *holds),
+            Self::Series(set) => set.marks((cube, part), of, out)?,
+            Self::All(inner) | Self::Any(inner) => {
+                let is_all = matches!(self, Self::All(_));
+                out.resize(of.len(), is_all);
+                let mut one = Vec::new();
+                for formula in inner {
+                    formula.marks((cube, part), of, &mut one)?;
+                    for (all, one) in out.iter_mut().zip(&one) {
+                        *all = if is_all { *all & *one } else { *all | *one };
+                    }
+                }
+            }
+            Self::Periods(_) | Self::Attributes(_) | Self::Values(_) => {
+                return Err(Error::bug("a condition that the series does not decide"));
+            }
+        }
+        Ok(())
+    }
+
     /// Sets `out` to the positions of a chunk that pass. Those without an observation may be among
     /// them. `spare` is for work.
     pub(crate) fn positions(
@@ -277,6 +307,15 @@ impl SeriesSet {
     fn wants(&self, cube: &Cube, part: usize, series: u32) -> Result<bool> {
         let number = self.table.number(cube, part, series)?;
         Ok(self.wanted.get(number as usize).copied().unwrap_or(false))
+    }
+
+    /// Adds to `out` whether each of these series of a part is wanted.
+    fn marks(&self, of_part: (&Cube, usize), of: PagePart<'_>, out: &mut Vec<bool>) -> Result<()> {
+        let (mut numbers, mut room) = (vec![0; of.len()], Vec::new());
+        self.table.add_page(of_part, of, (1, &mut numbers), &mut room)?;
+        let wanted = |number: &u64| self.wanted.get(usize::try_from(*number).ok()?).copied();
+        out.extend(numbers.iter().map(|number| wanted(number).unwrap_or(false)));
+        Ok(())
     }
 }
 

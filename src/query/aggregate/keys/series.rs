@@ -3,6 +3,7 @@
 //! A [`SeriesTable`] numbers the combinations of values that the columns of an expression have. The
 //! expression is evaluated once per combination, and a series is then looked up by its numbers.
 
+use std::mem;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringViewArray, UInt32Array};
@@ -16,6 +17,7 @@ use crate::index::Selection;
 use crate::model::ComponentRole;
 use crate::query::aggregate::keys::numbering::evaluate;
 use crate::query::scan::{Content, Source};
+use crate::segment::{PagePart, PageParts};
 use crate::store::{Cube, Part, Selections};
 
 /// Combinations of values that are looked up in an array: four megabytes of numbers.
@@ -242,11 +244,29 @@ impl SeriesTable {
         selection: &Selection,
         out: &mut Vec<u64>,
     ) -> Result<()> {
-        self.pack(cube, part, selection, out)?;
-        if !matches!(self.numbering, Numbering::Plain) {
-            for packed in out {
-                *packed = u64::from(self.of_packed(*packed));
-            }
+        let mut room = Vec::new();
+        by_page(selection, out, |of, out| self.add_page((cube, part), of, (1, out), &mut room))
+    }
+
+    /// Adds to each of `out` the number of its series of a part, times the stride. `room` is for
+    /// work.
+    pub(crate) fn add_page(
+        &self,
+        (cube, part): (&Cube, usize),
+        of: PagePart<'_>,
+        (stride, out): (u64, &mut [u64]),
+        room: &mut Vec<u64>,
+    ) -> Result<()> {
+        if let ([column], Numbering::Plain) = (self.columns.as_slice(), &self.numbering) {
+            return column.add_page((cube, part), of, stride, out);
+        }
+        room.clear();
+        room.resize(of.len(), 0);
+        for column in &self.columns {
+            column.add_page((cube, part), of, column.stride, room)?;
+        }
+        for (sum, packed) in out.iter_mut().zip(room) {
+            *sum = sum.wrapping_add(u64::from(self.of_packed(*packed)).wrapping_mul(stride));
         }
         Ok(())
     }
@@ -270,13 +290,10 @@ impl SeriesTable {
         selection: &Selection,
         out: &mut Vec<u64>,
     ) -> Result<()> {
-        out.clear();
-        out.resize(usize::try_from(selection.len()).unwrap_or(usize::MAX), 0);
-        let mut codes = Vec::new();
-        for column in &self.columns {
-            column.add_to(cube, part, selection, &mut codes, out)?;
-        }
-        Ok(())
+        by_page(selection, out, |of, out| {
+            let mut columns = self.columns.iter();
+            columns.try_for_each(|column| column.add_page((cube, part), of, column.stride, out))
+        })
     }
 }
 
@@ -324,32 +341,52 @@ impl SeriesColumn {
         }
     }
 
-    /// Adds the number of each selected series, times the stride. `codes` is for work.
-    fn add_to(
+    /// Adds to each of `out` the number of its series, times the stride.
+    fn add_page(
         &self,
-        cube: &Cube,
-        part: usize,
-        selection: &Selection,
-        codes: &mut Vec<u32>,
+        (cube, part): (&Cube, usize),
+        of: PagePart<'_>,
+        stride: u64,
         out: &mut [u64],
     ) -> Result<()> {
         let all: &Part = &cube.parts()[part];
-        // To copy all codes of a page costs a fraction of looking up a single one.
-        let is_most = selection.len() > u64::from(all.series_count()) / 32;
-        if let Kind::Code(dimension) = self.kind
-            && is_most
-        {
-            all.codes_into(dimension, codes)?;
-            for (sum, ordinal) in out.iter_mut().zip(selection.iter()) {
-                *sum += u64::from(codes[ordinal as usize]) * self.stride;
+        match &self.kind {
+            Kind::Code(dimension) => all.add_codes(*dimension, of, stride, out)?,
+            Kind::Series(parts) => {
+                let Some((position, numbers)) = &parts[part] else { return Ok(()) };
+                let page = all.segment().series_value_page(*position, of.page())?;
+                page.add_to(of, out, |own| {
+                    let number = numbers.get(own as usize).copied().unwrap_or(0);
+                    u64::from(number).wrapping_mul(stride)
+                });
             }
-            return Ok(());
-        }
-        for (sum, ordinal) in out.iter_mut().zip(selection.iter()) {
-            *sum += u64::from(self.number(cube, part, ordinal)?) * self.stride;
+            Kind::Partial(..) => {
+                for (sum, ordinal) in out.iter_mut().zip(of.ordinals()) {
+                    let number = u64::from(self.number(cube, part, ordinal)?);
+                    *sum = sum.wrapping_add(number.wrapping_mul(stride));
+                }
+            }
         }
         Ok(())
     }
+}
+
+/// Sets `out` to a number for each selected series, which `add` adds to, page part by page part.
+fn by_page(
+    selection: &Selection,
+    out: &mut Vec<u64>,
+    mut add: impl FnMut(PagePart<'_>, &mut [u64]) -> Result<()>,
+) -> Result<()> {
+    out.clear();
+    out.resize(usize::try_from(selection.len()).unwrap_or(usize::MAX), 0);
+    let mut rest = out.as_mut_slice();
+    let mut parts = PageParts::new(selection);
+    while let Some(of) = parts.next_part() {
+        let (own, later) = mem::take(&mut rest).split_at_mut(of.len());
+        add(of, own)?;
+        rest = later;
+    }
+    Ok(())
 }
 
 /// For each part where an attribute stands among those of its series, and our number of each of the

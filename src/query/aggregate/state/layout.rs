@@ -97,7 +97,7 @@ impl Layout {
     /// The packed key of the group whose row has this key.
     #[inline]
     pub(crate) fn packed(&self, row_key: u64) -> u64 {
-        row_key / self.line_count()
+        if self.lines.len() == 1 { row_key } else { row_key / self.line_count() }
     }
 
     /// The places of the lines that so many neighbouring numbers touch, all of one form; and the

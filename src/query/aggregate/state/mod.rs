@@ -8,6 +8,7 @@ pub(crate) mod groups;
 pub(crate) mod layout;
 pub(crate) mod levels;
 pub(crate) mod mapping;
+pub(crate) mod narrow;
 pub(crate) mod number_sets;
 pub(crate) mod quantile;
 pub(crate) mod select;

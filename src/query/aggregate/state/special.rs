@@ -247,6 +247,16 @@ impl SpecialCells {
         }
     }
 
+    /// Whether nothing that is yet to be met would change a cell, as far as it follows from codes and
+    /// periods.
+    pub(crate) fn is_settled(&self, cell: usize, ranked: &Ranked) -> bool {
+        match self {
+            Self::Distinct(sets) => sets.len(cell) == ranked.count() as u64,
+            Self::Foremost(ranks) => ranks[cell] == 0,
+            Self::Quantile { .. } | Self::Answers(_) | Self::End(_) => false,
+        }
+    }
+
     /// Whether an observation would change a cell, as far as it follows from codes and periods.
     pub(crate) fn is_news(&self, cell: usize, number: u32) -> bool {
         number != NONE

@@ -39,18 +39,24 @@ impl Squares {
 
     /// Adds the squares of mantissas to one cell.
     pub(crate) fn add_all(&mut self, row: Row, cell: usize, mantissas: &[i64], scale: u8) {
-        let square = |mantissa: &i64| u128::from(mantissa.unsigned_abs()).pow(2);
-        let bits = mantissas.iter().fold(0, |bits, mantissa| bits | mantissa.unsigned_abs());
-        // Below this, 64 bits hold the squares of a whole chunk.
-        if bits < 1 << 26 {
-            let sum = mantissas.iter().fold(0_u64, |sum, mantissa| {
-                sum.wrapping_add(mantissa.unsigned_abs().wrapping_mul(mantissa.unsigned_abs()))
-            });
-            return self.add(row, cell, u128::from(sum), scale);
-        }
-        for mantissa in mantissas {
-            self.add(row, cell, square(mantissa), scale);
-        }
+        let size = |mantissa: &i64| mantissa.unsigned_abs();
+        let bits = mantissas.iter().fold(0, |bits, mantissa| bits | size(mantissa));
+        // Sums of the squares of a whole chunk, in 64 bits and in 128, that cannot overflow.
+        let sum = if bits < 1 << 26 {
+            u128::from(mantissas.iter().fold(0_u64, |sum, mantissa| {
+                sum.wrapping_add(size(mantissa).wrapping_mul(size(mantissa)))
+            }))
+        } else if bits < 1 << 32 {
+            mantissas.iter().fold(0_u128, |sum, mantissa| {
+                sum.wrapping_add(u128::from(size(mantissa).wrapping_mul(size(mantissa))))
+            })
+        } else {
+            for mantissa in mantissas {
+                self.add(row, cell, u128::from(size(mantissa)).pow(2), scale);
+            }
+            return;
+        };
+        self.add(row, cell, sum, scale);
     }
 
     /// Adds a sum of squares of mantissas to one cell.

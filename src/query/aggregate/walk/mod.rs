@@ -7,6 +7,7 @@ pub(crate) mod piece;
 pub(crate) mod pieces;
 pub(crate) mod plain;
 pub(crate) mod positions;
+pub(crate) mod reading;
 pub(crate) mod rows;
 pub(crate) mod spans;
 pub(crate) mod summary;

@@ -3,6 +3,7 @@
 //! Of such a piece the series and the attribute decide at once, periods and missing values by runs
 //! of positions: no single observation has to be looked at.
 
+use std::mem;
 use std::ops::Range;
 
 use crate::error::Result;
@@ -86,24 +87,27 @@ impl Formula {
 
     /// Leaves of the positions of a piece those that pass. `spare` is for work.
     pub(crate) fn keep(&self, of: &Piece<'_>, runs: &mut Runs, spare: &mut Runs) -> Result<()> {
-        match self.verdict_of_piece(of)? {
-            Verdict::Always => return Ok(()),
-            Verdict::Never => {
-                runs.clear();
-                return Ok(());
-            }
-            Verdict::Depends => {}
-        }
         match self {
             Self::Periods(set) => set.keep(of.facts.place.unwrap_or_default(), runs, spare),
-            Self::Values(set) => set.keep(of, runs, spare),
+            Self::Values(set) => match set.verdict_of_piece(of) {
+                Verdict::Always => {}
+                Verdict::Never => runs.clear(),
+                Verdict::Depends => set.keep(of, runs, spare),
+            },
             Self::All(inner) => {
                 for formula in inner {
                     formula.keep(of, runs, spare)?;
+                    if runs.is_empty() {
+                        break;
+                    }
                 }
             }
-            // These are never in doubt.
-            Self::Constant(_) | Self::Series(_) | Self::Attributes(_) | Self::Any(_) => {}
+            // Of these the piece knows all.
+            Self::Constant(_) | Self::Series(_) | Self::Attributes(_) | Self::Any(_) => {
+                if self.verdict_of_piece(of)? == Verdict::Never {
+                    runs.clear();
+                }
+            }
         }
         Ok(())
     }
@@ -119,7 +123,7 @@ impl PeriodSet {
                 spare.push(range.start.max(start) - place..range.end.min(end) - place);
             }
         }
-        runs.clone_from(spare);
+        mem::swap(runs, spare);
     }
 }
 
@@ -159,6 +163,6 @@ impl ValueSet {
         } else {
             without(runs, missing, of.chunk.from, spare);
         }
-        runs.clone_from(spare);
+        mem::swap(runs, spare);
     }
 }

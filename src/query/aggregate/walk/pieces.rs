@@ -2,14 +2,17 @@
 //! value: straight from the block, piece by piece.
 
 use crate::error::Result;
+use crate::query::aggregate::keys::condition::{ChunkFacts, Formula};
 use crate::query::aggregate::state::cells::InputCells;
 use crate::query::aggregate::state::layout::Row;
 use crate::query::aggregate::state::special::Special;
 use crate::query::aggregate::walk::piece::{Piece, Runs};
-use crate::query::aggregate::walk::plain::{positions, without};
+use crate::query::aggregate::walk::plain::{left, positions, without};
+use crate::query::aggregate::walk::reading::Reading;
 use crate::query::aggregate::walk::target::Target;
-use crate::query::aggregate::walk::work::{Reserve, Step, Work};
-use crate::store::{Block, BlockChunk, ScanRequest};
+use crate::query::aggregate::walk::work::{Reserve, Work};
+use crate::segment::ChunkNumbers;
+use crate::store::{Block, BlockChunk, PeriodFilter, ScanRequest};
 
 /// What is used again for every chunk.
 #[derive(Default)]
@@ -43,35 +46,95 @@ impl Work<'_> {
             && spec.conditions.iter().all(|condition| condition.formula.takes_pieces())
     }
 
-    /// Reads blocks and adds the pieces of their chunks; `after_totals` leaves out chunks that are
-    /// done.
+    /// Reads blocks and adds the pieces of their chunks.
     pub(crate) fn run_pieces(
         &mut self,
         request: ScanRequest,
-        after_totals: bool,
+        reading: Reading,
         reserve: Reserve<'_>,
     ) -> Result<()> {
         let attribute = request.attributes.first().copied();
         let reads_numbers = self.cells.inputs.iter().any(|cells| cells.input.measure.is_some());
+        let missing_of = self.counts_missing();
         let mut blocks = self.source.cube().blocks_of(request);
-        let mut lists = Lists::default();
+        let (mut lists, mut keys) = (Lists::default(), Vec::new());
         loop {
             self.check_cancelled()?;
-            let block = if reads_numbers { blocks.next()? } else { blocks.next_packed()? };
+            let mut wants = |part: usize, series: u32, chunk: u32| {
+                self.is_read(reading, (part, series, chunk), reserve)
+            };
+            let block = match reads_numbers {
+                true => blocks.next_where(&mut wants)?,
+                false => blocks.next_packed_where(&mut wants)?,
+            };
             let Some(block) = block else { break };
             let attribute = attribute.and_then(|attribute| self.position(block.part(), attribute));
-            for chunk in block.chunks() {
-                if after_totals {
-                    let facts = self.facts(block.part(), chunk.series, chunk.chunk)?;
-                    if self.step(&facts)? != Step::Read {
-                        continue;
+            self.keys(block.part(), &block.series(), &mut keys)?;
+            for (chunk, key) in block.chunks().zip(&keys) {
+                let of = (block, &chunk, *key);
+                let is_added = match missing_of {
+                    Some(measure) => {
+                        self.add_missing(of, (measure, attribute), &mut lists, reserve)?
                     }
+                    None => false,
+                };
+                if !is_added {
+                    self.add_pieces(of, attribute, &mut lists, reserve)?;
                 }
-                self.add_pieces(block, &chunk, attribute, &mut lists, reserve)?;
             }
             self.reserve_grown(reserve)?;
         }
         Ok(())
+    }
+
+    /// The measure, if nothing is wanted but how many observations have no value in it.
+    fn counts_missing(&self) -> Option<usize> {
+        let spec = self.spec;
+        let counts = spec.specials.is_empty()
+            && spec.inputs.iter().all(|input| input.measure.is_none() && input.condition.is_none())
+            && matches!(self.scan.periods, PeriodFilter::All);
+        match &spec.conditions[spec.filter.filter(|_| counts)?].formula {
+            Formula::Values(set) if set.of_missing() == Some(true) => Some(set.measure),
+            _ => None,
+        }
+    }
+
+    /// Counts the observations of a chunk without a value in a measure, which the attribute at this
+    /// position tells apart. Says whether that was possible.
+    fn add_missing(
+        &mut self,
+        (block, chunk, key): (Block<'_>, &BlockChunk, u64),
+        (measure, attribute): (usize, Option<usize>),
+        lists: &mut Lists,
+        reserve: Reserve<'_>,
+    ) -> Result<bool> {
+        let has_none = block.numbers(measure, chunk) == ChunkNumbers::None;
+        if has_none || block.has_texts(measure, chunk) {
+            return Ok(false);
+        }
+        let missing = block.missing(measure, chunk);
+        if missing.is_empty() {
+            return Ok(true);
+        }
+        let (most, slots, values) = match attribute {
+            Some(position) => block.attribute(position, chunk),
+            None => (0, &[][..], &[][..]),
+        };
+        let mut others = slots.iter().zip(values).peekable();
+        let place = self.place(chunk.span.form, chunk.span.first)?.unwrap_or_default();
+        for slot in missing {
+            while others.next_if(|(other, _)| *other < slot).is_some() {}
+            let own = others.peek().filter(|(other, _)| *other == slot);
+            let value = own.map_or(most, |(_, value)| **value);
+            let by = self.spec.keys.attributes.as_ref();
+            let number = by.map_or(0, |by| by.number(block.part(), value));
+            let touched = (place, chunk.span.slots.into());
+            let first = self.rows(key + number, touched, &mut lists.rows, reserve)?;
+            let target = Target::new(&self.spec.keys, place, (&lists.rows, first));
+            let position = (*slot as usize).saturating_sub(chunk.from);
+            self.cells.rows[target.at(position)] += 1;
+        }
+        Ok(true)
     }
 
     /// The position of an attribute among those of the observations of a part, if it is there.
@@ -85,26 +148,28 @@ impl Work<'_> {
     /// Adds the pieces of a chunk, which the attribute at this position tells apart.
     fn add_pieces(
         &mut self,
-        block: Block<'_>,
-        chunk: &BlockChunk,
+        (block, chunk, key): (Block<'_>, &BlockChunk, u64),
         attribute: Option<usize>,
         lists: &mut Lists,
         reserve: Reserve<'_>,
     ) -> Result<()> {
         self.wanted_into(block, chunk, &mut lists.wanted);
-        let key = self.key(block.part(), chunk.series)?;
         let has_texts = |measure: usize| block.has_texts(measure, chunk);
         if (0..self.source.cube().flow().measures().len()).any(has_texts) {
             return self.add_decoded(block, chunk, key, &lists.wanted, reserve);
         }
-        self.place(chunk.span.form, chunk.span.first)?;
-        let facts = self.facts(block.part(), chunk.series, chunk.chunk)?;
-        let all = attribute.map(|position| block.attribute(position, chunk));
-        let most = all.as_ref().map_or(0, |(most, _)| *most);
+        let (span, place) = (chunk.span, self.place(chunk.span.form, chunk.span.first)?);
+        let (cube, part) = (self.source.cube().as_ref(), block.part());
+        let (series, number) = (chunk.series, chunk.chunk);
+        let facts = ChunkFacts { cube, part, series, chunk: number, span, place };
+        let (most, slots, values) = match attribute {
+            Some(position) => block.attribute(position, chunk),
+            None => (0, &[][..], &[][..]),
+        };
         let of = Piece { block, chunk, facts: &facts, value: most };
-        find_others(&of, all.into_iter().flat_map(|(_, others)| others), lists);
-        without(&lists.wanted, block.absent(chunk), chunk.from, &mut lists.present);
-        without(&lists.present, &lists.slots, chunk.from, &mut lists.piece);
+        find_others(&of, slots.iter().copied().zip(values.iter().copied()), lists);
+        let present = left(&lists.wanted, block.absent(chunk), chunk.from, &mut lists.present);
+        without(present, &lists.slots, chunk.from, &mut lists.piece);
         self.add_piece(&of, key, lists, reserve)?;
         let mut next = 0;
         while let Some((first, value)) = lists.others.get(next).copied() {
@@ -188,15 +253,17 @@ fn add_numbers(
 ) -> Result<()> {
     let (numbers, missing) =
         (of.block.numbers(measure, of.chunk), of.block.missing(measure, of.chunk));
-    without(read, missing, of.chunk.from, spare);
+    let runs = left(read, missing, of.chunk.from, spare);
     if !cells.has_only_specials {
-        target.add_missing(positions(missing, of.chunk.from, read), cells);
-        for run in &*spare {
+        if !missing.is_empty() {
+            target.add_missing(positions(missing, of.chunk.from, read), cells);
+        }
+        for run in runs {
             target.add_run(numbers, run, cells)?;
         }
     }
     for (_, special) in &mut cells.specials {
-        for run in &*spare {
+        for run in runs {
             special.add_run(numbers, run, target);
         }
     }

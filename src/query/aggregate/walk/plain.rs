@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::index::Selection;
 use crate::query::aggregate::state::layout::Row;
+use crate::query::aggregate::walk::reading::Reading;
 use crate::query::aggregate::walk::target::Target;
-use crate::query::aggregate::walk::work::{Reserve, Step, Work};
+use crate::query::aggregate::walk::work::{Reserve, Work};
 use crate::segment;
 use crate::segment::ChunkSpan;
-use crate::store::{Block, BlockChunk, Chunk, Coverage, PeriodFilter, ScanRequest, Selections};
+use crate::store::{Block, BlockChunk, Chunk, Coverage, PeriodFilter, ScanRequest};
 
 /// Lists that are used again for every chunk.
 #[derive(Debug, Default)]
@@ -27,25 +27,23 @@ struct Runs {
 }
 
 impl Work<'_> {
-    /// Decodes blocks and adds their values; `after_totals` leaves out chunks that are done.
+    /// Decodes blocks and adds their values.
     pub(crate) fn run_blocks(
         &mut self,
         request: ScanRequest,
-        after_totals: bool,
+        reading: Reading,
         reserve: Reserve<'_>,
     ) -> Result<()> {
         let mut blocks = self.source.cube().blocks_of(request);
         let (mut runs, mut keys) = (Runs::default(), Vec::new());
-        while let Some(block) = blocks.next()? {
+        loop {
             self.check_cancelled()?;
+            let mut wants = |part: usize, series: u32, chunk: u32| {
+                self.is_read(reading, (part, series, chunk), reserve)
+            };
+            let Some(block) = blocks.next_where(&mut wants)? else { break };
             self.keys(block.part(), &block.series(), &mut keys)?;
             for (chunk, key) in block.chunks().zip(&keys) {
-                if after_totals {
-                    let facts = self.facts(block.part(), chunk.series, chunk.chunk)?;
-                    if self.step(&facts)? != Step::Read {
-                        continue;
-                    }
-                }
                 self.add_plain(block, &chunk, *key, &mut runs, reserve)?;
             }
             self.reserve_grown(reserve)?;
@@ -73,32 +71,6 @@ impl Work<'_> {
         let coverage = self.scan.periods.coverage(span.form, span.first, span.slots.into());
         let is_known = || span.observations == span.slots && self.spec.counts_alone();
         if coverage == Coverage::Part && is_known() { Coverage::All } else { coverage }
-    }
-
-    /// The series whose chunks are wanted as a whole or not at all; and those of which some chunk is
-    /// wanted in part, so that it must be read.
-    pub(crate) fn by_coverage(&self, series: &Selections) -> Result<(Selections, Selections)> {
-        let (mut whole, mut others) = (Vec::new(), Vec::new());
-        for (part, selection) in self.source.cube().parts().iter().zip(&series.0) {
-            let (mut of_whole, mut of_others) = (Vec::new(), Vec::new());
-            for ordinal in selection.iter() {
-                let (mut has_all, mut has_part) = (false, false);
-                for chunk in part.live_chunks(ordinal)? {
-                    let coverage = self.coverage(&part.span(chunk)?);
-                    has_all |= coverage == Coverage::All;
-                    has_part |= coverage == Coverage::Part;
-                }
-                if has_part {
-                    of_others.push(ordinal);
-                } else if has_all {
-                    of_whole.push(ordinal);
-                }
-            }
-            self.check_cancelled()?;
-            whole.push(Selection::from_sorted(of_whole));
-            others.push(Selection::from_sorted(of_others));
-        }
-        Ok((Selections(whole), Selections(others)))
     }
 
     fn add_plain(
@@ -169,7 +141,7 @@ impl Work<'_> {
 }
 
 /// The same as [`without`]; `out` is only used where some are left out.
-fn left<'a>(
+pub(crate) fn left<'a>(
     runs: &'a [Range<usize>],
     slots: &[u32],
     from: usize,

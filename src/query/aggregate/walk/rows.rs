@@ -44,7 +44,7 @@ impl Work<'_> {
 
     /// Adds the rows of groups that have none yet, with room for their cells.
     #[cold]
-    fn add_rows(&mut self, reserve: Reserve<'_>) -> Result<()> {
+    pub(crate) fn add_rows(&mut self, reserve: Reserve<'_>) -> Result<()> {
         let (cells, room) = (self.cells.cells_of(&self.groups), self.cells.capacity());
         if cells > room {
             let cells = cells.max(room * 2).max(CELLS_FIRST);

@@ -9,11 +9,13 @@ use std::mem;
 use crate::error::Result;
 use crate::index::Selection;
 use crate::query::aggregate::keys::condition::{ChunkFacts, Verdict};
-use crate::query::aggregate::keys::ranked::{NONE, RankedOf};
+use crate::query::aggregate::keys::ranked::RankedOf;
 use crate::query::aggregate::state::special::Called;
 use crate::query::aggregate::walk::positions::Positions;
 use crate::query::aggregate::walk::target::Target;
-use crate::query::aggregate::walk::work::{Reserve, Work, wanted};
+use crate::query::aggregate::walk::totals::Batch;
+use crate::query::aggregate::walk::work::{Reserve, Step, Work, wanted};
+use crate::segment::PageParts;
 use crate::store::{PeriodFilter, ScanOrder, ScanRequest, Selections};
 
 /// A chunk with gaps, of which some periods are not sure.
@@ -27,27 +29,37 @@ pub(crate) struct Unsure {
 }
 
 impl Work<'_> {
-    /// Calls the functions of the series for these series of a part, whose packed keys are given and
-    /// each of which has an observation that is wanted.
-    pub(crate) fn add_series(
+    /// Adds what the spans of these series of a part say, each of which has one chunk, of the same
+    /// number; those whose periods are all known are left out. `left` gets the series that must be
+    /// read.
+    pub(crate) fn add_uncovered(
         &mut self,
         part: usize,
-        (selection, packed): (&Selection, &[u64]),
+        selection: &Selection,
+        left: &mut Vec<u32>,
         reserve: Reserve<'_>,
     ) -> Result<()> {
-        let mut groups = Vec::with_capacity(packed.len());
-        for key in packed {
-            groups.push(self.row(*key, reserve)?.start);
-        }
-        let mut numbers = Vec::new();
-        for (place, cells) in self.cells.inputs.iter_mut().flat_map(|cells| &mut cells.specials) {
-            let ranked = self.spec.specials[*place].ranked();
-            let Some(RankedOf::Series(table)) = ranked.map(|ranked| &ranked.of) else { continue };
-            table.numbers(self.source.cube(), part, selection, &mut numbers)?;
-            for (group, number) in groups.iter().zip(&numbers) {
-                cells.meet(*group, u32::try_from(*number).unwrap_or(NONE));
+        let segment = self.source.cube().parts()[part].segment();
+        let mut batch = mem::take(&mut self.batch);
+        let mut parts = PageParts::new(selection);
+        while let Some(of) = parts.next_part() {
+            self.check_cancelled()?;
+            let Batch { keys, numbers, spans, .. } = &mut batch;
+            self.pack(part, of, keys, numbers)?;
+            let spans = of.of(segment.spans_page(of.page())?, spans);
+            for ((ordinal, key), span) in of.ordinals().zip(keys.iter()).zip(spans) {
+                if self.covered.has(*key, span) {
+                    continue;
+                }
+                let facts = self.facts(part, ordinal, ordinal)?;
+                match self.step(&facts)? {
+                    Step::Skip => {}
+                    Step::Read => left.push(ordinal),
+                    Step::Total => self.add_span(&facts, *key, reserve)?,
+                }
             }
         }
+        self.batch = batch;
         Ok(())
     }
 

@@ -7,9 +7,8 @@
 use std::slice;
 
 use crate::error::Result;
-use crate::query::aggregate::walk::target::numbers;
 use crate::query::aggregate::walk::work::{Reserve, Work};
-use crate::segment::{ChunkNumbers, MeasureRun, PackedNumbers, Total};
+use crate::segment::{ChunkNumbers, Total};
 use crate::store::{Block, BlockChunk, PeriodFilter, ScanRequest};
 
 /// What follows from a value of the attribute.
@@ -35,19 +34,13 @@ struct Tally {
 struct Chunks {
     /// Each value that some but not most observations have.
     tallies: Vec<Tally>,
+    /// By the number of a value, one more than the place of its tally; 0 has none.
+    places: Vec<usize>,
     /// Slots of observations with another value than most, each with the place of its tally.
     others: Vec<(u32, usize)>,
     /// The numbers of each tally in each measure, and last those of the observations with the value that
     /// most have.
     totals: Vec<Total>,
-    /// A measure of the chunk at hand, where it had to be decoded.
-    unpacked: MeasureRun,
-}
-
-/// Mantissas of a chunk, and their digits after the point.
-enum Mantissas<'a> {
-    Packed(PackedNumbers<'a>),
-    Unpacked(&'a [i64], u8),
 }
 
 impl Work<'_> {
@@ -67,21 +60,22 @@ impl Work<'_> {
         let (measures, attribute) = (request.measures.clone(), request.attributes.first().copied());
         let mut blocks = self.source.cube().blocks_of(request);
         let (mut last, mut position, mut decisions) = (None, None, Vec::new());
-        let mut chunks = Chunks::default();
-        while let Some(block) = blocks.next_packed()? {
+        let (mut chunks, mut keys) = (Chunks::default(), Vec::new());
+        while let Some(block) = blocks.next_placed()? {
             self.check_cancelled()?;
             let part = block.part();
             if last != Some(part) {
                 last = Some(part);
                 position = attribute.and_then(|attribute| self.position(part, attribute));
                 decisions = self.decisions(part, position)?;
+                chunks.begin(decisions.len());
             }
-            for chunk in block.chunks() {
-                let of = (block, &chunk);
+            self.keys(part, &block.series(), &mut keys)?;
+            for (chunk, key) in block.chunks().zip(&keys) {
+                let of = (block, &chunk, *key);
                 if !self.add_tallies(of, (position, &decisions), &measures, &mut chunks, reserve)? {
-                    let key = self.key(part, chunk.series)?;
                     let all = 0..usize::from(chunk.span.slots);
-                    self.add_decoded(block, &chunk, key, slice::from_ref(&all), reserve)?;
+                    self.add_decoded(block, &chunk, *key, slice::from_ref(&all), reserve)?;
                 }
             }
         }
@@ -116,15 +110,16 @@ impl Work<'_> {
     /// if they have to be looked at.
     fn add_tallies(
         &mut self,
-        (block, chunk): (Block<'_>, &BlockChunk),
+        (block, chunk, key): (Block<'_>, &BlockChunk, u64),
         (position, decisions): (Option<usize>, &[Decision]),
         measures: &[usize],
         chunks: &mut Chunks,
         reserve: Reserve<'_>,
     ) -> Result<bool> {
-        let all = position.map(|position| block.attribute(position, chunk));
-        let most = all.as_ref().map_or(0, |(most, _)| *most);
-        let others = all.into_iter().flat_map(|(_, others)| others);
+        let (most, slots, values) = match position {
+            Some(position) => block.attribute(position, chunk),
+            None => (0, &[][..], &[][..]),
+        };
         let Some(decision) = decisions.get(most as usize) else { return Ok(false) };
         // What others add up to matters for most, too: it is what these do not have.
         let matters = |value: u32| {
@@ -133,12 +128,12 @@ impl Work<'_> {
         };
         let absent = block.absent(chunk);
         let is_there = |slot: u32| absent.is_empty() || !absent.contains(&slot);
-        chunks.count(others.filter(|(slot, value)| matters(*value) && is_there(*slot)));
+        let others = slots.iter().copied().zip(values.iter().copied());
+        if !chunks.count(others.filter(|(slot, value)| matters(*value) && is_there(*slot))) {
+            return Ok(false);
+        }
         if chunks.others.is_empty() && !decision.passes {
             return Ok(true);
-        }
-        if chunks.tallies.iter().any(|tally| decisions.len() <= tally.value as usize) {
-            return Ok(false);
         }
         for (place, measure) in measures.iter().enumerate() {
             let total = if decision.passes {
@@ -151,11 +146,10 @@ impl Work<'_> {
                 .inputs
                 .iter()
                 .any(|cells| cells.input.measure == Some(*measure) && cells.extremes.is_some());
-            if !chunks.add((block, chunk), (place, *measure), total, has_extremes)? {
+            if !chunks.add((block, chunk), (place, *measure), total, has_extremes) {
                 return Ok(false);
             }
         }
-        let key = self.key(block.part(), chunk.series)?;
         let width = chunks.tallies.len() + 1;
         for (at, tally) in chunks.tallies.iter().enumerate() {
             let decision = &decisions[tally.value as usize];
@@ -200,21 +194,32 @@ impl Work<'_> {
 }
 
 impl Chunks {
-    /// Begins a chunk with these slots of observations that do not have the value that most have, each
-    /// with the number of its value.
-    fn count(&mut self, others: impl Iterator<Item = (u32, u32)>) {
+    /// Begins a part in which the attribute has values with numbers below this.
+    fn begin(&mut self, values: usize) {
         self.tallies.clear();
+        self.places.clear();
+        self.places.resize(values, 0);
+    }
+
+    /// Begins a chunk with these slots of observations that do not have the value that most have, each
+    /// with the number of its value. Says whether all of these values are known.
+    fn count(&mut self, others: impl Iterator<Item = (u32, u32)>) -> bool {
+        for tally in self.tallies.drain(..) {
+            self.places[tally.value as usize] = 0;
+        }
         self.others.clear();
         self.totals.clear();
         for (slot, value) in others {
-            let known = self.tallies.iter().position(|tally| tally.value == value);
-            let at = known.unwrap_or_else(|| {
+            let Some(place) = self.places.get_mut(value as usize) else { return false };
+            if *place == 0 {
                 self.tallies.push(Tally { value, observations: 0 });
-                self.tallies.len() - 1
-            });
+                *place = self.tallies.len();
+            }
+            let at = *place - 1;
             self.tallies[at].observations += 1;
             self.others.push((slot, at));
         }
+        true
     }
 
     /// Finds the numbers of all tallies in a measure, and of the rest of the stored total of the chunk,
@@ -225,41 +230,71 @@ impl Chunks {
         (place, measure): (usize, usize),
         total: Option<Total>,
         has_extremes: bool,
-    ) -> Result<bool> {
+    ) -> bool {
         let width = self.tallies.len() + 1;
         self.totals.resize((place + 1) * width, Total::default());
         let is_exact = total.is_none_or(|total| total.is_exact);
         if !is_exact || block.has_texts(measure, chunk) {
-            return Ok(false);
+            return false;
         }
         let totals = &mut self.totals[place * width..];
-        if !self.others.is_empty() && block.is_packed(measure, chunk) {
-            let missing = block.missing(measure, chunk);
-            let Some(mantissas) = mantissas((block, chunk), measure, &mut self.unpacked)? else {
-                return Ok(false);
+        if !self.others.is_empty() {
+            let is_added = match (block.packed(measure, chunk), block.numbers(measure, chunk)) {
+                (_, ChunkNumbers::None) => true,
+                (Some(packed), _) => {
+                    let number = |at| packed.get(at);
+                    let others = with_numbers((block, chunk), measure, &self.others);
+                    add_others(others, number, (packed.scale(), totals))
+                }
+                (None, ChunkNumbers::Decimals(mantissas, scale)) => {
+                    let number = |at: usize| mantissas.get(at).copied();
+                    let others = with_numbers((block, chunk), measure, &self.others);
+                    add_others(others, number, (scale, totals))
+                }
+                (None, ChunkNumbers::Doubles(_)) => false,
             };
-            for (slot, at) in &self.others {
-                if !missing.is_empty() && missing.contains(slot) {
-                    continue;
-                }
-                match mantissas.get((*slot as usize).saturating_sub(chunk.from)) {
-                    Some(mantissa) => totals[*at].add(mantissa),
-                    None => return Ok(false),
-                }
-            }
-            for total in &mut *totals {
-                total.scale = mantissas.scale();
+            if !is_added {
+                return false;
             }
         }
-        let Some((rest, tallies)) = totals.split_last_mut() else { return Ok(false) };
+        let Some((rest, tallies)) = totals.split_last_mut() else { return false };
         if let Some(total) = total {
             match without(total, tallies, has_extremes) {
                 Some(total) => *rest = total,
-                None => return Ok(false),
+                None => return false,
             }
         }
-        Ok(true)
+        true
     }
+}
+
+/// The positions of those of these slots whose observation has a value in a measure, each with the
+/// place of its tally.
+fn with_numbers<'a>(
+    (block, chunk): (Block<'a>, &'a BlockChunk),
+    measure: usize,
+    others: &'a [(u32, usize)],
+) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let (missing, from) = (block.missing(measure, chunk), chunk.from);
+    let has_value = move |slot: u32| missing.is_empty() || !missing.contains(&slot);
+    let others = others.iter().filter(move |(slot, _)| has_value(*slot));
+    others.map(move |(slot, at)| ((*slot as usize).saturating_sub(from), *at))
+}
+
+/// Adds the number at each of these positions to one of the totals, which get this scale. Says
+/// whether they were all there.
+#[inline]
+fn add_others(
+    others: impl Iterator<Item = (usize, usize)>,
+    number: impl Fn(usize) -> Option<i64>,
+    (scale, totals): (u8, &mut [Total]),
+) -> bool {
+    for (position, at) in others {
+        let Some(mantissa) = number(position) else { return false };
+        totals[at].add(mantissa);
+    }
+    totals.iter_mut().for_each(|total| total.scale = scale);
+    true
 }
 
 /// A total without others that it has; absent if that does not follow from them.
@@ -274,41 +309,6 @@ fn without(mut total: Total, others: &[Total], has_extremes: bool) -> Option<Tot
         total.count = total.count.checked_sub(other.count)?;
     }
     Some(total)
-}
-
-/// The mantissas of a measure of a chunk, decoded only if they cannot be had one by one. Absent if
-/// numbers are no decimals.
-fn mantissas<'a>(
-    (block, chunk): (Block<'a>, &BlockChunk),
-    measure: usize,
-    unpacked: &'a mut MeasureRun,
-) -> Result<Option<Mantissas<'a>>> {
-    if let Some(packed) = block.packed(measure, chunk) {
-        return Ok(Some(Mantissas::Packed(packed)));
-    }
-    block.unpack(measure, chunk, unpacked)?;
-    Ok(match numbers(unpacked) {
-        ChunkNumbers::Decimals(mantissas, scale) => Some(Mantissas::Unpacked(mantissas, scale)),
-        ChunkNumbers::None | ChunkNumbers::Doubles(_) => None,
-    })
-}
-
-impl Mantissas<'_> {
-    fn scale(&self) -> u8 {
-        match self {
-            Self::Packed(packed) => packed.scale(),
-            Self::Unpacked(_, scale) => *scale,
-        }
-    }
-
-    /// The mantissa at a position; absent if there is none, which is damage.
-    #[inline]
-    fn get(&self, position: usize) -> Option<i64> {
-        match self {
-            Self::Packed(packed) => packed.get(position),
-            Self::Unpacked(mantissas, _) => mantissas.get(position).copied(),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,10 @@ use crate::query::aggregate::walk::positions::Positions;
 use crate::query::scan::exact_divisor;
 use crate::segment::{ChunkNumbers, MeasureRun, Numbers};
 
+/// From minus this to below this, so many mantissas are added in 64 bits.
+const SMALL_MAX: i64 = 1 << 50;
+const SMALL_COUNT_MAX: usize = 1 << 12;
+
 /// Where the positions of a chunk go: the cells of its group.
 pub(crate) struct Target<'a> {
     /// The rows of the group: one, or as many as the chunk touches lines.
@@ -312,10 +316,9 @@ pub(crate) fn numbers(measure: &MeasureRun) -> ChunkNumbers<'_> {
 
 /// The sum of mantissas: in 64 bits where that cannot overflow.
 fn total(values: &[i64]) -> i128 {
-    let bits = values.iter().fold(0, |bits, value| bits | value.unsigned_abs());
-    let fits =
-        bits.checked_mul(values.len() as u64).is_some_and(|most| i64::try_from(most).is_ok());
-    if fits {
+    // What lies outside has bits above those of twice the bound.
+    let bits = values.iter().fold(0, |bits, value| bits | value.wrapping_add(SMALL_MAX));
+    if (0..2 * SMALL_MAX).contains(&bits) && values.len() <= SMALL_COUNT_MAX {
         return i128::from(values.iter().fold(0_i64, |sum, value| sum.wrapping_add(*value)));
     }
     values.iter().map(|value| i128::from(*value)).sum()
@@ -330,5 +333,11 @@ mod tests {
         assert_eq!(total(&[i64::MAX, i64::MAX]), 2 * i128::from(i64::MAX));
         assert_eq!(total(&[i64::MIN, 1, -1]), i128::from(i64::MIN));
         assert_eq!(total(&[]), 0);
+        let near = [SMALL_MAX - 1, SMALL_MAX, -SMALL_MAX, -SMALL_MAX - 1];
+        for value in near {
+            let many = vec![value; SMALL_COUNT_MAX + 1];
+            assert_eq!(total(&many), i128::from(value) * many.len() as i128);
+            assert_eq!(total(&many[1..]), i128::from(value) * SMALL_COUNT_MAX as i128);
+        }
     }
 }

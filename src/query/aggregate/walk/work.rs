@@ -13,10 +13,13 @@ use crate::query::aggregate::state::cells::Cells;
 use crate::query::aggregate::state::covered::Covered;
 use crate::query::aggregate::state::groups::Groups;
 use crate::query::aggregate::state::layout::Row;
+use crate::query::aggregate::state::narrow::NarrowCells;
 use crate::query::aggregate::state::special::{Called, Special};
 use crate::query::aggregate::walk::positions::Positions;
+use crate::query::aggregate::walk::reading::Reading;
 use crate::query::aggregate::walk::spans::Unsure;
 use crate::query::aggregate::walk::target::Target;
+use crate::query::aggregate::walk::totals::Batch;
 use crate::query::scan::{ScanSpec, Source};
 use crate::store::{Chunk, Coverage, PeriodFilter, ScanOrder, ScanRequest, Selections};
 
@@ -39,6 +42,8 @@ pub(crate) struct Work<'a> {
     is_plain: bool,
     pub(crate) groups: Groups,
     pub(crate) cells: Cells,
+    /// What was added of totals since the cells were told, for each input.
+    pub(crate) narrow: Vec<NarrowCells>,
     /// What is known of each condition for the chunk at hand.
     pub(crate) verdicts: Vec<Verdict>,
     /// The periods of which groups know everything.
@@ -48,6 +53,7 @@ pub(crate) struct Work<'a> {
     /// Chunks whose spans do not say everything.
     pub(crate) unsure: Vec<Unsure>,
     buffers: Buffers,
+    pub(crate) batch: Batch,
     /// The positions of a span that have an observation for sure, and the others.
     pub(crate) span: (Positions, Positions),
     /// The rows of the group of a span.
@@ -98,6 +104,9 @@ impl<'a> Work<'a> {
         let adds_series = matches!(scan.periods, PeriodFilter::All)
             && spec.keys.periods.is_none()
             && !spec.specials.iter().all(Special::is_of_period);
+        let skips_covered = spec.reads_spans()
+            && spec.conditions.is_empty()
+            && spec.specials.iter().all(|one| one.is_of_period() || adds_series);
         Self {
             source,
             scan,
@@ -111,15 +120,15 @@ impl<'a> Work<'a> {
                 && spec.specials.iter().all(Special::is_of_numbers),
             groups: Groups::new(spec.keys.key_count.saturating_mul(cells.layout.line_count())),
             cells,
+            narrow: Vec::new(),
             verdicts: vec![Verdict::Depends; count],
-            covered: Covered::default(),
-            skips_covered: spec.reads_spans()
-                && spec.conditions.is_empty()
-                && spec.specials.iter().all(|one| one.is_of_period() || adds_series),
+            covered: Covered::new(if skips_covered { spec.keys.key_count } else { 0 }),
+            skips_covered,
             unsure: Vec::new(),
             span: (Positions::default(), Positions::default()),
             span_rows: Vec::new(),
             reserved: 0,
+            batch: Batch::default(),
             buffers: Buffers {
                 conditions: vec![Positions::default(); count],
                 ..Buffers::default()
@@ -132,13 +141,10 @@ impl<'a> Work<'a> {
         let filter = self.spec.filter.map(|filter| &self.spec.conditions[filter].formula);
         let reads_all = !self.spec.reads_stored();
         if reads_all && !filter.is_some_and(Formula::prunes) {
-            return self.run_chunks(series, false, reserve);
+            return self.run_chunks(series, Reading::All, reserve);
         }
-        let is_part = matches!(self.scan.periods, PeriodFilter::Slots(_));
-        if is_part && self.is_plain && !self.spec.reads_spans() {
-            let (whole, others) = self.by_coverage(series)?;
-            self.run_chunks(&others, false, reserve)?;
-            return self.run_with_totals(&whole, reserve);
+        if self.decides_on_the_way() {
+            return self.run_chunks(series, Reading::Totals, reserve);
         }
         self.run_with_totals(series, reserve)
     }
@@ -150,7 +156,7 @@ impl<'a> Work<'a> {
         if rest.is_empty() {
             return Ok(());
         }
-        self.run_chunks(&rest, true, reserve)
+        self.run_chunks(&rest, Reading::Rest, reserve)
     }
 
     /// Adds what is stored of whole chunks. Returns the series that have a chunk that must be read.
@@ -160,20 +166,26 @@ impl<'a> Work<'a> {
         let mut rest = Vec::with_capacity(series.0.len());
         for (index, (part, selection)) in source.cube().parts().iter().zip(&series.0).enumerate() {
             let mut left = Vec::new();
-            self.pack(index, selection, &mut packed)?;
             if self.adds_totals_alone(index) {
-                self.add_totals_alone(index, (selection, &packed), &mut left, reserve)?;
+                self.add_totals_alone(index, selection, &mut left, reserve)?;
                 rest.push(Selection::from_sorted(left));
                 continue;
             }
             if self.skips_covered && !self.spec.specials.iter().all(Special::is_of_period) {
-                self.add_series(index, (selection, &packed), reserve)?;
+                self.add_series(index, selection, reserve)?;
             }
             if self.adds_ends_alone(selection.len()) {
+                self.pack_all(index, selection, &mut packed)?;
                 self.add_ends_alone(index, (selection, &packed), reserve)?;
                 rest.push(Selection::empty());
                 continue;
             }
+            if self.skips_covered && part.segment().is_one_to_one() {
+                self.add_uncovered(index, selection, &mut left, reserve)?;
+                rest.push(Selection::from_sorted(left));
+                continue;
+            }
+            self.pack_all(index, selection, &mut packed)?;
             for (ordinal, key) in selection.iter().zip(&packed) {
                 self.check_cancelled()?;
                 let mut row = None;
@@ -264,7 +276,7 @@ impl<'a> Work<'a> {
     }
 
     /// Adds the stored totals of a chunk; the verdicts are those of the chunk.
-    fn add_total(&mut self, facts: &ChunkFacts<'_>, row: Row) -> Result<()> {
+    pub(crate) fn add_total(&mut self, facts: &ChunkFacts<'_>, row: Row) -> Result<()> {
         let observations = self.scan.periods.observations(&facts.span).end;
         self.cells.rows[row.start] += observations;
         for cells in &mut self.cells.inputs {
@@ -283,7 +295,7 @@ impl<'a> Work<'a> {
     }
 
     /// The part of the packed key that follows from each selected series, in their order.
-    fn pack(&self, part: usize, selection: &Selection, packed: &mut Vec<u64>) -> Result<()> {
+    fn pack_all(&self, part: usize, selection: &Selection, packed: &mut Vec<u64>) -> Result<()> {
         packed.clear();
         packed.resize(usize::try_from(selection.len()).unwrap_or(usize::MAX), 0);
         let mut numbers = Vec::new();
@@ -304,18 +316,27 @@ impl<'a> Work<'a> {
 
     /// Bytes of memory, about.
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.groups.memory_bytes() + self.cells.memory_bytes() + self.covered.memory_bytes()
+        let narrow = self.narrow.iter().map(|narrow| narrow.len() * NarrowCells::CELL_BYTES);
+        self.groups.memory_bytes()
+            + self.cells.memory_bytes()
+            + self.covered.memory_bytes()
+            + narrow.sum::<usize>()
+    }
+
+    /// Whether all observations of a series belong to one group, and every input reads them.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     pub(crate) fn check_cancelled(&self) -> Result<()> {
         check_cancelled(self.cancelled)
     }
 
-    /// Decodes chunks and adds their values; `after_totals` leaves out those that are done.
+    /// Decodes chunks and adds their values.
     fn run_chunks(
         &mut self,
         series: &Selections,
-        after_totals: bool,
+        reading: Reading,
         reserve: Reserve<'_>,
     ) -> Result<()> {
         let source = self.source;
@@ -327,23 +348,20 @@ impl<'a> Work<'a> {
             order: ScanOrder::Stored,
         };
         if self.is_plain {
-            return self.run_blocks(request, after_totals, reserve);
+            return self.run_blocks(request, reading, reserve);
         }
-        if self.takes_tallies() && !after_totals {
+        if self.takes_tallies() && reading == Reading::All {
             return self.run_tallies(request, reserve);
         }
         if self.takes_pieces() {
-            return self.run_pieces(request, after_totals, reserve);
+            return self.run_pieces(request, reading, reserve);
         }
         let mut cursor = source.cube().cursor(request)?;
         let mut last: Option<(usize, u32, u64)> = None;
         while let Some(chunk) = cursor.next()? {
             self.check_cancelled()?;
-            if after_totals {
-                let facts = self.facts(chunk.part, chunk.series, chunk.chunk)?;
-                if self.step(&facts)? != Step::Read {
-                    continue;
-                }
+            if !self.is_read(reading, (chunk.part, chunk.series, chunk.chunk), reserve)? {
+                continue;
             }
             let key = match last {
                 Some((part, series, key)) if (part, series) == (chunk.part, chunk.series) => key,
