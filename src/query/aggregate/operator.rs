@@ -165,9 +165,8 @@ impl SeriesAggregateExec {
             Basis::Keys | Basis::Index | Basis::Spans | Basis::Totals => SHARE_TOTALS_MIN,
             Basis::Observations => SHARE_SERIES_MIN,
         };
-        let most = self.threads as u64 * SHARES_PER_THREAD;
-        let count = if is_here { 1 } else { (rest.len() / least).clamp(1, most) };
-        let count = usize::try_from(count).unwrap_or(1);
+        let count = (rest.len() / least).clamp(1, self.threads as u64 * SHARES_PER_THREAD);
+        let count = if is_here { 1 } else { usize::try_from(count).unwrap_or(1) };
         let shares = Shares {
             summary,
             pieces: split(&rest, count),

@@ -98,7 +98,7 @@ fn codes(cube: &Cube, dimension: usize, series: &Selections) -> Result<Vec<Strin
         }
     }
     let codes = cube.codes(dimension).iter().zip(occurs);
-    Ok(codes.filter_map(|(code, occurs)| occurs.then(|| code.to_owned())).collect())
+    Ok(codes.filter(|(_, occurs)| *occurs).map(|(code, _)| code.to_owned()).collect())
 }
 
 #[cfg(test)]

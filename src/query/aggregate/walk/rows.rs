@@ -1,6 +1,7 @@
 //! From series to the rows that a thread has given to their groups so far.
 
 use crate::error::Result;
+use crate::index::Selection;
 use crate::query::aggregate::state::layout::Row;
 use crate::query::aggregate::walk::work::{Reserve, Work};
 
@@ -30,6 +31,25 @@ impl Work<'_> {
             sum += u64::from(key.table.number(self.source.cube(), part, series)?) * key.stride;
         }
         Ok(sum)
+    }
+
+    /// The part of the packed key that follows from each selected series, in their order.
+    pub(crate) fn pack_all(
+        &self,
+        part: usize,
+        selection: &Selection,
+        packed: &mut Vec<u64>,
+    ) -> Result<()> {
+        packed.clear();
+        packed.resize(usize::try_from(selection.len()).unwrap_or(usize::MAX), 0);
+        let mut numbers = Vec::new();
+        for key in &self.spec.keys.series {
+            key.table.numbers(self.source.cube(), part, selection, &mut numbers)?;
+            for (sum, number) in packed.iter_mut().zip(&numbers) {
+                *sum += number * key.stride;
+            }
+        }
+        Ok(())
     }
 
     /// The row with this key, known or new.

@@ -294,20 +294,6 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// The part of the packed key that follows from each selected series, in their order.
-    fn pack_all(&self, part: usize, selection: &Selection, packed: &mut Vec<u64>) -> Result<()> {
-        packed.clear();
-        packed.resize(usize::try_from(selection.len()).unwrap_or(usize::MAX), 0);
-        let mut numbers = Vec::new();
-        for key in &self.spec.keys.series {
-            key.table.numbers(self.source.cube(), part, selection, &mut numbers)?;
-            for (sum, number) in packed.iter_mut().zip(&numbers) {
-                *sum += number * key.stride;
-            }
-        }
-        Ok(())
-    }
-
     /// Asks for memory that is about to grow by so many bytes.
     pub(crate) fn reserve(&mut self, more: usize, reserve: Reserve<'_>) -> Result<()> {
         self.reserved = self.memory_bytes() + more;
