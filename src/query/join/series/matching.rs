@@ -56,7 +56,7 @@ fn joined(join: &HashJoinExec, threads: usize) -> Result<Option<SeriesJoinExec>>
     };
     let layout = Layout::new(width, shown, filter)?;
     let sides = Sides { left: left.scan, right: right.scan, matched };
-    SeriesJoinExec::try_new(sides, layout, join.schema(), threads).map(Some)
+    Ok(Some(SeriesJoinExec::new(sides, layout, join.schema(), threads)))
 }
 
 /// The pairs of dimensions that are equal, where the periods are equal too, and nothing else need

@@ -58,12 +58,7 @@ pub(crate) struct SeriesJoinExec {
 
 impl SeriesJoinExec {
     /// The join of `sides` on up to `threads` threads; `schema` is that of its output.
-    pub(super) fn try_new(
-        sides: Sides,
-        layout: Layout,
-        schema: SchemaRef,
-        threads: usize,
-    ) -> Result<Self> {
+    pub(super) fn new(sides: Sides, layout: Layout, schema: SchemaRef, threads: usize) -> Self {
         let series = &sides.left.spec().series;
         let count = if series.len() >= PARTITION_SERIES_MIN { threads.max(1) } else { 1 };
         let shares = Arc::new(split(series, count));
@@ -75,7 +70,7 @@ impl SeriesJoinExec {
         layout: Layout,
         shares: Arc<Vec<Selections>>,
         schema: SchemaRef,
-    ) -> Result<Self> {
+    ) -> Self {
         let properties = PlanProperties::new(
             EquivalenceProperties::new(schema),
             Partitioning::UnknownPartitioning(shares.len()),
@@ -84,7 +79,7 @@ impl SeriesJoinExec {
         )
         .with_scheduling_type(SchedulingType::Cooperative);
         let (partners, metrics) = (Arc::default(), ExecutionPlanMetricsSet::new());
-        Ok(Self { sides, layout, shares, partners, properties: Arc::new(properties), metrics })
+        Self { sides, layout, shares, partners, properties: Arc::new(properties), metrics }
     }
 
     pub(super) fn sides(&self) -> &Arc<Sides> {
@@ -125,7 +120,7 @@ impl EmbeddedProjection for SeriesJoinExec {
         let Some(columns) = projection else { return Ok(self.clone()) };
         let schema = Arc::new(self.schema().project(&columns)?);
         let (sides, shares) = (Arc::clone(&self.sides), Arc::clone(&self.shares));
-        Self::with(sides, self.layout.picking(&columns)?, shares, schema)
+        Ok(Self::with(sides, self.layout.picking(&columns)?, shares, schema))
     }
 }
 

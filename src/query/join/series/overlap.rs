@@ -19,10 +19,11 @@ impl Overlap {
     ) {
         self.left.clear();
         self.right.clear();
-        let slots = |run: &Range<usize>, first: i32| {
-            let first = i64::from(first);
-            (first + run.start as i64)..(first + run.end as i64)
+        // Positions are below the slots of a chunk, which are few.
+        let slot = |position: usize, first: i32| {
+            i64::from(first).saturating_add(i64::try_from(position).unwrap_or(i64::MAX))
         };
+        let slots = |run: &Range<usize>, first: i32| slot(run.start, first)..slot(run.end, first);
         let position =
             |slot: i64, first: i32| usize::try_from(slot - i64::from(first)).unwrap_or_default();
         let (mut l, mut r) = (0, 0);
