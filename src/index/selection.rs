@@ -226,7 +226,7 @@ impl Selection {
 
     /// The members, ascending, many at a time.
     pub fn members(&self) -> Members<'_> {
-        Members { iter: self.bitmap.iter() }
+        Members { iter: self.bitmap.iter(), run: 0..0 }
     }
 
     /// The member with so many below it.
@@ -368,12 +368,28 @@ impl fmt::Debug for Runs<'_> {
 #[derive(Clone)]
 pub struct Members<'a> {
     iter: Iter<'a>,
+    /// What is left of a run.
+    run: Range<u32>,
 }
 
 impl Members<'_> {
     /// Fills `out` with the next members, and says how many there were; fewer only at the end.
+    ///
+    /// roaring's own way of this, as of 0.12.0, counts the members of a full container in 16 bits and
+    /// leaves out all of them.
     pub fn next_many(&mut self, out: &mut [u32]) -> usize {
-        self.iter.next_many(out).len()
+        let mut count = 0;
+        while count < out.len() {
+            if self.run.is_empty() {
+                let Some(next) = self.iter.next_range() else { break };
+                self.run = *next.start()..*next.end() + 1;
+            }
+            for (place, member) in out[count..].iter_mut().zip(&mut self.run) {
+                *place = member;
+                count += 1;
+            }
+        }
+        count
     }
 }
 
@@ -460,6 +476,18 @@ mod tests {
         let mut again = Vec::new();
         Selection::from_sorted(expected).serialize(&mut again);
         assert_eq!(bytes, again, "equal selections give equal bytes");
+    }
+
+    /// A container that is full has more members than 16 bits can count.
+    #[test]
+    fn full_containers_lose_no_member() {
+        let all = 0..200_000_u32;
+        check(&Selection::from_range(all.clone()), all.clone());
+        let some = || all.clone().filter(|member| !(70_000..70_010).contains(member));
+        check(&Selection::from_sorted(some()), some());
+        let mut optimized = Selection::from_sorted(some());
+        optimized.optimize();
+        check(&optimized, some());
     }
 
     proptest! {
