@@ -65,7 +65,9 @@ def same(one, other):
 
 
 def sort_key(row, floats):
-    """Texts decide the order before numbers, which are cut to what all engines agree on."""
+    """Texts decide the order before numbers, which are cut to what all engines agree on, and before
+    the rest of their digits: of two that are alike when cut the smaller comes first everywhere."""
     texts = [it for place, it in enumerate(row) if place not in floats]
     numbers = [float(f"{row[it]:.7g}") if isinstance(row[it], float) else -math.inf for it in sorted(floats)]
-    return texts, numbers
+    rest = [row[it] if isinstance(row[it], float) else -math.inf for it in sorted(floats)]
+    return texts, numbers, rest
