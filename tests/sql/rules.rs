@@ -167,11 +167,11 @@ fn fixed_shapes_answer_as_plain_operators_do() {
     }
 }
 
-/// So many series that bitmaps tell which codes occur among some of them, and that several threads
-/// add up their totals.
+/// So many series that bitmaps tell which codes occur among some of them, that several threads add up
+/// their totals, and that containers of bitmaps are full.
 #[test]
 fn codes_of_many_series_are_those_of_the_rows() {
-    let world = World::new("very_short", 36_000, 5);
+    let world = World::new("very_short", 150_000, 5);
     let plain = Plain::new(&world);
     let dimensions: Vec<String> =
         world.spec.dimensions.iter().map(|dimension| dimension.id.to_lowercase()).collect();
