@@ -1,7 +1,7 @@
 //! Users, and what those of them who may write do over the wire.
 
 use std::io::{Read, Write};
-use std::thread;
+use std::{slice, thread};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -213,7 +213,8 @@ fn the_same_text_is_asked_anew_where_something_has_changed() {
     anna.batch_execute("ROLLBACK").expect("over");
     assert_eq!(count(&mut anna), before + 1);
     for data_type in [Type::INT4, Type::TEXT, Type::INT4] {
-        let asked = bob.prepare_typed("SELECT $1 AS same", &[data_type.clone()]).expect("prepared");
+        let asked =
+            bob.prepare_typed("SELECT $1 AS same", slice::from_ref(&data_type)).expect("prepared");
         assert_eq!(asked.columns()[0].type_(), &data_type);
     }
 }

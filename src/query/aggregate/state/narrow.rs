@@ -275,7 +275,9 @@ mod tests {
             narrow.grow(GROUPS as usize);
             for page in &pages {
                 let mut totals = Totals::default();
-                page.iter().for_each(|(_, total)| totals.push(total));
+                for (_, total) in page {
+                    totals.push(total);
+                }
                 let totals = TotalsPage::new(totals);
                 let to: Vec<u32> = (0..GROUPS).cycle().take(page.len()).collect();
                 let observations: Vec<u16> = page.iter().map(|(count, _)| *count).collect();

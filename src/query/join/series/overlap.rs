@@ -46,6 +46,8 @@ impl Overlap {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
 
     #[test]
@@ -59,7 +61,8 @@ mod tests {
         assert_eq!(overlap.right, [4..5, 7..11, 14..15]);
         overlap.find((&left, 10), (&right, 100));
         assert!(overlap.left.is_empty() && overlap.right.is_empty());
-        overlap.find((&left, -5), (&[0..30], -6));
+        let whole: Vec<Range<usize>> = iter::once(0..30).collect();
+        overlap.find((&left, -5), (&whole, -6));
         assert_eq!(overlap.left, left);
         assert_eq!(overlap.right, [1..4, 6..10, 13..14]);
     }
