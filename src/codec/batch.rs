@@ -39,8 +39,9 @@ pub struct Batch {
     used: [u64; WAYS],
     /// Where the places end that were given away.
     end: usize,
-    /// The widest run, in bits.
-    widest: u8,
+    /// The widest run, in bits. A byte would be loaded with those after it, which the processor does
+    /// not have at hand once it was stored.
+    widest: usize,
 }
 
 /// Packed numbers to take apart.
@@ -151,13 +152,13 @@ impl Batch {
         (at, to): (u32, usize),
         groups: usize,
     ) {
-        let width = width & way.width_mask;
+        let width = usize::from(width & way.width_mask);
         // One that is too wide is refused before anything is decoded.
         self.widest = self.widest.max(width);
         if let Some(used) = self.used.get_mut(way.number) {
             *used |= 1 << (width % 64);
         }
-        let head = self.heads.get_mut(way.kernel + usize::from(width));
+        let head = self.heads.get_mut(way.kernel + width);
         let number = narrow(self.runs.len());
         let next = head.map_or(NONE, |head| mem::replace(head, number));
         let (to, groups) = (narrow(to), narrow(groups));
@@ -178,7 +179,7 @@ impl Batch {
     /// [`Malformed`] if a width is over 64, or `bytes` end less than
     /// [`PADDING_BYTES`](Self::PADDING_BYTES) after the numbers of a run.
     pub fn decode(&mut self, bytes: &[u8], out: &mut Vec<i64>) -> Result<(), Malformed> {
-        if self.widest > bits::WIDTH_MAX {
+        if self.widest >= WIDTHS {
             return Err(Malformed::new(0, "width over 64 bits"));
         }
         if out.len() < self.end {
