@@ -51,6 +51,6 @@ pub use span::{ReportingYearStart, Span};
 pub use structure::{Attachment, Attribute, DataStructure, Dataflow, Dimension, Group, Measure};
 pub use structure::{ConceptRef, Occurs, Representation, SentinelValue, TextType};
 pub use structure_query::{Detail, References, StructureQuery, classes_of_resource};
-pub use value::{Value, number_of_text};
+pub use value::{Value, decimal_of_text, number_of_text};
 pub use version::{VersionChoice, VersionPattern, compare_versions};
 pub use zone::{Zone, whole_minute};

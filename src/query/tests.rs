@@ -113,6 +113,13 @@ fn value(random: &mut Random, scales: u8, only_decimals: bool) -> Value {
         1 if !only_decimals => Value::parse("NaN"),
         2 if !only_decimals => Value::parse("1E3"),
         3 if !only_decimals => Value::parse("<2.5"),
+        4 if !only_decimals => Value::parse("2.5e+10"),
+        5 if !only_decimals => Value::parse("-1.5E-3"),
+        // With many digits on both sides of the point, 64 bits do not hold sums at one scale.
+        6 if !only_decimals && scales > 3 => {
+            let mantissa = i128::from(random.below(2_000_000)) * 1_000_001;
+            Value::Decimal(Decimal { mantissa, scale: random.small(14) })
+        }
         _ => {
             let mantissa = i128::from(random.below(2_000_000)) - 1_000_000;
             Value::Decimal(Decimal { mantissa, scale: random.small(scales + 1) })

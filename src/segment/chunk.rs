@@ -109,6 +109,15 @@ impl ChunkRows {
         }
     }
 
+    /// The decimal to calculate with that a value of a measure is or stands for; absent where
+    /// [`Value::decimal`] is.
+    pub(crate) fn number(&self, stored: Stored) -> Option<Decimal> {
+        match stored.text() {
+            Some(text) => Value::parse(&self.texts[text]).decimal(),
+            None => stored.decimal(),
+        }
+    }
+
     /// Adds a value as published to the column of a measure.
     pub fn push_value(&mut self, measure: usize, value: &Value) {
         let stored = match value {

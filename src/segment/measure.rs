@@ -9,7 +9,7 @@ use crate::codec::exceptions::encode_exceptions;
 use crate::codec::pco_column::encode_pco_f64;
 use crate::codec::run::{RunHeader, pack_run, plan_run};
 use crate::error::Result;
-use crate::model::{Decimal, number_of_text};
+use crate::model::{Decimal, Value};
 use crate::segment::chunk::{ChunkRows, Stored, Writing};
 use crate::segment::totals::Total;
 
@@ -37,6 +37,8 @@ pub(crate) struct MeasureBuilder {
     runs: Vec<u8>,
     /// Scratch: the mantissas of one chunk.
     mantissas: Vec<i64>,
+    /// Scratch: the decimals that texts of one chunk stand for.
+    of_texts: Vec<Decimal>,
 }
 
 impl MeasureBuilder {
@@ -44,13 +46,18 @@ impl MeasureBuilder {
     pub(crate) fn push(&mut self, rows: &ChunkRows, measure: usize, from: u32) -> Total {
         let values = &rows.measures[measure];
         let plan = Plan::of(rows, values);
+        self.of_texts.clear();
         let mut total = Total { scale: plan.scale, is_exact: true, ..Total::default() };
         for (stored, position) in values.iter().zip(&rows.positions) {
             let slot = from + u32::from(*position);
             if stored.scale == Stored::MISSING {
                 self.missing.push(slot);
             } else if let Some(text) = plan.text(rows, *stored) {
-                total.is_exact &= number_of_text(&text).is_none();
+                let value = Value::parse(&text);
+                match value.decimal() {
+                    Some(number) => self.of_texts.push(number),
+                    None => total.is_exact &= value.number().is_none(),
+                }
                 self.text_positions.push(slot);
                 Writer::new(&mut self.texts).prefixed(text.as_bytes());
             }
@@ -64,6 +71,9 @@ impl MeasureBuilder {
                 self.doubles.extend(decimals.map(Decimal::to_f64));
             }
             PlannedNumbers::Decimals => self.push_decimals(rows, values, &plan, from, &mut total),
+        }
+        for number in self.of_texts.drain(..) {
+            total.is_exact = total.is_exact && total.add_decimal(number);
         }
         total
     }

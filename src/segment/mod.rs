@@ -5,8 +5,8 @@
 //!
 //! Read in this order: `layout` (what stands where), `chunk` (a chunk in memory), `measure` and
 //! `block` (chunks packed), `totals`, `periods`, `partials`, `target` and `builder` (writing); `positions`,
-//! `columns`, `header`, `numbers`, `doubles` and `decoder` (chunks unpacked), `reader`, `live_periods`,
-//! `cache`.
+//! `columns`, `header`, `spread`, `numbers`, `doubles` and `decoder` (chunks unpacked), `reader`,
+//! `live_periods`, `cache`.
 //!
 //! **Invariant:** this module knows keys as code numbers and periods as slots. It does not know SDMX
 //! syntax, SQL, or which segments make up a dataflow.
@@ -32,6 +32,7 @@ mod partials;
 mod periods;
 mod positions;
 mod reader;
+mod spread;
 mod target;
 mod totals;
 

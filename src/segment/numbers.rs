@@ -14,6 +14,7 @@ use crate::segment::doubles::push_mantissas;
 use crate::segment::header::{Header, Kind, PackedNumbers};
 use crate::segment::measure::{KIND_DOUBLES, KIND_FRAME, KIND_NONE};
 use crate::segment::positions::{Place, Positions};
+use crate::segment::spread::{spread, spread_over};
 use crate::segment::totals::SCALE_MAX;
 
 /// The place of a chunk that was not decoded.
@@ -46,6 +47,8 @@ pub(crate) struct MeasureDecoder {
     /// Chunks whose numbers cannot be had one by one.
     joined: Vec<usize>,
     mantissas: Vec<i64>,
+    /// Scratch: the mantissas of a chunk that has not one a slot.
+    apart: Vec<i64>,
     /// Their doubles, by the slots of the block.
     spread: Vec<f64>,
 }
@@ -351,25 +354,28 @@ impl MeasureDecoder {
         (index, place): (usize, Place),
         absent: &Positions,
     ) -> Result<(), Malformed> {
+        let header = self.header(index)?;
+        if header.kind == Kind::Decimals && header.is_compact {
+            self.apart.clear();
+            self.apart.resize(place.numbers(true) as usize, 0);
+            let bytes = block.get(header.start as usize..).unwrap_or_default();
+            unpack_run_into(&header.run, bytes, &mut self.apart)?;
+            let from = self.places.get(index).map_or(0, |place| *place as usize);
+            let out = self.mantissas.get_mut(from..from + place.slots as usize);
+            spread_over(out.unwrap_or_default(), (absent.of(index), place.from), &self.apart);
+            return Ok(());
+        }
         let absent: Vec<u16> = absent.of(index).iter().map(|slot| place.position(*slot)).collect();
         let mut run = MeasureRun::default();
         self.lists_into(block, (index, place), &mut run);
         self.numbers_into(block, (index, place), &absent, &mut run)?;
-        match run.numbers {
-            Numbers::None => {}
-            Numbers::Decimals(values) => {
-                let from = self.places.get(index).map_or(0, |place| *place as usize);
-                let out = self.mantissas.get_mut(from..from + values.len());
-                out.unwrap_or_default().copy_from_slice(&values);
+        if let Numbers::Doubles(values) = run.numbers {
+            let (from, end) = (place.from as usize, place.end() as usize);
+            if self.spread.len() < end {
+                self.spread.resize(end, 0.0);
             }
-            Numbers::Doubles(values) => {
-                let (from, end) = (place.from as usize, place.end() as usize);
-                if self.spread.len() < end {
-                    self.spread.resize(end, 0.0);
-                }
-                let out = self.spread.get_mut(from..end).unwrap_or_default();
-                out.copy_from_slice(&values);
-            }
+            let out = self.spread.get_mut(from..end).unwrap_or_default();
+            out.copy_from_slice(&values);
         }
         Ok(())
     }
@@ -480,20 +486,4 @@ impl Place {
     fn numbers(self, is_compact: bool) -> u32 {
         self.slots.saturating_sub(if is_compact { self.absent } else { 0 })
     }
-}
-
-/// One number a slot from one number for each slot that is not left out; those repeat the one
-/// before.
-fn spread<T: Copy + Default>(slots: usize, left_out: &[u16], numbers: &[T]) -> Vec<T> {
-    let mut out = Vec::with_capacity(slots);
-    let mut numbers = numbers.iter();
-    let mut left_out = left_out.iter().peekable();
-    let mut last = T::default();
-    for slot in 0..slots {
-        if left_out.next_if(|position| usize::from(**position) == slot).is_none() {
-            last = numbers.next().copied().unwrap_or(last);
-        }
-        out.push(last);
-    }
-    out
 }

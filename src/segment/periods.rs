@@ -318,7 +318,7 @@ impl PeriodLine {
         for (stored, position) in rows.measures[measure].iter().zip(&rows.positions) {
             let slot = from + usize::from(*position);
             self.observations[slot] += 1;
-            let Some(decimal) = stored.decimal() else { continue };
+            let Some(decimal) = rows.number(*stored) else { continue };
             let Some(decimal) = decimal.rescale(self.scale) else { return false };
             let (mantissa, is_first) = (decimal.mantissa, self.counts[slot] == 0);
             let Some(sum) = self.sums[slot].checked_add(mantissa) else { return false };
@@ -366,7 +366,7 @@ impl PeriodLine {
             let known = self.observations.get(slot).copied().unwrap_or_default();
             let Some(observations) = known.checked_sub(1) else { return false };
             self.observations[slot] = observations;
-            let Some(decimal) = stored.decimal() else { continue };
+            let Some(decimal) = rows.number(*stored) else { continue };
             let Some(decimal) = decimal.rescale(self.scale) else { return false };
             let Some(count) = self.counts[slot].checked_sub(1) else { return false };
             let Some(sum) = self.sums[slot].checked_sub(decimal.mantissa) else { return false };

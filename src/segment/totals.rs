@@ -7,6 +7,7 @@ use crate::codec::column::{Column, encode_i64, encode_u64};
 use crate::codec::pco_column::{decode_pco_i64, encode_pco_i64};
 use crate::codec::{Malformed, Reader, Writer};
 use crate::error::Result;
+use crate::model::Decimal;
 
 /// The largest sum of a chunk, sign apart: fewer than 2^16 mantissas of 64 bits.
 const SUM_MAX: u128 = 1 << 79;
@@ -27,7 +28,7 @@ pub struct Total {
     /// Digits after the point of the mantissas.
     pub scale: u8,
     /// Whether these are all numbers of the chunk. False where some are doubles, or texts such as
-    /// `1E5`: then the chunk must be decoded.
+    /// `1E50`, which are no decimals of 64 bits: then the chunk must be decoded.
     pub is_exact: bool,
 }
 
@@ -58,6 +59,28 @@ impl Total {
         self.min = if is_first { mantissa } else { self.min.min(mantissa) };
         self.max = if is_first { mantissa } else { self.max.max(mantissa) };
         self.count += 1;
+    }
+
+    /// Adds a decimal of any scale. Says whether there is a scale at which its mantissa and all of
+    /// those before fit 64 bits; if there is none, nothing is added.
+    #[must_use]
+    pub(crate) fn add_decimal(&mut self, number: Decimal) -> bool {
+        let scale = self.scale.max(number.scale);
+        let at_scale = |mantissa: i128, scale_before: u8| {
+            Decimal { mantissa, scale: scale_before }.rescale(scale).map(|number| number.mantissa)
+        };
+        let narrow = |mantissa: i64| {
+            let mantissa = at_scale(mantissa.into(), self.scale)?;
+            i64::try_from(mantissa).ok()
+        };
+        let mantissa = at_scale(number.mantissa, number.scale).map(i64::try_from);
+        let (Some(Ok(mantissa)), Some(sum)) = (mantissa, at_scale(self.sum, self.scale)) else {
+            return false;
+        };
+        let (Some(min), Some(max)) = (narrow(self.min), narrow(self.max)) else { return false };
+        *self = Self { sum, min, max, scale, ..*self };
+        self.add(mantissa);
+        true
     }
 }
 
@@ -293,6 +316,22 @@ impl TotalBounds {
         }
         Some(all)
     }
+
+    /// What neither sums nor minima nor maxima exceed with so many digits after the point, sign
+    /// apart. Absent where that needs more than 127 bits, where a power of ten between two scales
+    /// needs more than 63, where a sum alone does, or digits would be lost.
+    pub fn wide_at(&self, scale: u8) -> Option<i128> {
+        if !self.is_narrow {
+            return None;
+        }
+        let mut all = 0;
+        for (known, sum, other) in &self.by_scale {
+            let factor = 10_i64.checked_pow(scale.checked_sub(*known)?.into())?;
+            let most = i128::from(*sum.max(other));
+            all = most.checked_mul(factor.into())?.max(all);
+        }
+        Some(all)
+    }
 }
 
 /// Reads a column of exactly `count` unsigned numbers.
@@ -317,6 +356,30 @@ mod tests {
     }
 
     #[test]
+    fn decimals_of_other_scales_are_added_where_64_bits_hold_all() {
+        let mut total = Total { scale: 1, ..Total::default() };
+        total.add(-15);
+        assert!(total.add_decimal(Decimal { mantissa: 2_000, scale: 0 }));
+        assert!(total.add_decimal(Decimal { mantissa: 25, scale: 4 }));
+        let expected = Total {
+            sum: 19_985_025,
+            count: 3,
+            min: -15_000,
+            max: 20_000_000,
+            scale: 4,
+            is_exact: false,
+        };
+        assert_eq!(total, expected);
+        assert!(!total.add_decimal(Decimal { mantissa: 1, scale: 18 }));
+        assert!(!total.add_decimal(Decimal { mantissa: i128::from(i64::MAX), scale: 0 }));
+        assert!(!total.add_decimal(Decimal { mantissa: i128::MAX, scale: 4 }));
+        assert_eq!(total, expected);
+        let mut first = Total::default();
+        assert!(first.add_decimal(Decimal { mantissa: 7, scale: 3 }));
+        assert_eq!((first.sum, first.min, first.max, first.scale), (7, 7, 7, 3));
+    }
+
+    #[test]
     fn bounds_hold_at_every_scale_or_are_absent() {
         let small = page(&[(12, -4, 16, 0), (-700, -900, 200, 2), (0, 0, 0, 1)]);
         let bounds = small.bounds();
@@ -325,6 +388,9 @@ mod tests {
         let (sum, other) = bounds.at(2).expect("fits");
         assert!((1_200..2_400).contains(&sum) && (1_600..3_200).contains(&other));
         assert_eq!(bounds.at(38), None);
+        let wide = bounds.wide_at(18).expect("fits");
+        assert!((16 * 10_i128.pow(18)..32 * 10_i128.pow(18)).contains(&wide));
+        assert_eq!((bounds.wide_at(1), bounds.wide_at(19)), (None, None));
         let sum = i128::from(i64::MAX) + 1;
         assert_eq!(page(&[(sum, 0, i64::MAX, 0)]).bounds().at(0), None);
         assert_eq!(page(&[(1, i64::MIN, 1, 0)]).bounds().at(0), None);

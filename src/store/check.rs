@@ -7,7 +7,6 @@ use crate::catalog::{Catalog, Checked, Health, LiveSegment};
 use crate::disk::Disk;
 use crate::error::{Error, Result};
 use crate::index::DimensionIndex;
-use crate::model::Value;
 use crate::segment::{PeriodSums, Segment, Wanted};
 use crate::store::database::Database;
 use crate::store::pool::open_at;
@@ -154,7 +153,7 @@ fn check_totals(segment: &Segment) -> Result<()> {
                 let mut count = 0_u32;
                 let mut bounds: Option<(i128, i128)> = None;
                 for position in data.present(0..data.slots).flatten() {
-                    if let Value::Decimal(decimal) = run.value(position)
+                    if let Some(decimal) = run.value(position).decimal()
                         && let Some(scaled) = decimal.rescale(total.scale)
                     {
                         let (value, (min, max)) = (scaled.mantissa, bounds.unwrap_or_default());

@@ -72,9 +72,16 @@ impl PeriodFilter {
     }
 
     /// How much is wanted of `slots` slots from `first` on.
+    #[inline]
     pub fn coverage(&self, form: PeriodForm, first: i32, slots: usize) -> Coverage {
         match self.ranges(form) {
             None => Coverage::All,
+            // Nearly always there is one, and many chunks are asked about.
+            Some([range]) => match cut(range, first, slots) {
+                wanted if wanted.is_empty() => Coverage::Nothing,
+                wanted if wanted.len() == slots => Coverage::All,
+                _ => Coverage::Part,
+            },
             Some(ranges) => {
                 let mut cut = ranges.iter().map(|range| cut(range, first, slots));
                 match cut.find(|range| !range.is_empty()) {

@@ -7,9 +7,9 @@
 //! `sets` (grouping sets); `plans/`, the rule that finds such aggregations: `wanted` (what a plan asks
 //! for), `matching`, `calls`, `cases`, `special_calls` and `translate`; `state/`, what is known so far:
 //! `groups`, `layout`, `sums`, `squares`, `exact`, `cells`, `narrow` (many stored totals at one
-//! go), and `special` (functions with a state of their own) with `number_sets`, `quantile` and
+//! go) and `wide` (the same in 128 bits), and `special` (functions with a state of their own) with `number_sets`, `quantile` and
 //! `select`; `walk/`, one thread's share: `positions`, `target`, `work`, `rows`, `summary` (what
-//! needs no look at any series), `totals`, `lines`, `ends` and `spans` (what needs no block),
+//! needs no look at any series), `decided` and `totals`, `lines`, `ends` and `spans` (what needs no block),
 //! `reading` (which blocks are read), `plain` (what needs no look at single observations), `piece`,
 //! `pieces` and `tallies` (a look at no others than those that
 //! differ); `operator` ([`SeriesAggregateExec`], which runs the threads and merges them by a

@@ -130,7 +130,7 @@ impl Test {
 
 impl Number {
     fn parse(text: &str) -> Option<Self> {
-        let exact = Decimal::parse(text.as_bytes()).map(Self::Exact);
+        let exact = Value::parse(text).decimal().map(Self::Exact);
         exact.or_else(|| number_of_text(text).map(Self::Double))
     }
 

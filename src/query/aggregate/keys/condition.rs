@@ -12,6 +12,7 @@ use crate::query::aggregate::keys::attributes::AttributeTable;
 use crate::query::aggregate::keys::series::SeriesTable;
 use crate::query::aggregate::keys::values::ValueSet;
 use crate::query::aggregate::walk::positions::Positions;
+use crate::query::scan::PeriodTable;
 use crate::segment::{Chunk, ChunkSpan, PagePart};
 use crate::store::Cube;
 
@@ -70,6 +71,38 @@ impl Verdict {
     pub(crate) fn of(holds: bool) -> Self {
         if holds { Self::Always } else { Self::Never }
     }
+
+    /// What is known of both together.
+    #[inline]
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Never, _) | (_, Self::Never) => Self::Never,
+            (Self::Always, Self::Always) => Self::Always,
+            _ => Self::Depends,
+        }
+    }
+
+    /// What is known of one or the other.
+    #[inline]
+    fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Always, _) | (_, Self::Always) => Self::Always,
+            (Self::Never, Self::Never) => Self::Never,
+            _ => Self::Depends,
+        }
+    }
+}
+
+/// Chunks of a part before they are decoded, each the only one of its series, and of the same number.
+#[derive(Clone, Copy)]
+pub(crate) struct PageFacts<'a> {
+    pub(crate) cube: &'a Cube,
+    pub(crate) part: usize,
+    pub(crate) of: PagePart<'a>,
+    /// Where periods have their places, if places matter.
+    pub(crate) periods: Option<&'a PeriodTable>,
+    /// Whether a condition on a value is as good as met by all if some observation meets it.
+    pub(crate) is_some_enough: bool,
 }
 
 /// A chunk of a series of a part, before it is decoded.
@@ -210,6 +243,47 @@ impl Formula {
         })
     }
 
+    /// Sets `out` to what is known for all observations of each of some chunks without reading them.
+    pub(crate) fn verdicts(&self, of: &PageFacts<'_>, out: &mut Vec<Verdict>) -> Result<()> {
+        out.clear();
+        match self {
+            Self::Constant(holds) => out.resize(of.of.len(), Verdict::of(*holds)),
+            Self::Series(set) => {
+                let mut marks = Vec::new();
+                set.marks((of.cube, of.part), of.of, &mut marks)?;
+                out.extend(marks.iter().map(|mark| Verdict::of(*mark)));
+            }
+            Self::Periods(set) => set.verdicts(of, out)?,
+            Self::Attributes(_) => out.resize(of.of.len(), Verdict::Depends),
+            Self::Values(set) => set.verdicts(of, out)?,
+            Self::All(inner) | Self::Any(inner) => {
+                let is_all = matches!(self, Self::All(_));
+                out.resize(of.of.len(), Verdict::of(is_all));
+                let mut one = Vec::new();
+                for formula in inner {
+                    formula.verdicts(of, &mut one)?;
+                    for (all, one) in out.iter_mut().zip(&one) {
+                        *all = if is_all { all.and(*one) } else { all.or(*one) };
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether it is met where the series is one of a set, and one value of an observation too.
+    pub(crate) fn is_of_series_and_a_value(&self) -> bool {
+        let is_value = |formula: &Self| matches!(formula, Self::Values(_));
+        match self {
+            Self::Values(_) => true,
+            Self::All(inner) => {
+                inner.iter().filter(|formula| is_value(formula)).count() == 1
+                    && inner.iter().all(|formula| is_value(formula) || formula.is_of_series())
+            }
+            _ => false,
+        }
+    }
+
     /// Sets `out` to whether it holds for each of these series of a part, where the series alone
     /// decides.
     pub(crate) fn marks(
@@ -334,6 +408,17 @@ impl PeriodSet {
             }
             Some(_) => Verdict::Depends,
         }
+    }
+
+    /// Adds to `out` what is known of each of some chunks.
+    fn verdicts(&self, of: &PageFacts<'_>, out: &mut Vec<Verdict>) -> Result<()> {
+        let (segment, mut room) = (of.cube.parts()[of.part].segment(), Vec::new());
+        let spans = of.of.of(segment.spans_page(of.of.page())?, &mut room);
+        out.extend(spans.iter().map(|span| {
+            let place = of.periods.and_then(|table| table.place(span.form, span.first));
+            place.map_or(Verdict::Depends, |at| self.verdict(at..at + usize::from(span.slots)))
+        }));
+        Ok(())
     }
 
     fn positions(&self, place: usize, count: usize, out: &mut Positions) {

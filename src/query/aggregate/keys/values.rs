@@ -5,8 +5,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use crate::error::Result;
 use crate::model::{Decimal, Value};
-use crate::query::aggregate::keys::condition::Verdict;
+use crate::query::aggregate::keys::condition::{PageFacts, Verdict};
 use crate::query::aggregate::walk::positions::Positions;
 use crate::segment::{MeasureRun, Numbers, Total};
 
@@ -122,7 +123,48 @@ impl ValueSet {
         self.by_scale.get(usize::from(scale)).map_or(&[], |known| known.get_or_init(found))
     }
 
+    /// Adds to `out` what the totals of some chunks say of all observations of each.
+    pub(crate) fn verdicts(&self, of: &PageFacts<'_>, out: &mut Vec<Verdict>) -> Result<()> {
+        let segment = of.cube.parts()[of.part].segment();
+        let totals = segment.totals_page(self.measure, of.of.page())?.totals();
+        let (mut counts, mut scales, mut exact) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut mins, mut maxs, mut observations) = (Vec::new(), Vec::new(), Vec::new());
+        let counts = of.of.of(totals.counts(), &mut counts);
+        let scales = of.of.of(totals.scales(), &mut scales);
+        let exact = of.of.of(totals.exact(), &mut exact);
+        let (mins, maxs) = (of.of.of(totals.mins(), &mut mins), of.of.of(totals.maxs(), &mut maxs));
+        let all = segment.observations_page(of.of.page())?;
+        let observations = of.of.of(all, &mut observations);
+        out.extend((0..of.of.len()).map(|at| {
+            let total = Total {
+                sum: 0,
+                count: u32::from(counts[at]),
+                min: mins[at],
+                max: maxs[at],
+                scale: scales[at],
+                is_exact: exact[at],
+            };
+            match self.verdict(&total, u64::from(observations[at])) {
+                Verdict::Depends if of.is_some_enough && self.takes_an_end(&total) => {
+                    Verdict::Always
+                }
+                verdict => verdict,
+            }
+        }));
+        Ok(())
+    }
+
+    /// Whether the least or the greatest number of a total passes.
+    fn takes_an_end(&self, total: &Total) -> bool {
+        let takes = |mantissa: i64| {
+            let mut ranges = self.mantissas(total.scale).iter();
+            ranges.any(|(low, high)| (*low..=*high).contains(&mantissa))
+        };
+        total.is_exact && total.count > 0 && (takes(total.min) || takes(total.max))
+    }
+
     /// What the total of a chunk with so many observations says of all of them.
+    #[inline]
     pub(crate) fn verdict(&self, total: &Total, observations: u64) -> Verdict {
         if !total.is_exact {
             return Verdict::Depends;

@@ -212,6 +212,11 @@ impl InputCells {
         Ok(())
     }
 
+    /// Whether sums or extremes of stored totals are needed.
+    pub(crate) fn wants_totals(&self) -> bool {
+        self.sums.is_some() || self.extremes.is_some()
+    }
+
     /// Calls the functions with a state of their own for the observations of a chunk. `plain` is for
     /// work.
     pub(crate) fn add_specials(

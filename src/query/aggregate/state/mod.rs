@@ -16,3 +16,4 @@ pub(crate) mod settle;
 pub(crate) mod special;
 pub(crate) mod squares;
 pub(crate) mod sums;
+pub(crate) mod wide;

@@ -9,7 +9,7 @@ use crate::query::aggregate::state::layout::Row;
 use crate::segment::TotalBounds;
 
 /// Scales that a byte can say.
-const SCALES: usize = 1 << u8::BITS;
+pub(super) const SCALES: usize = 1 << u8::BITS;
 /// Groups for each total that was added, above which cells are not emptied for more room.
 const GROUPS_PER_TOTAL: usize = 8;
 
@@ -97,6 +97,13 @@ impl NarrowCells {
         Ok(self.reserve(bounds, count))
     }
 
+    /// Whether so many totals within these bounds could ever be added, were there nothing else.
+    pub(crate) fn could_admit(bounds: &TotalBounds, count: usize) -> bool {
+        let bound = bounds.at(bounds.scale());
+        let most = bound.and_then(|(sum, _)| sum.checked_mul(count as u64));
+        most.is_some_and(|most| i64::try_from(most).is_ok())
+    }
+
     fn reserve(&mut self, bounds: &TotalBounds, count: usize) -> bool {
         let scale = if self.added == 0 { bounds.scale() } else { self.scale };
         let after = bounds.at(scale).and_then(|(sum, _)| {
@@ -114,13 +121,7 @@ impl NarrowCells {
 
     fn set_scale(&mut self, scale: u8) {
         self.scale = scale;
-        self.factors.fill(0);
-        let mut factor = Some(1_i64);
-        for known in self.factors[..=usize::from(scale)].iter_mut().rev() {
-            // Scales whose factor has no room do not occur among what was admitted.
-            *known = factor.unwrap_or_default();
-            factor = factor.and_then(|factor| factor.checked_mul(10));
-        }
+        set_factors(scale, &mut self.factors);
     }
 
     /// Adds totals that were admitted, each to the group of its number.
@@ -158,9 +159,20 @@ impl NarrowCells {
     }
 }
 
+/// Sets each factor to what a mantissa of its scale is multiplied with to be one of `scale`; those
+/// without room in 64 bits, which nothing that is admitted has, to 0.
+pub(super) fn set_factors(scale: u8, factors: &mut [i64; SCALES]) {
+    factors.fill(0);
+    let mut factor = Some(1_i64);
+    for known in factors[..=usize::from(scale)].iter_mut().rev() {
+        *known = factor.unwrap_or_default();
+        factor = factor.and_then(|factor| factor.checked_mul(10));
+    }
+}
+
 /// The same number with few digits after the point, so that a sum gets no more than its own
 /// numbers have.
-fn shortest(mut mantissa: i64, mut scale: u8) -> Decimal {
+pub(super) fn shortest(mut mantissa: i64, mut scale: u8) -> Decimal {
     while scale > 0 && mantissa % 10 == 0 {
         mantissa /= 10;
         scale -= 1;
@@ -205,7 +217,7 @@ fn add<const SUMS: bool, const EXTREMES: bool>(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
@@ -216,10 +228,10 @@ mod tests {
     use crate::query::aggregate::state::layout::Line;
     use crate::segment::{Total, Totals, TotalsPage};
 
-    const GROUPS: u32 = 3;
+    pub(in super::super) const GROUPS: u32 = 3;
 
     /// The state of count, sum, minimum and maximum of a measure for three groups.
-    fn cells() -> Cells {
+    pub(in super::super) fn cells() -> Cells {
         let spec = AggregateSpec {
             keys: Keys {
                 series: Vec::new(),
@@ -246,7 +258,7 @@ mod tests {
     }
 
     /// What a test can see of a group: observations without a number, the sum, the extremes.
-    fn shown(cells: &Cells, group: usize) -> (u64, String, (u64, u64)) {
+    pub(in super::super) fn shown(cells: &Cells, group: usize) -> (u64, String, (u64, u64)) {
         let input = &cells.inputs[0];
         let sum = input.sums.as_ref().expect("asked for").sum(group, group).expect("fits").0;
         let (least, greatest) = input.extremes.as_ref().expect("asked for")[group];
@@ -254,8 +266,9 @@ mod tests {
         (input.lacking[group], sum.shortest().to_string(), extremes)
     }
 
-    fn total() -> impl Strategy<Value = (u16, Total)> {
-        (0_u32..5, 0_u16..3, any::<(i64, i64)>(), 0_u32..63, 0_u8..4).prop_map(
+    /// A total of a chunk with so many observations, of up to so many digits after the point.
+    pub(in super::super) fn total(scale_max: u8) -> impl Strategy<Value = (u16, Total)> {
+        (0_u32..5, 0_u16..3, any::<(i64, i64)>(), 0_u32..63, 0..=scale_max).prop_map(
             |(count, lacking, (a, b), bits, scale)| {
                 let mut total = Total { scale, is_exact: true, ..Total::default() };
                 (0..count)
@@ -268,7 +281,7 @@ mod tests {
     proptest! {
         #[test]
         fn gives_what_totals_give_one_by_one(
-            pages in prop::collection::vec(prop::collection::vec(total(), 1..20), 1..6),
+            pages in prop::collection::vec(prop::collection::vec(total(3), 1..20), 1..6),
         ) {
             let (mut one_by_one, mut at_once) = (cells(), cells());
             let mut narrow = NarrowCells::new();

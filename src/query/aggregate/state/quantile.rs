@@ -1,11 +1,12 @@
 //! Exact medians and quantiles: the numbers of a cell, and those of a rank among them.
 //!
 //! Numbers are kept as the integers that they are stored as, so that a quantile is a selection
-//! among integers. Only where the scales of a cell are too far apart, or where some numbers are
-//! doubles, doubles are compared instead: in the same order, since the nearest double of a larger
-//! decimal is never smaller.
+//! among integers. Only where the scales of a cell are many or too far apart, or where some numbers
+//! are doubles, doubles are compared instead, by integers of their order: it is the same order, since
+//! the nearest double of a larger decimal is never smaller.
 
 use std::fmt;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -13,11 +14,15 @@ use crate::error::Result;
 use crate::model::Decimal;
 use crate::query::aggregate::state::select::{Pieces, neighbours};
 use crate::query::aggregate::walk::work::check_cancelled;
+use crate::query::scan::exact_divisor;
 
 /// Numbers in one piece: half a megabyte at most.
 const PIECE_NUMBERS: usize = 1 << 16;
 /// Numbers from minus this to below this have 32 bits.
 const HALF: i64 = 1 << 31;
+/// Lists of decimals of one scale that a cell has at most before its numbers become doubles: to look
+/// for one of more takes longer than to divide.
+const LISTS_MAX: usize = 6;
 /// Steps between two neighbours of a rank: DataFusion's, so that answers are the same.
 const STEPS: f64 = 1_000_000.0;
 
@@ -80,18 +85,22 @@ impl fmt::Display for Quantile {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bag {
     pieces: Vec<Piece>,
+    /// Doubles, by integers of their order.
+    doubles: Vec<Arc<Vec<i64>>>,
+    /// The same, until they are as many as a piece has.
+    open: Vec<i64>,
     count: usize,
+    /// Whether some are, and all that is added becomes one.
+    has_doubles: bool,
 }
 
-/// Some of the numbers.
+/// Some of the decimals.
 #[derive(Clone, Debug)]
 enum Piece {
     /// Mantissas at a scale.
     Decimals(u8, Arc<Vec<i64>>),
     /// The same of 32 bits, which most are: half of the memory to fill and to read.
     Small(u8, Arc<Vec<i32>>),
-    /// Doubles that are no decimals of 64 bits.
-    Doubles(Arc<Vec<f64>>),
 }
 
 impl Bag {
@@ -103,6 +112,10 @@ impl Bag {
     /// Adds decimals of one scale.
     pub(crate) fn push_decimals(&mut self, mantissas: &[i64], scale: u8) {
         self.count += mantissas.len();
+        if self.has_doubles {
+            self.push_as_doubles(mantissas, scale);
+            return;
+        }
         // What lies outside has bits above those of twice the bound.
         let bits = mantissas.iter().fold(0, |bits, mantissa| bits | mantissa.wrapping_add(HALF));
         if (0..2 * HALF).contains(&bits) {
@@ -124,6 +137,9 @@ impl Bag {
             let room = PIECE_NUMBERS.saturating_sub(numbers.len()).min(mantissas.len());
             numbers.extend(mantissas[..room].iter().map(narrow));
             mantissas = &mantissas[room..];
+        } else if self.has_many_lists() {
+            self.push_as_doubles(mantissas, scale);
+            return;
         }
         for piece in mantissas.chunks(PIECE_NUMBERS) {
             let numbers = piece.iter().map(narrow).collect();
@@ -141,35 +157,75 @@ impl Bag {
             let room = PIECE_NUMBERS.saturating_sub(numbers.len()).min(mantissas.len());
             numbers.extend_from_slice(&mantissas[..room]);
             mantissas = &mantissas[room..];
+        } else if self.has_many_lists() {
+            self.push_as_doubles(mantissas, scale);
+            return;
         }
         for piece in mantissas.chunks(PIECE_NUMBERS) {
             self.pieces.push(Piece::Decimals(scale, Arc::new(piece.to_vec())));
         }
     }
 
+    /// Whether there are as many lists of decimals as are looked through; full ones do not count. If
+    /// so, doubles are made of all that is added from now on.
+    fn has_many_lists(&mut self) -> bool {
+        let is_open = |piece: &&Piece| match piece {
+            Piece::Decimals(_, numbers) => numbers.len() < PIECE_NUMBERS,
+            Piece::Small(_, numbers) => numbers.len() < PIECE_NUMBERS,
+        };
+        self.has_doubles = self.pieces.iter().filter(is_open).count() >= LISTS_MAX;
+        self.has_doubles
+    }
+
+    /// Adds the doubles of decimals of one scale.
+    fn push_as_doubles(&mut self, mantissas: &[i64], scale: u8) {
+        let numbers = self.doubles();
+        if let Some(divisor) = exact_divisor(mantissas, scale) {
+            #[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost")]
+            let double = |mantissa: &i64| *mantissa as f64 / divisor;
+            let bits = mantissas.iter().map(|mantissa| double(mantissa).to_bits().cast_signed());
+            numbers.extend(bits.map(in_order));
+        } else {
+            numbers.extend(mantissas.iter().map(|mantissa| as_double(*mantissa, scale)));
+        }
+    }
+
+    /// All doubles.
+    fn lists_of_doubles(&self) -> impl Iterator<Item = &[i64]> {
+        self.doubles.iter().map(|numbers| numbers.as_slice()).chain([self.open.as_slice()])
+    }
+
     /// Adds a finite double.
     pub(crate) fn push_double(&mut self, number: f64) {
         self.count += 1;
-        let known = self.pieces.iter_mut().rev().find_map(|piece| match piece {
-            Piece::Doubles(numbers) => Arc::get_mut(numbers),
-            Piece::Decimals(..) | Piece::Small(..) => None,
-        });
-        match known.filter(|numbers| numbers.len() < PIECE_NUMBERS) {
-            Some(numbers) => numbers.push(number),
-            None => self.pieces.push(Piece::Doubles(Arc::new(vec![number]))),
+        self.doubles().push(in_order(number.to_bits().cast_signed()));
+    }
+
+    /// The list that more doubles go to.
+    #[inline]
+    fn doubles(&mut self) -> &mut Vec<i64> {
+        self.has_doubles = true;
+        if self.open.len() >= PIECE_NUMBERS {
+            self.doubles.push(Arc::new(mem::take(&mut self.open)));
         }
+        &mut self.open
     }
 
     /// Adds the numbers of another.
     pub(crate) fn merge(&mut self, other: &Self) {
         self.count += other.count;
         self.pieces.extend_from_slice(&other.pieces);
+        self.doubles.extend_from_slice(&other.doubles);
+        if !other.open.is_empty() {
+            self.doubles.push(Arc::new(other.open.clone()));
+        }
+        self.has_doubles |= other.has_doubles;
     }
 }
 
 /// The numbers of a bag as integers in their order.
 struct Keys<'a> {
-    pieces: &'a [Piece],
+    bag: &'a Bag,
     form: Form,
     cancelled: &'a AtomicBool,
 }
@@ -185,14 +241,24 @@ enum Form {
 
 impl<'a> Keys<'a> {
     fn of(bag: &'a Bag, cancelled: &'a AtomicBool) -> Self {
-        let form = common_scale(&bag.pieces).map_or(Form::Doubles, Form::Mantissas);
-        Self { pieces: &bag.pieces, form, cancelled }
+        let scale = if bag.has_doubles { None } else { common_scale(&bag.pieces) };
+        Self { bag, form: scale.map_or(Form::Doubles, Form::Mantissas), cancelled }
     }
 
     /// The numbers of a rank and of the one after it.
     fn neighbours(&self, rank: usize) -> Result<(f64, f64)> {
         let (left, right) = neighbours(self, rank)?;
         Ok((self.double(left), self.double(right)))
+    }
+
+    /// The integer of a decimal.
+    fn key(&self, mantissa: i64, scale: u8) -> i64 {
+        match self.form {
+            Form::Mantissas(all) => {
+                mantissa.wrapping_mul(10_i64.wrapping_pow((all - scale).into()))
+            }
+            Form::Doubles => as_double(mantissa, scale),
+        }
     }
 
     fn double(&self, key: i64) -> f64 {
@@ -205,7 +271,7 @@ impl<'a> Keys<'a> {
 
 impl Pieces for Keys<'_> {
     fn for_each(&self, mut each: impl FnMut(i64)) -> Result<()> {
-        for piece in self.pieces {
+        for piece in &self.bag.pieces {
             check_cancelled(self.cancelled)?;
             match (piece, self.form) {
                 (Piece::Decimals(own, numbers), Form::Mantissas(scale)) => {
@@ -231,14 +297,36 @@ impl Pieces for Keys<'_> {
                 (Piece::Small(scale, numbers), Form::Doubles) => {
                     numbers.iter().for_each(|number| each(as_double(i64::from(*number), *scale)));
                 }
-                (Piece::Doubles(numbers), _) => {
-                    for number in numbers.iter() {
-                        each(in_order(number.to_bits().cast_signed()));
-                    }
-                }
+            }
+        }
+        for numbers in self.bag.lists_of_doubles() {
+            check_cancelled(self.cancelled)?;
+            for number in numbers {
+                each(*number);
             }
         }
         Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.bag.count
+    }
+
+    fn sample(&self, step: usize, mut each: impl FnMut(i64)) {
+        for piece in &self.bag.pieces {
+            match piece {
+                Piece::Decimals(scale, numbers) => {
+                    numbers.iter().step_by(step).for_each(|number| each(self.key(*number, *scale)));
+                }
+                Piece::Small(scale, numbers) => {
+                    let numbers = numbers.iter().step_by(step).map(|number| i64::from(*number));
+                    numbers.for_each(|number| each(self.key(number, *scale)));
+                }
+            }
+        }
+        for numbers in self.bag.lists_of_doubles() {
+            numbers.iter().step_by(step).for_each(|number| each(*number));
+        }
     }
 }
 
@@ -256,11 +344,9 @@ fn in_order(bits: i64) -> i64 {
 /// The scale to which all numbers can be brought in 64 bits; absent if some are doubles.
 fn common_scale(pieces: &[Piece]) -> Option<u8> {
     let scales = pieces.iter().map(|piece| match piece {
-        Piece::Decimals(scale, _) | Piece::Small(scale, _) => Some(*scale),
-        Piece::Doubles(_) => None,
+        Piece::Decimals(scale, _) | Piece::Small(scale, _) => *scale,
     });
-    let scales = scales.collect::<Option<Vec<u8>>>()?;
-    let largest = scales.iter().copied().max()?;
+    let largest = scales.max()?;
     let fits = |scale: u8, bits: u64| {
         let factor = 10_u64.checked_pow(u32::from(largest - scale));
         let most = factor.and_then(|factor| factor.checked_mul(bits));
@@ -275,7 +361,6 @@ fn common_scale(pieces: &[Piece]) -> Option<u8> {
             let bits = || numbers.iter().fold(0, |bits, number| bits | number.unsigned_abs());
             fits(*scale, HALF.unsigned_abs()) || fits(*scale, bits().into())
         }
-        Piece::Doubles(_) => false,
     });
     all_fit.then_some(largest)
 }
@@ -331,6 +416,17 @@ mod tests {
         check(&["9223372036854775807", "0.5", "0.25"]);
         check(&["123456789012345678901234567890", "-1", "2", "0.000000001"]);
         check(&["-1E-300", "-5", "-7.5", "-1E300"]);
+        // More scales than there are lists for.
+        let digits = ["1", "0.2", "-0.03", "0.004", "5000000000", "0.00006", "-7.000000", "1E-7"];
+        (1..=digits.len()).for_each(|count| check(&digits[..count]));
+        let many: Vec<String> = (0..40_000_i64)
+            .map(|n| {
+                let mantissa = i128::from(n * 7_919 % 100_003 - 50_000);
+                let scale = u8::try_from(n % 9).expect("a digit");
+                Decimal { mantissa, scale }.to_string()
+            })
+            .collect();
+        check(&many.iter().map(String::as_str).collect::<Vec<_>>());
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The number of a given rank among many integers, without sorting them.
 //!
-//! Each pass counts how many integers fall into each of 4,096 equal intervals and goes on in the
-//! one that holds the rank, until few enough are left to be copied and sorted in part. The integers
-//! are read where they are, and stay as they are.
+//! A sample says between which two integers the rank nearly surely lies. One pass counts those below
+//! and copies those between, which are few, and are sorted in part. Where the sample was wrong or too
+//! many are alike, each pass counts how many integers fall into each of 4,096 equal intervals and
+//! goes on in the one that holds the rank, until few enough are left to be copied. The integers are
+//! read where they are, and stay as they are.
 
 use crate::error::Result;
 
@@ -10,6 +12,14 @@ use crate::error::Result;
 const INTERVALS_BITS: u32 = 12;
 /// Integers that are copied out and sorted in part instead of counted once more.
 const FEW: usize = 1 << 14;
+
+/// Integers of a sample, about.
+const SAMPLE: usize = 1 << 12;
+/// How far on both sides of its rank among the sample an integer is looked for: six times as far as it
+/// lies in two of three cases.
+const SAMPLE_MARGIN: usize = 192;
+/// Of so many integers one at most lies between the two of the sample, unless many are alike.
+const BETWEEN_SHARE: usize = 6;
 
 /// Integers in several pieces, each passed whole to whoever reads them.
 pub(crate) trait Pieces {
@@ -19,6 +29,12 @@ pub(crate) trait Pieces {
     ///
     /// If the reader is cancelled.
     fn for_each(&self, each: impl FnMut(i64)) -> Result<()>;
+
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// Passes one of so many to `each`, from all over the pieces.
+    fn sample(&self, step: usize, each: impl FnMut(i64));
 }
 
 /// The integers of rank `rank` and `rank + 1`, counted from 0 in ascending order; the second is the
@@ -28,6 +44,48 @@ pub(crate) trait Pieces {
 ///
 /// If the reader is cancelled.
 pub(crate) fn neighbours(pieces: &impl Pieces, rank: usize) -> Result<(i64, i64)> {
+    if let Some(found) = by_sample(pieces, rank)? {
+        return Ok(found);
+    }
+    by_intervals(pieces, rank)
+}
+
+/// The two integers, if a sample helps to find them.
+fn by_sample(pieces: &impl Pieces, rank: usize) -> Result<Option<(i64, i64)>> {
+    let count = pieces.count();
+    if count <= FEW {
+        return Ok(None);
+    }
+    let mut sample = Vec::with_capacity(2 * SAMPLE);
+    // No period of the data is likely to be a multiple of an odd step.
+    pieces.sample((count / SAMPLE) | 1, |number| sample.push(number));
+    sample.sort_unstable();
+    let Some(last) = sample.len().checked_sub(1) else { return Ok(None) };
+    let at = usize::try_from(rank as u128 * sample.len() as u128 / count as u128);
+    let at = at.unwrap_or(last).min(last);
+    let low = at.checked_sub(SAMPLE_MARGIN).map_or(i64::MIN, |at| sample[at]);
+    let high = sample.get(at + SAMPLE_MARGIN).copied().unwrap_or(i64::MAX);
+    let most = count / BETWEEN_SHARE;
+    let (mut smaller, mut between) = (0, Vec::with_capacity(most.min(1 << 16)));
+    let width = high.wrapping_sub(low).cast_unsigned();
+    let mut are_many = false;
+    pieces.for_each(|number| {
+        smaller += usize::from(number < low);
+        // Smaller numbers wrap around to large offsets, so one comparison finds both sides.
+        if number.wrapping_sub(low).cast_unsigned() <= width && !are_many {
+            between.push(number);
+            are_many = between.len() > most;
+        }
+    })?;
+    let place = rank.checked_sub(smaller).filter(|place| place + 1 < between.len());
+    let Some(place) = place.filter(|_| !are_many) else { return Ok(None) };
+    let (_, found, rest) = between.select_nth_unstable(place);
+    let next = rest.iter().min().copied().unwrap_or(*found);
+    Ok(Some((*found, next)))
+}
+
+/// The two integers, by counting how many there are in ever smaller intervals.
+fn by_intervals(pieces: &impl Pieces, rank: usize) -> Result<(i64, i64)> {
     let (mut low, mut high) = (i64::MAX, i64::MIN);
     pieces.for_each(|number| {
         low = low.min(number);
@@ -129,6 +187,14 @@ mod tests {
             self.0.iter().flatten().copied().for_each(each);
             Ok(())
         }
+
+        fn count(&self) -> usize {
+            self.0.iter().map(Vec::len).sum()
+        }
+
+        fn sample(&self, step: usize, each: impl FnMut(i64)) {
+            self.0.iter().flatten().copied().step_by(step).for_each(each);
+        }
     }
 
     /// Every rank of these numbers, cut into pieces, is that of sorting.
@@ -139,6 +205,10 @@ mod tests {
         for rank in ranks {
             let expected = (sorted[rank], *sorted.get(rank + 1).unwrap_or(&sorted[rank]));
             assert_eq!(neighbours(&pieces, rank).expect("not cancelled"), expected, "{rank}");
+            assert_eq!(by_intervals(&pieces, rank).expect("not cancelled"), expected, "{rank}");
+            if let Some(found) = by_sample(&pieces, rank).expect("not cancelled") {
+                assert_eq!(found, expected, "{rank}");
+            }
         }
     }
 
@@ -156,6 +226,8 @@ mod tests {
         check(&far, [0, 1, 19_999, 20_000, 39_998, 39_999]);
         let near: Vec<i64> = far.iter().map(|n| n % 10).collect();
         check(&near, [0, 3_999, 4_000, 4_001, 20_000, 39_999]);
+        let found = by_sample(&Listed(vec![far.clone()]), 20_000).expect("not cancelled");
+        assert!(found.is_some(), "a sample finds the middle of different numbers");
         // Nearly all in one interval, with one number far away.
         let mut skewed: Vec<i64> = far.iter().map(|n| n % 30_000).collect();
         skewed.push(i64::MAX / 2);

@@ -271,12 +271,21 @@ fn bound(mantissas: &[i64]) -> u64 {
     mantissas.iter().fold(0, |bits, mantissa| bits | mantissa.unsigned_abs())
 }
 
+#[inline]
 fn multiply_add(sum: i128, mantissa: i128, factor: i128) -> Result<i128> {
+    // What two numbers of 64 bits make fits, and is one instruction.
+    if let (Ok(mantissa), Ok(factor)) = (i64::try_from(mantissa), i64::try_from(factor)) {
+        let product = i128::from(mantissa).wrapping_mul(i128::from(factor));
+        return sum.checked_add(product).ok_or_else(overflow);
+    }
     let product = mantissa.checked_mul(factor);
     product.and_then(|product| sum.checked_add(product)).ok_or_else(overflow)
 }
 
 fn power(exponent: u8) -> Result<i128> {
+    if let Some(power) = POWERS.get(usize::from(exponent)) {
+        return Ok(i128::from(*power));
+    }
     10_i128.checked_pow(u32::from(exponent)).ok_or_else(overflow)
 }
 

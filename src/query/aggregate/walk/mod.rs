@@ -1,6 +1,7 @@
 //! One thread's way over its series: each chunk by the cheapest means that decides it, from stored
 //! totals without its block to a look at single observations.
 
+pub(crate) mod decided;
 pub(crate) mod ends;
 pub(crate) mod lines;
 pub(crate) mod piece;

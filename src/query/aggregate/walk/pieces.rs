@@ -259,9 +259,7 @@ fn add_numbers(
         if !missing.is_empty() {
             target.add_missing(positions(missing, of.chunk.from, read), cells);
         }
-        for run in runs {
-            target.add_run(numbers, run, cells)?;
-        }
+        target.add_runs(numbers, runs, cells)?;
     }
     for (_, special) in &mut cells.specials {
         for run in runs {

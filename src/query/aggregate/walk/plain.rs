@@ -105,9 +105,7 @@ impl Work<'_> {
                 if !missing.is_empty() {
                     target.add_missing(positions(missing, chunk.from, wanted), cells);
                 }
-                for run in numbers {
-                    target.add_run(values, run, cells)?;
-                }
+                target.add_runs(values, numbers, cells)?;
             }
             for (_, cells) in &mut cells.specials {
                 for run in numbers {

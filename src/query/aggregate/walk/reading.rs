@@ -22,7 +22,17 @@ impl Work<'_> {
         let is_part = matches!(self.scan.periods, PeriodFilter::Slots(_));
         let is_of_series = self.spec.conditions.iter().all(|one| one.formula.is_of_series());
         let has_own_states = self.spec.reads_spans() || !self.spec.specials.is_empty();
-        (is_part || !is_of_series) && !has_own_states && (self.is_plain() || self.takes_pieces())
+        (is_part || !is_of_series)
+            && !has_own_states
+            && (self.is_plain() || self.takes_pieces())
+            && !self.decides_by_pages()
+    }
+
+    /// Whether all chunks are decided by the pages of the tables, many at a time, before the first
+    /// block is read.
+    fn decides_by_pages(&self) -> bool {
+        let parts = 0..self.source.cube().parts().len();
+        self.spec.reads_stored() && parts.into_iter().all(|part| self.adds_totals_alone(part))
     }
 
     /// Whether a chunk must be read, by its part, series, and number in the part.
@@ -33,6 +43,11 @@ impl Work<'_> {
         reserve: Reserve<'_>,
     ) -> Result<bool> {
         if reading == Reading::All {
+            return Ok(true);
+        }
+        // Of series with one chunk, the rest is what must be read.
+        let segment = self.source.cube().parts()[part].segment();
+        if reading == Reading::Rest && segment.is_one_to_one() {
             return Ok(true);
         }
         self.check_cancelled()?;

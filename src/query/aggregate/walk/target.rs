@@ -184,6 +184,24 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
+    /// The same for several runs, which are added at one go where they have one cell.
+    pub(crate) fn add_runs(
+        &self,
+        numbers: ChunkNumbers<'_>,
+        runs: &[Range<usize>],
+        cells: &mut InputCells,
+    ) -> Result<()> {
+        if let (CellsOfChunk::One, ChunkNumbers::Decimals(values, scale), [_, _, ..]) =
+            (self.cells, numbers, runs)
+        {
+            return add_runs_to_one(self.rows[0], (values, scale), runs, cells);
+        }
+        for run in runs {
+            self.add_run(numbers, run, cells)?;
+        }
+        Ok(())
+    }
+
     fn add_mantissas(
         &self,
         values: &[i64],
@@ -247,8 +265,8 @@ impl<'a> Target<'a> {
             }
             let target = self.cell(position);
             let value = Value::parse(text);
-            match (&value, value.number()) {
-                (Value::Decimal(number), _) => cells.add_decimal(target, *number)?,
+            match (value.decimal(), value.number()) {
+                (Some(number), _) => cells.add_decimal(target, number)?,
                 (_, Some(number)) => cells.add_double(target, number),
                 (_, None) => cells.lacking[target.0.start + target.1] += 1,
             }
@@ -269,6 +287,30 @@ fn add_to_one(row: Row, values: &[i64], scale: u8, cells: &mut InputCells) -> Re
         None => (0, 0),
     };
     cells.add_decimals(row, Decimal { mantissa: total(values), scale }, extremes)
+}
+
+/// Adds the mantissas of some runs to the only cell of a row.
+fn add_runs_to_one(
+    row: Row,
+    (values, scale): (&[i64], u8),
+    runs: &[Range<usize>],
+    cells: &mut InputCells,
+) -> Result<()> {
+    let (mut sum, mut extremes) = (0_i128, (i64::MAX, i64::MIN));
+    for run in runs {
+        let values = &values[run.clone()];
+        if let Some(squares) = &mut cells.squares {
+            squares.add_all(row, 0, values, scale);
+        }
+        if cells.extremes.is_some() {
+            extremes = values.iter().fold(extremes, |(least, greatest), value| {
+                (least.min(*value), greatest.max(*value))
+            });
+        }
+        // Far below 128 bits: a chunk has fewer than 2^16 mantissas.
+        sum = sum.wrapping_add(total(values));
+    }
+    cells.add_decimals(row, Decimal { mantissa: sum, scale }, extremes)
 }
 
 /// Adds mantissas to the cells of a row from one on, one each.

@@ -1,16 +1,19 @@
-//! Stored totals of whole chunks, where nothing but the series decides: added a thousand at a time,
-//! column by column, from the pages of the tables of a segment.
+//! Stored totals of whole chunks: added a thousand at a time, column by column, from the pages of the
+//! tables of a segment, for those that `decided` finds.
 
 use std::mem;
 
 use crate::error::Result;
 use crate::index::Selection;
 use crate::query::aggregate::AggregateSpec;
+use crate::query::aggregate::keys::condition::Verdict;
 use crate::query::aggregate::keys::ranked::{NONE, RankedOf};
 use crate::query::aggregate::state::cells::InputCells;
 use crate::query::aggregate::state::layout::Row;
 use crate::query::aggregate::state::narrow::{NarrowCells, TotalColumns};
 use crate::query::aggregate::state::special::{Special, SpecialCells};
+use crate::query::aggregate::state::wide::WideCells;
+use crate::query::aggregate::walk::decided::touched_of;
 use crate::query::aggregate::walk::work::{Reserve, Work};
 use crate::segment::{ChunkSpan, PagePart, PageParts, Segment, TotalsPage};
 use crate::store::{Cube, PeriodFilter};
@@ -26,8 +29,11 @@ pub(crate) struct Batch {
     conditions: Vec<Vec<bool>>,
     /// Which chunks are kept.
     marks: Vec<bool>,
-    /// Those that pass the filter, and of these the exact ones.
-    chosen: [Vec<u32>; 2],
+    /// What is known of each chunk, and what one condition says.
+    verdicts: [Vec<Verdict>; 2],
+    /// Those of which the scan wants something, of these those that pass the filter, and of these
+    /// those of which all is known.
+    chosen: [Vec<u32>; 3],
     pub(crate) numbers: Vec<u64>,
     observations: Vec<u16>,
     /// Which time each chunk covers.
@@ -58,21 +64,18 @@ struct Columns {
 
 /// Some chunks of a part, each the only one of its series, and of the same number.
 #[derive(Clone, Copy)]
-struct Chunks<'a> {
-    cube: &'a Cube,
-    part: usize,
-    of: PagePart<'a>,
+pub(crate) struct Chunks<'a> {
+    pub(crate) cube: &'a Cube,
+    pub(crate) part: usize,
+    pub(crate) of: PagePart<'a>,
 }
 
 impl Work<'_> {
-    /// Whether all chunks of a part are added so.
+    /// Whether the chunks of a part are added so, as far as they are decided without a look at
+    /// observations.
     pub(crate) fn adds_totals_alone(&self, part: usize) -> bool {
         let (spec, part) = (self.spec, &self.source.cube().parts()[part]);
-        spec.reads_totals()
-            && !spec.has_specials_of_periods()
-            && spec.conditions.iter().all(|condition| condition.formula.is_of_series())
-            && matches!(self.scan.periods, PeriodFilter::All)
-            && part.segment().is_one_to_one()
+        spec.reads_totals() && !spec.has_specials_of_periods() && part.segment().is_one_to_one()
     }
 
     /// Adds the totals of these series of a part. `left` gets the series whose totals do not say
@@ -90,7 +93,12 @@ impl Work<'_> {
         let mut parts = PageParts::new(selection);
         while let Some(of) = parts.next_part() {
             self.check_cancelled()?;
+            let from = left.len();
             self.add_some(Chunks { cube, part, of }, &mut batch, left, reserve)?;
+            // Some are left because of the filter, and others later because of an input.
+            if !left[from..].is_sorted() {
+                left[from..].sort_unstable();
+            }
         }
         self.batch = batch;
         Ok(())
@@ -104,19 +112,32 @@ impl Work<'_> {
         left: &mut Vec<u32>,
         reserve: Reserve<'_>,
     ) -> Result<()> {
-        let Batch { conditions, marks, chosen: [passing, exact], observations, .. } = batch;
+        let Batch { conditions, marks, verdicts, chosen, observations, spans, .. } = batch;
+        let [touched, passing, known] = chosen;
         // Those of the batch may live shorter.
         let mut chunks: Chunks<'_> = chunks;
+        let is_part = matches!(self.scan.periods, PeriodFilter::Slots(_));
+        verdicts[0].clear();
+        if is_part {
+            self.find_covered(chunks, spans, &mut verdicts[0])?;
+            chunks.of = touched_of(chunks.of, &mut verdicts[0], marks, touched);
+        }
         if let Some(filter) = self.spec.filter {
-            chunks.marks(self, filter, marks)?;
+            self.apply_filter(chunks, filter, verdicts)?;
+        }
+        if !verdicts[0].is_empty() {
+            let undecided = chunks.of.ordinals().zip(&verdicts[0]);
+            let undecided = undecided.filter(|(_, verdict)| **verdict == Verdict::Depends);
+            left.extend(undecided.map(|(chunk, _)| chunk));
+            marks.clear();
+            marks.extend(verdicts[0].iter().map(|verdict| *verdict == Verdict::Always));
             chunks.of = chunks.of.marked(marks, passing);
         }
-        self.mark_conditions(chunks, conditions)?;
-        if self.mark_exact(chunks, conditions, marks)? {
+        if self.mark_known(chunks, conditions, &mut verdicts[1], marks)? {
             let others = chunks.of.ordinals().zip(marks.iter()).filter(|(_, mark)| !**mark);
             left.extend(others.map(|(chunk, _)| chunk));
-            chunks.of = chunks.of.marked(marks, exact);
-            self.mark_conditions(chunks, conditions)?;
+            chunks.of = chunks.of.marked(marks, known);
+            self.mark_conditions(chunks, conditions, &mut verdicts[1], marks)?;
         }
         if chunks.of.is_empty() {
             return Ok(());
@@ -124,54 +145,26 @@ impl Work<'_> {
         self.pack(chunks.part, chunks.of, &mut batch.keys, &mut batch.numbers)?;
         self.number(&batch.keys, &mut batch.to, reserve)?;
         self.grow_narrow(reserve)?;
-        let all = chunks.of.of(chunks.segment().observations_page(chunks.of.page())?, observations);
-        count(&batch.to, all, &mut self.cells.rows);
-        for (cells, narrow) in self.cells.inputs.iter_mut().zip(&mut self.narrow) {
+        self.reserve_wide(chunks, reserve)?;
+        if is_part {
+            let spans = chunks.of.of(chunks.segment().spans_page(chunks.of.page())?, spans);
+            for (to, span) in batch.to.iter().zip(spans) {
+                // Where a part is wanted, every slot of it has an observation.
+                let observations = self.scan.periods.observations(span).end;
+                let count = &mut self.cells.rows[*to as usize];
+                *count = count.wrapping_add(observations);
+            }
+        } else {
+            let all = chunks.segment().observations_page(chunks.of.page())?;
+            count(&batch.to, chunks.of.of(all, observations), &mut self.cells.rows);
+        }
+        let stored = self.narrow.iter_mut().zip(&mut self.wide);
+        for (cells, (narrow, wide)) in self.cells.inputs.iter_mut().zip(stored) {
             let marks = cells.input.condition.map(|place| conditions[place].as_slice());
             let chunks = (chunks, batch.to.as_slice());
-            add_input(self.spec, (cells, narrow), chunks, marks, &mut batch.of_input)?;
+            add_input(self.spec, (cells, narrow, wide), chunks, marks, &mut batch.of_input)?;
         }
         Ok(())
-    }
-
-    /// Finds which conditions of inputs hold for each chunk.
-    fn mark_conditions(&self, chunks: Chunks<'_>, conditions: &mut [Vec<bool>]) -> Result<()> {
-        for (place, marks) in conditions.iter_mut().enumerate() {
-            if self.spec.inputs.iter().any(|input| input.condition == Some(place)) {
-                chunks.marks(self, place, marks)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Marks the chunks whose totals say everything that is wanted of them. Says whether there are
-    /// others.
-    fn mark_exact(
-        &self,
-        chunks: Chunks<'_>,
-        conditions: &[Vec<bool>],
-        marks: &mut Vec<bool>,
-    ) -> Result<bool> {
-        let mut has_others = false;
-        for input in &self.spec.inputs {
-            let Some(measure) = input.measure else { continue };
-            let page = chunks.totals(measure)?;
-            if page.bounds().is_exact() {
-                continue;
-            }
-            if !has_others {
-                marks.clear();
-                marks.resize(chunks.of.len(), true);
-            }
-            has_others = true;
-            let mut room = Vec::new();
-            let exact = chunks.of.of(page.totals().exact(), &mut room);
-            let wanted = input.condition.map(|place| conditions[place].as_slice());
-            for (at, (mark, exact)) in marks.iter_mut().zip(exact).enumerate() {
-                *mark &= *exact || wanted.is_some_and(|wanted| !wanted[at]);
-            }
-        }
-        Ok(has_others && marks.iter().any(|mark| !*mark))
     }
 
     /// Calls the functions of the series for these series of a part, each of which has an
@@ -260,29 +253,43 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Asks for the memory of cells of 128 bits, where some of these totals need them.
+    fn reserve_wide(&mut self, chunks: Chunks<'_>, reserve: Reserve<'_>) -> Result<()> {
+        self.wide.resize_with(self.cells.inputs.len(), WideCells::default);
+        let bytes = WideCells::bytes_for(self.cells.capacity());
+        let mut more = 0;
+        for (cells, known) in self.cells.inputs.iter().zip(&self.wide) {
+            let Some(measure) = cells.input.measure.filter(|_| cells.wants_totals()) else {
+                continue;
+            };
+            let bounds = chunks.totals(measure)?.bounds();
+            if !NarrowCells::could_admit(bounds, chunks.of.len()) {
+                more += bytes.saturating_sub(known.memory_bytes());
+            }
+        }
+        if more > 0 { self.reserve(more, reserve) } else { Ok(()) }
+    }
+
     /// Gives what was added of totals to the cells.
     pub(crate) fn finish(&mut self) -> Result<()> {
-        let mut all = mem::take(&mut self.narrow);
-        for (cells, narrow) in self.cells.inputs.iter_mut().zip(&mut all) {
+        let (mut narrow, mut wide) = (mem::take(&mut self.narrow), mem::take(&mut self.wide));
+        for (cells, narrow) in self.cells.inputs.iter_mut().zip(&mut narrow) {
             narrow.empty(cells)?;
+        }
+        for (cells, wide) in self.cells.inputs.iter_mut().zip(&mut wide) {
+            wide.empty(cells)?;
         }
         Ok(())
     }
 }
 
 impl<'a> Chunks<'a> {
-    fn segment(self) -> &'a Segment {
+    pub(crate) fn segment(self) -> &'a Segment {
         self.cube.parts()[self.part].segment()
     }
 
-    fn totals(self, measure: usize) -> Result<&'a TotalsPage> {
+    pub(crate) fn totals(self, measure: usize) -> Result<&'a TotalsPage> {
         self.segment().totals_page(measure, self.of.page())
-    }
-
-    /// Sets `out` to whether a condition of `work` holds for each chunk.
-    fn marks(self, work: &Work<'_>, condition: usize, out: &mut Vec<bool>) -> Result<()> {
-        let formula = &work.spec.conditions[condition].formula;
-        formula.marks((self.cube, self.part), self.of, out)
     }
 }
 
@@ -290,7 +297,7 @@ impl<'a> Chunks<'a> {
 /// it has a condition.
 fn add_input(
     spec: &AggregateSpec,
-    (cells, narrow): (&mut InputCells, &mut NarrowCells),
+    (cells, narrow, wide): (&mut InputCells, &mut NarrowCells, &mut WideCells),
     (chunks, mut to): (Chunks<'_>, &[u32]),
     marks: Option<&[bool]>,
     room: &mut OfInput,
@@ -307,7 +314,7 @@ fn add_input(
     }
     add_specials(spec, cells, (chunks, to), (numbers, room))?;
     match cells.input.measure {
-        Some(measure) => add_measure((cells, narrow), (chunks, to), measure, columns),
+        Some(measure) => add_measure((cells, narrow, wide), (chunks, to), measure, columns),
         None => Ok(()),
     }
 }
@@ -336,20 +343,36 @@ fn add_specials(
     Ok(())
 }
 
+/// How totals are added.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Narrow,
+    Wide,
+    OneByOne,
+}
+
 /// Adds what is stored of chunks in a measure.
 fn add_measure(
-    (cells, narrow): (&mut InputCells, &mut NarrowCells),
+    (cells, narrow, wide): (&mut InputCells, &mut NarrowCells, &mut WideCells),
     (chunks, to): (Chunks<'_>, &[u32]),
     measure: usize,
     room: &mut Columns,
 ) -> Result<()> {
     let page = chunks.totals(measure)?;
     let (wants_sums, wants_extremes) = (cells.sums.is_some(), cells.extremes.is_some());
-    let is_admitted =
-        !(wants_sums || wants_extremes) || narrow.admit(page.bounds(), to.len(), cells)?;
+    let (bounds, count) = (page.bounds(), to.len());
+    let way = if !cells.wants_totals() {
+        Way::Narrow
+    } else if NarrowCells::could_admit(bounds, count) {
+        if narrow.admit(bounds, count, cells)? { Way::Narrow } else { Way::OneByOne }
+    } else if wide.admit(bounds, (narrow.len(), count), cells)? {
+        Way::Wide
+    } else {
+        Way::OneByOne
+    };
     let observations = chunks.segment().observations_page(chunks.of.page())?;
     let observations = chunks.of.of(observations, &mut room.observations);
-    if !is_admitted {
+    if way == Way::OneByOne {
         for ((number, chunk), observations) in to.iter().zip(chunks.of.ordinals()).zip(observations)
         {
             let row = Row { number: *number as usize, start: *number as usize, len: 1 };
@@ -374,7 +397,11 @@ fn add_measure(
         columns.mins = of.of(totals.mins(), &mut room.mins);
         columns.maxs = of.of(totals.maxs(), &mut room.maxs);
     }
-    narrow.add(to, &columns, cells);
+    if way == Way::Narrow {
+        narrow.add(to, &columns, cells);
+    } else {
+        wide.add(to, &columns, cells);
+    }
     Ok(())
 }
 

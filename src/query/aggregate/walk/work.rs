@@ -15,6 +15,7 @@ use crate::query::aggregate::state::groups::Groups;
 use crate::query::aggregate::state::layout::Row;
 use crate::query::aggregate::state::narrow::NarrowCells;
 use crate::query::aggregate::state::special::{Called, Special};
+use crate::query::aggregate::state::wide::WideCells;
 use crate::query::aggregate::walk::positions::Positions;
 use crate::query::aggregate::walk::reading::Reading;
 use crate::query::aggregate::walk::spans::Unsure;
@@ -44,6 +45,8 @@ pub(crate) struct Work<'a> {
     pub(crate) cells: Cells,
     /// What was added of totals since the cells were told, for each input.
     pub(crate) narrow: Vec<NarrowCells>,
+    /// The same for totals that need 128 bits.
+    pub(crate) wide: Vec<WideCells>,
     /// What is known of each condition for the chunk at hand.
     pub(crate) verdicts: Vec<Verdict>,
     /// The periods of which groups know everything.
@@ -121,6 +124,7 @@ impl<'a> Work<'a> {
             groups: Groups::new(spec.keys.key_count.saturating_mul(cells.layout.line_count())),
             cells,
             narrow: Vec::new(),
+            wide: Vec::new(),
             verdicts: vec![Verdict::Depends; count],
             covered: Covered::new(if skips_covered { spec.keys.key_count } else { 0 }),
             skips_covered,
@@ -307,6 +311,7 @@ impl<'a> Work<'a> {
             + self.cells.memory_bytes()
             + self.covered.memory_bytes()
             + narrow.sum::<usize>()
+            + self.wide.iter().map(WideCells::memory_bytes).sum::<usize>()
     }
 
     /// Whether all observations of a series belong to one group, and every input reads them.
