@@ -49,6 +49,11 @@ GROUP BY ref_area, sex;
 SELECT ref_area, time_period, sum(obs_value) AS s, count(obs_value) AS n FROM {table}
 WHERE indicator = 'EMP_TEMP_NB' GROUP BY ref_area, time_period;
 
+-- name: by_many_and_time
+-- class: group
+SELECT ref_area, sex, age, time_period, sum(obs_value) AS s FROM {table}
+WHERE freq = 'A' GROUP BY ref_area, sex, age, time_period;
+
 -- name: by_time
 -- class: group
 SELECT time_period, sum(obs_value) AS s, count(*) AS n FROM {table} GROUP BY time_period;

@@ -146,11 +146,12 @@ pub const REQUEST_FLOWS_MAX: usize = 256;
 pub const PERIOD_TABLE_SLOTS_MAX: usize = 400_000;
 /// Groups numbered by a dense array when aggregating: four megabytes of numbers.
 pub const DENSE_GROUPS_MAX: usize = 1 << 20;
-/// Groups times periods that one aggregation by time holds: more is left to the general operator.
-pub const GROUP_CELLS_MAX: usize = 1 << 22;
+/// The part of the memory of all queries that the groups of one aggregation by time may take, as a
+/// divisor: more is left to the general operator, which spills.
+pub const GROUP_CELLS_SHARE: u64 = 4;
 /// State of distinct counts, medians and their like in all groups of an aggregation, about: more is
 /// left to the general operator.
-pub const SPECIAL_BYTES_MAX: usize = 256 << 20;
+pub const SPECIAL_BYTES_MAX: u64 = 256 << 20;
 /// Numbers among which medians and quantiles are found: a gigabyte. For more, the general operator
 /// spills to disk.
 pub const QUANTILE_NUMBERS_MAX: u64 = 1 << 27;

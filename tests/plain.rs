@@ -19,6 +19,8 @@
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::format_push_string, reason = "statements are put together from parts")]
 
+#[path = "sql/cells.rs"]
+mod cells;
 #[path = "plain/compare.rs"]
 mod compare;
 #[path = "plain/conditions.rs"]

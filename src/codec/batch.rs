@@ -2,8 +2,9 @@
 //!
 //! A run of thirty values takes a processor about as long as finding out how it is packed, since
 //! which width and which encoding come next cannot be foretold. So the runs of a block are decoded
-//! width by width: one kernel does all of one width, and differences are added up afterwards.
+//! kernel by kernel: one does all runs of one width that are packed in one way.
 
+use std::mem;
 use std::ops::Range;
 
 use crate::codec::bits;
@@ -14,41 +15,87 @@ use crate::codec::run::{Encoding, RunHeader};
 const GROUP: usize = 8;
 /// Widths, 0 to 64.
 const WIDTHS: usize = 65;
+/// Ways in which the numbers of a run become its values.
+const WAYS: usize = 3;
+/// Kernels, one for each width in each way.
+const KERNELS: usize = WAYS * WIDTHS;
+/// No run.
+const NONE: u32 = u32::MAX;
+
+/// Numbers that are added to the base.
+const FRAME: usize = 0;
+/// Zigzag codes of differences.
+const ZIGZAG: usize = 1;
+/// Differences less a bias.
+const BIASED: usize = 2;
 
 /// Runs to decode, each to a place of its own.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Batch {
     runs: Vec<PackedRun>,
-    by_width: Vec<PackedRun>,
-    sums: Vec<Differences>,
+    /// For each kernel the last of its runs, which names the one before.
+    heads: [u32; KERNELS],
+    /// For each way the widths that occur, a bit each: 64 has the bit of 0.
+    used: [u64; WAYS],
     /// Where the places end that were given away.
     end: usize,
+    /// The widest run, in bits.
+    widest: u8,
 }
 
 /// Packed numbers to take apart.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct PackedRun {
-    /// What is added to each number.
-    add: i64,
+    /// What is added to each number, or the value before the first difference.
+    base: i64,
+    /// What is added to each difference.
+    bias: i64,
     /// The first byte.
     at: u32,
     /// The first place.
     to: u32,
+    /// The run before that the same kernel decodes.
+    next: u32,
     /// How many groups of values.
-    groups: u16,
-    width: u8,
+    groups: u32,
 }
 
-/// Differences to add up.
+impl Default for Batch {
+    fn default() -> Self {
+        Self { runs: Vec::new(), heads: [NONE; KERNELS], used: [0; WAYS], end: 0, widest: 0 }
+    }
+}
+
+/// How runs of an encoding are decoded.
 #[derive(Clone, Copy, Debug)]
-struct Differences {
-    /// The first value.
-    base: i64,
-    /// Its place.
-    to: u32,
-    /// How many groups of differences.
-    groups: u16,
-    is_zigzag: bool,
+struct Way {
+    number: usize,
+    /// The first of its kernels.
+    kernel: usize,
+    /// The bits of its width that count: none where there are no packed numbers.
+    width_mask: u8,
+    /// How many values come before the packed numbers.
+    later: usize,
+}
+
+/// The ways of constant, frame, delta, and delta frame, as the encodings are numbered: from a table
+/// rather than by branches, since which comes next cannot be foretold.
+static WAY_OF_TAG: [Way; 4] = [
+    Way { number: FRAME, kernel: FRAME * WIDTHS, width_mask: 0, later: 0 },
+    Way { number: FRAME, kernel: FRAME * WIDTHS, width_mask: u8::MAX, later: 0 },
+    Way { number: ZIGZAG, kernel: ZIGZAG * WIDTHS, width_mask: u8::MAX, later: 1 },
+    Way { number: BIASED, kernel: BIASED * WIDTHS, width_mask: u8::MAX, later: 1 },
+];
+
+#[inline]
+fn way_of(encoding: Encoding) -> &'static Way {
+    let [constant, ..] = &WAY_OF_TAG;
+    WAY_OF_TAG.get(usize::from(encoding.tag())).unwrap_or(constant)
+}
+
+#[inline]
+fn narrow(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(u32::MAX)
 }
 
 impl Batch {
@@ -58,19 +105,24 @@ impl Batch {
     /// Forgets all runs.
     pub fn clear(&mut self) {
         self.runs.clear();
-        self.sums.clear();
+        self.heads = [NONE; KERNELS];
+        self.used = [0; WAYS];
         self.end = 0;
+        self.widest = 0;
     }
 
-    /// Adds a run of at most 65,528 slots, whose packed numbers begin at byte `at`. Returns the place
+    /// Adds a run whose packed numbers begin at byte `at`. Returns the place
     /// where its values will begin.
     #[inline]
     pub fn push(&mut self, header: &RunHeader, at: u32, slots: usize) -> usize {
-        self.push_part(header, at, slots, &(0..slots))
+        let (start, way) = (self.end, way_of(header.encoding));
+        self.end = start + slots / GROUP * GROUP + 2 * GROUP;
+        let groups = (slots + GROUP - 1 - way.later) / GROUP;
+        self.add((way, header.width), (header.base, header.bias), (at, start), groups);
+        start
     }
 
     /// The same for who needs only some of the slots: the places of the others may hold any numbers.
-    #[inline]
     pub fn push_part(
         &mut self,
         header: &RunHeader,
@@ -78,34 +130,38 @@ impl Batch {
         slots: usize,
         wanted: &Range<usize>,
     ) -> usize {
-        let start = self.end;
-        // Differences begin one place later, and may need one group more.
-        self.end = start + slots.next_multiple_of(GROUP) + GROUP;
-        let narrow = |place: usize| u32::try_from(place).unwrap_or(u32::MAX);
-        let groups = |count: usize| u16::try_from(count.div_ceil(GROUP)).unwrap_or(u16::MAX);
-        let is_constant = header.encoding == Encoding::Constant;
-        let is_frame = is_constant || header.encoding == Encoding::Frame;
-        let later = usize::from(!is_frame);
-        let width = if is_constant { 0 } else { header.width };
+        let (start, way) = (self.end, way_of(header.encoding));
+        self.end = start + slots / GROUP * GROUP + 2 * GROUP;
         // Differences are added up from the first on; of a frame, groups before may be left out.
-        let before = if is_frame { wanted.start / GROUP } else { 0 };
+        let before = if way.later == 0 { wanted.start / GROUP } else { 0 };
         let end = wanted.end.min(slots);
-        self.runs.push(PackedRun {
-            add: if is_frame { header.base } else { header.bias },
-            at: at.saturating_add(narrow(before * usize::from(width))),
-            to: narrow(start + later + before * GROUP),
-            groups: groups(end.saturating_sub(later + before * GROUP)),
-            width,
-        });
-        if !is_frame {
-            self.sums.push(Differences {
-                base: header.base,
-                to: narrow(start),
-                groups: groups(end.saturating_sub(1)),
-                is_zigzag: header.encoding == Encoding::Delta,
-            });
-        }
+        let groups = end.saturating_sub(way.later + before * GROUP).div_ceil(GROUP);
+        let first_byte = narrow(before * usize::from(header.width & way.width_mask));
+        let place = (at.saturating_add(first_byte), start + before * GROUP);
+        self.add((way, header.width), (header.base, header.bias), place, groups);
         start
+    }
+
+    /// Adds a run of so many groups of packed numbers, by its first byte and its first place. Where
+    /// differences begin one place later, they may need one group more than there are values.
+    fn add(
+        &mut self,
+        (way, width): (&Way, u8),
+        (base, bias): (i64, i64),
+        (at, to): (u32, usize),
+        groups: usize,
+    ) {
+        let width = width & way.width_mask;
+        // One that is too wide is refused before anything is decoded.
+        self.widest = self.widest.max(width);
+        if let Some(used) = self.used.get_mut(way.number) {
+            *used |= 1 << (width % 64);
+        }
+        let head = self.heads.get_mut(way.kernel + usize::from(width));
+        let number = narrow(self.runs.len());
+        let next = head.map_or(NONE, |head| mem::replace(head, number));
+        let (to, groups) = (narrow(to), narrow(groups));
+        self.runs.push(PackedRun { base, bias, at, to, next, groups });
     }
 
     /// Adds places for values that come from elsewhere. Returns the first.
@@ -122,117 +178,127 @@ impl Batch {
     /// [`Malformed`] if a width is over 64, or `bytes` end less than
     /// [`PADDING_BYTES`](Self::PADDING_BYTES) after the numbers of a run.
     pub fn decode(&mut self, bytes: &[u8], out: &mut Vec<i64>) -> Result<(), Malformed> {
+        if self.widest > bits::WIDTH_MAX {
+            return Err(Malformed::new(0, "width over 64 bits"));
+        }
         if out.len() < self.end {
             out.resize(self.end, 0);
         }
-        let counts = self.sort()?;
-        let mut left = self.by_width.as_slice();
-        for (width, count) in (0..).zip(counts).filter(|(_, count)| *count > 0) {
-            let (same, others) = left.split_at_checked(count).unwrap_or_default();
-            if !unpack_runs(width, bytes, same, out) {
-                return Err(Malformed::new(bytes.len(), "packed values end too early"));
-            }
-            left = others;
-        }
-        self.sums.iter().for_each(|differences| differences.add_up(out));
-        Ok(())
-    }
-
-    /// Sorts the runs by width. Returns how many there are of each.
-    fn sort(&mut self) -> Result<[usize; WIDTHS], Malformed> {
-        let mut counts = [0_usize; WIDTHS];
-        for run in &self.runs {
-            let count = counts.get_mut(usize::from(run.width));
-            *count.ok_or(Malformed::new(0, "width over 64 bits"))? += 1;
-        }
-        let mut starts = [0_usize; WIDTHS];
-        let mut before = 0;
-        for (start, count) in starts.iter_mut().zip(&counts) {
-            *start = before;
-            before += count;
-        }
-        self.by_width.resize(self.runs.len(), PackedRun::default());
-        for run in &self.runs {
-            if let Some(start) = starts.get_mut(usize::from(run.width))
-                && let Some(slot) = self.by_width.get_mut(*start)
-            {
-                *slot = *run;
-                *start += 1;
-            }
-        }
-        Ok(counts)
-    }
-}
-
-impl Differences {
-    fn add_up(&self, out: &mut [i64]) {
-        let out = out.get_mut(self.to as usize..).unwrap_or_default();
-        let Some((first, differences)) = out.split_first_mut() else { return };
-        *first = self.base;
-        let mut value = self.base;
-        let groups = differences.as_chunks_mut::<GROUP>().0.iter_mut().take(self.groups.into());
-        if self.is_zigzag {
-            for group in groups {
-                for slot in group {
-                    value = value.wrapping_add(unzigzag(slot.cast_unsigned()));
-                    *slot = value;
-                }
-            }
+        let is_there = self.unpack_way::<FRAME>(bytes, out)
+            && self.unpack_way::<ZIGZAG>(bytes, out)
+            && self.unpack_way::<BIASED>(bytes, out);
+        if is_there {
+            Ok(())
         } else {
-            for group in groups {
-                for slot in group {
-                    value = value.wrapping_add(*slot);
-                    *slot = value;
-                }
-            }
+            Err(Malformed::new(bytes.len(), "packed values end too early"))
         }
     }
-}
 
-/// Takes the numbers of runs of one width apart. Says whether they were all there.
-fn unpack_runs(width: u8, bytes: &[u8], runs: &[PackedRun], out: &mut [i64]) -> bool {
-    macro_rules! kernels {
-        ($($width:literal)*) => {
-            match width {
-                $($width => unpack_const::<$width>(bytes, runs, out),)*
-                _ => fill(runs, out),
+    /// Decodes the runs that are packed in one way. Says whether their numbers were all there.
+    fn unpack_way<const WAY: usize>(&self, bytes: &[u8], out: &mut [i64]) -> bool {
+        let mut used = self.used.get(WAY).copied().unwrap_or_default();
+        let mut is_there = true;
+        while used != 0 {
+            let width = used.trailing_zeros() as usize;
+            used &= used - 1;
+            is_there &= self.unpack_width::<WAY>(width, bytes, out);
+            if width == 0 {
+                is_there &= self.unpack_width::<WAY>(64, bytes, out);
             }
-        };
+        }
+        is_there
     }
-    kernels!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32
-        33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61 62 63
-        64)
+
+    /// Decodes the runs of one width that are packed in one way.
+    fn unpack_width<const WAY: usize>(&self, width: usize, bytes: &[u8], out: &mut [i64]) -> bool {
+        let head = self.heads.get(WAY * WIDTHS + width).copied().unwrap_or(NONE);
+        macro_rules! kernels {
+            ($($width:literal)*) => {
+                match width {
+                    $($width => self.unpack_const::<$width, WAY>(head, bytes, out),)*
+                    _ => self.unpack_const::<0, WAY>(head, bytes, out),
+                }
+            };
+        }
+        kernels!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31
+            32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 55 56 57 58 59 60 61
+            62 63 64)
+    }
+
+    /// The kernel of one width and one way.
+    fn unpack_const<const WIDTH: usize, const WAY: usize>(
+        &self,
+        head: u32,
+        bytes: &[u8],
+        out: &mut [i64],
+    ) -> bool {
+        let mut next = head;
+        while let Some(run) = self.runs.get(next as usize) {
+            next = run.next;
+            let is_there = match WAY {
+                FRAME => unpack_frame::<WIDTH>(*run, bytes, out),
+                _ => unpack_differences::<WIDTH, WAY>(*run, bytes, out),
+            };
+            if !is_there {
+                return false;
+            }
+        }
+        true
+    }
 }
 
-/// The places of a run.
+/// The places of a run from `to` on.
 #[inline]
-fn groups_of<'a>(run: &PackedRun, out: &'a mut [i64]) -> Option<&'a mut [[i64; GROUP]]> {
-    let to = run.to as usize;
-    let places = out.get_mut(to..to + usize::from(run.groups) * GROUP)?;
+fn groups_of(to: usize, groups: u32, out: &mut [i64]) -> Option<&mut [[i64; GROUP]]> {
+    let places = out.get_mut(to..to + groups as usize * GROUP)?;
     Some(places.as_chunks_mut::<GROUP>().0)
 }
 
-fn fill(runs: &[PackedRun], out: &mut [i64]) -> bool {
-    for run in runs {
-        let Some(groups) = groups_of(run, out) else { return false };
-        groups.fill([run.add; GROUP]);
+#[inline]
+fn unpack_frame<const WIDTH: usize>(run: PackedRun, bytes: &[u8], out: &mut [i64]) -> bool {
+    let Some(groups) = groups_of(run.to as usize, run.groups, out) else { return false };
+    if WIDTH == 0 {
+        groups.fill([run.base; GROUP]);
+        return true;
+    }
+    let Some(mut rest) = bytes.get(run.at as usize..) else { return false };
+    for group in groups {
+        let Some(window) = rest.get(..bits::group_bytes(WIDTH)) else { return false };
+        for (i, slot) in group.iter_mut().enumerate() {
+            let number = bits::one_of_group::<WIDTH>(window, i);
+            *slot = run.base.wrapping_add(number.cast_signed());
+        }
+        rest = rest.get(WIDTH..).unwrap_or_default();
     }
     true
 }
 
-/// The kernel of one width.
-fn unpack_const<const WIDTH: usize>(bytes: &[u8], runs: &[PackedRun], out: &mut [i64]) -> bool {
-    for run in runs {
-        let places = bytes.get(run.at as usize..).zip(groups_of(run, out));
-        let Some((mut rest, groups)) = places else { return false };
-        for group in groups {
-            let Some(window) = rest.get(..bits::group_bytes(WIDTH)) else { return false };
-            for (i, slot) in group.iter_mut().enumerate() {
-                let number = bits::one_of_group::<WIDTH>(window, i);
-                *slot = run.add.wrapping_add(number.cast_signed());
-            }
-            rest = rest.get(WIDTH..).unwrap_or_default();
+/// Differences are added up as they are taken apart.
+#[inline]
+fn unpack_differences<const WIDTH: usize, const WAY: usize>(
+    run: PackedRun,
+    bytes: &[u8],
+    out: &mut [i64],
+) -> bool {
+    let to = run.to as usize;
+    if let Some(first) = out.get_mut(to) {
+        *first = run.base;
+    }
+    let places = bytes.get(run.at as usize..).zip(groups_of(to + 1, run.groups, out));
+    let Some((mut rest, groups)) = places else { return false };
+    let mut value = run.base;
+    for group in groups {
+        let Some(window) = rest.get(..bits::group_bytes(WIDTH)) else { return false };
+        for (i, slot) in group.iter_mut().enumerate() {
+            let number = bits::one_of_group::<WIDTH>(window, i);
+            let difference = match WAY {
+                ZIGZAG => unzigzag(number),
+                _ => number.cast_signed().wrapping_add(run.bias),
+            };
+            value = value.wrapping_add(difference);
+            *slot = value;
         }
+        rest = rest.get(WIDTH..).unwrap_or_default();
     }
     true
 }

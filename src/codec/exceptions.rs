@@ -15,18 +15,12 @@
 use std::ops::Range;
 
 use crate::codec::bytes::{Malformed, Reader, Writer, varint_len};
+use crate::codec::expand::{GROUP, read_bits, read_list, read_stretches};
 
 const LIST: u64 = 0;
 const RUNS: u64 = 1;
 const REPEATS: u64 = 2;
 const BITMAP: u64 = 3;
-
-/// Gaps that are looked at together.
-const GROUP: usize = 8;
-/// The bits of so many bytes that say that a varint goes on.
-const MORE: u64 = 0x8080_8080_8080_8080;
-/// More slots than that many gaps of a byte pass over.
-const GROUP_SPAN: u32 = 1 << 10;
 
 /// A run of neighbours, `gap` slots after what is known not to be in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,7 +185,9 @@ impl<'a> Exceptions<'a> {
         if count == 0 || count > slots || form == BITMAP {
             // A list that is empty, refused, or a bitmap.
             let list = Self::read(reader, slots)?;
-            push_bits(list.ranges.bytes.rest(), list.count, out);
+            if list.count > 0 {
+                read_bits(list.ranges.bytes.rest(), list.count, out);
+            }
             return Ok(());
         }
         let slots = u32::try_from(slots).unwrap_or(u32::MAX);
@@ -253,111 +249,6 @@ impl<'a> Exceptions<'a> {
                 range.end.min(slots.end).saturating_sub(range.start.max(slots.start)) as usize
             })
             .sum()
-    }
-}
-
-/// Appends the positions of the bits that are set.
-fn push_bits(bitmap: &[u8], count: usize, out: &mut Vec<u32>) {
-    if count == 0 {
-        return;
-    }
-    out.reserve(count);
-    for (first, bytes) in (0_u32..).step_by(64).zip(bitmap.chunks(8)) {
-        let mut word = [0; 8];
-        word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-        let mut word = u64::from_le_bytes(word);
-        while word != 0 {
-            out.push(first + word.trailing_zeros());
-            word &= word - 1;
-        }
-    }
-}
-
-/// Takes a list of positions, each behind its gap.
-fn read_list(input: &mut Reader<'_>, slots: u32, out: &mut [u32]) -> Result<(), Malformed> {
-    let (mut next, mut done) = (0_u32, 0);
-    let (groups, _) = out.as_chunks_mut::<GROUP>();
-    for group in groups {
-        // Nearly all gaps are one byte, so eight are looked at together.
-        let Some(gaps) = input.rest().first_chunk::<GROUP>() else { break };
-        if u64::from_le_bytes(*gaps) & MORE != 0 {
-            for place in &mut *group {
-                *place = read_position(input, &mut next, slots)?;
-            }
-        } else {
-            // No position is below the one before, and none overflows: `next` is below 2^32 less 2^10.
-            if next > u32::MAX - GROUP_SPAN {
-                return Err(input.malformed("position beyond the last slot"));
-            }
-            for (place, gap) in group.iter_mut().zip(gaps) {
-                *place = next.wrapping_add(u32::from(*gap));
-                next = place.wrapping_add(1);
-            }
-            if next > slots {
-                return Err(input.malformed("position beyond the last slot"));
-            }
-            input.bytes(GROUP)?;
-        }
-        done += GROUP;
-    }
-    for place in out.get_mut(done..).unwrap_or_default() {
-        *place = read_position(input, &mut next, slots)?;
-    }
-    Ok(())
-}
-
-/// Takes a position behind its gap; the slot after it is the `next` one that may be in the list.
-#[inline]
-fn read_position(input: &mut Reader<'_>, next: &mut u32, slots: u32) -> Result<u32, Malformed> {
-    let gap = u32::try_from(input.varint()?).unwrap_or(u32::MAX);
-    let position = next.checked_add(gap).filter(|position| *position < slots);
-    let position = position.ok_or_else(|| input.malformed("position beyond the last slot"))?;
-    *next = position + 1;
-    Ok(position)
-}
-
-/// Takes runs of neighbours, each run with its repetitions or alone: so many positions, for which
-/// there is more room by a group.
-fn read_stretches(
-    input: &mut Reader<'_>,
-    has_repetitions: bool,
-    (slots, count): (u32, usize),
-    out: &mut [u32],
-) -> Result<(), Malformed> {
-    let (mut next, mut done) = (0_u64, 0);
-    while done < count {
-        let left = (count - done) as u64;
-        let gap = input.varint()?;
-        let len = input.varint()?.saturating_add(1);
-        let times = if has_repetitions { input.varint()?.saturating_add(1) } else { 1 };
-        // Where the last repetition ends, and the slot after it, which is not in the list.
-        let stride = gap.saturating_add(len).saturating_add(1);
-        let after = next.saturating_add(stride.saturating_mul(times));
-        if len.saturating_mul(times) > left || after > u64::from(slots) + 1 {
-            return Err(input.malformed("position beyond the last slot"));
-        }
-        let len = usize::try_from(len).unwrap_or(usize::MAX);
-        for _ in 0..times {
-            // Below the slots, which are 32 bits.
-            let first = u32::try_from(next + gap).unwrap_or(u32::MAX);
-            let places = out.get_mut(done..).unwrap_or_default();
-            // Runs are mostly short: a group is written as a whole, and what is too much of it again.
-            match places.first_chunk_mut::<GROUP>().filter(|_| len <= GROUP) {
-                Some(group) => fill_with(group, first),
-                None => fill_with(places.get_mut(..len).unwrap_or_default(), first),
-            }
-            done += len;
-            next += stride;
-        }
-    }
-    Ok(())
-}
-
-/// Fills places with neighbouring positions; those of a group that are too many may wrap around.
-#[inline]
-fn fill_with(places: &mut [u32], first: u32) {
-    for (place, more) in places.iter_mut().zip(0_u32..) {
-        *place = first.wrapping_add(more);
     }
 }
 

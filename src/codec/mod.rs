@@ -13,7 +13,8 @@
 //! * [`batch`]: the runs of many chunks at one go;
 //! * [`mod@column`]: a self-describing [`Column`] of integers with random access, for tables that
 //!   have one entry a series or a chunk;
-//! * [`exceptions`]: increasing positions, such as the absent slots of a series;
+//! * [`exceptions`]: increasing positions, such as the absent slots of a series; `expand` reads all of
+//!   a list;
 //! * [`pco_column`]: true doubles and cold integers through `pco`;
 //! * [`text`]: tables of strings, compressed by `zstd`.
 //!
@@ -30,6 +31,7 @@ pub mod bits;
 pub mod bytes;
 pub mod column;
 pub mod exceptions;
+mod expand;
 pub mod pco_column;
 pub mod run;
 pub mod text;

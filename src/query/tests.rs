@@ -20,6 +20,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use tokio::runtime::Builder;
 
 use crate::disk::MemoryDisk;
+use crate::limits::QUERY_MEMORY_BYTES;
 use crate::model::{Artefact, ArtefactId, Attachment, Attribute, DataStructure, Dataflow, Decimal};
 use crate::model::{
     Dimension, Identity, Measure, Period, PeriodForm, ReportingYearStart, Slot, Value,
@@ -263,8 +264,11 @@ pub(super) fn context(
     let mut rules = PhysicalOptimizer::new().rules;
     if has_rules {
         let at = rules.iter().position(|rule| rule.name() == "join_selection").expect("is there");
-        let ours: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
-            vec![Arc::new(SeriesAggregation), Arc::new(SeriesWindows), Arc::new(SeriesOrder)];
+        let ours: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![
+            Arc::new(SeriesAggregation::new(QUERY_MEMORY_BYTES)),
+            Arc::new(SeriesWindows),
+            Arc::new(SeriesOrder),
+        ];
         rules.insert(at, Arc::new(SeriesRules::new(ours)));
     }
     let config = SessionConfig::new().with_target_partitions(threads).with_batch_size(500);

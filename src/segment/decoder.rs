@@ -225,6 +225,17 @@ impl BlockDecoder {
             .map_or(ChunkNumbers::None, |section| section.decoder.numbers(chunk, self.place(chunk)))
     }
 
+    /// Appends the numbers of a chunk in a measure as doubles, each the nearest one, one a slot, if they
+    /// were decoded; any number where there is none.
+    #[inline]
+    pub fn push_doubles(&self, measure: usize, chunk: usize, out: &mut Vec<f64>) {
+        let slots = self.place(chunk);
+        match self.measures.get(measure).filter(|section| section.is_wanted) {
+            Some(section) => section.decoder.push_doubles(chunk, slots, out),
+            None => out.resize(out.len() + slots.len(), 0.0),
+        }
+    }
+
     /// Whether a chunk has numbers in a measure that were not decoded.
     #[inline]
     pub fn is_packed(&self, measure: usize, chunk: usize) -> bool {

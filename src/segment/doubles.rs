@@ -1,14 +1,9 @@
 //! From the numbers of a chunk to doubles, each the nearest one.
 
-use std::ops::Range;
-
 use crate::model::Decimal;
-use crate::segment::numbers::ChunkNumbers;
 
 /// Up to this, every integer is a double.
 const EXACT_MAX: u64 = 1 << 53;
-/// From minus this to below this, [`quick_double`] is right.
-const QUICK_MAX: i64 = 1 << 51;
 
 /// Powers of ten that a double holds exactly.
 const POWERS: [f64; 23] = [
@@ -16,37 +11,76 @@ const POWERS: [f64; 23] = [
     1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 ];
 
-/// The bits of 1.5 times 2^52: among the doubles around it, the last bits of the mantissa count ones.
-const MIDDLE: i64 = 0x4338_0000_0000_0000;
+/// The bits of the double 2^52: from it on, the last bits of a double count ones.
+const ONES: i64 = 0x4330_0000_0000_0000;
 
-impl ChunkNumbers<'_> {
-    /// Appends the numbers at `positions` as doubles; any number where there is none.
-    pub fn push_doubles(self, positions: Range<usize>, out: &mut Vec<f64>) {
-        match self {
-            Self::None => out.resize(out.len() + positions.len(), 0.0),
-            Self::Decimals(mantissas, scale) => {
-                push_mantissas(mantissas.get(positions).unwrap_or_default(), scale, out);
-            }
-            Self::Doubles(doubles) => {
-                out.extend_from_slice(doubles.get(positions).unwrap_or_default());
-            }
-        }
+/// How to divide integers that are not too long by a power of ten without a division.
+///
+/// One over the power is the sum of two doubles, of which the first has so few bits that its product
+/// with the integer is exact. It is `6 + 7 / 3 * scale` bits, so that the second product is less than
+/// `2^-(5 + 7 / 3 * scale)` of the quotient, and right to 2^-52 of itself: before the sum is rounded,
+/// it is right to `2^-57 / 5^scale` of the quotient. From the middle between two doubles the quotient
+/// differs by at least `2^-54 / 5^scale` of itself, because the one is a multiple of a power of two
+/// and the other of that divided by `5^scale`, and they are never equal. So the sum lies on the same
+/// side of the middle as the quotient, and is rounded to the same double.
+#[derive(Clone, Copy)]
+struct Inverse {
+    first: f64,
+    second: f64,
+    /// Integers of so many bits and a sign.
+    bits: u32,
+}
+
+/// For each scale.
+const INVERSES: [Inverse; 8] = inverses();
+
+const fn inverses() -> [Inverse; 8] {
+    let mut inverses = [Inverse { first: 1.0, second: 0.0, bits: 47 }; 8];
+    let mut scale = 1;
+    while scale < inverses.len() {
+        #[expect(clippy::cast_possible_truncation, reason = "it is below 8")]
+        let bits = 47 - (7 * scale as u32).div_ceil(3);
+        let power = POWERS[scale];
+        let whole: f64 = 1.0 / power;
+        let first = f64::from_bits((whole.to_bits() >> bits) << bits);
+        // Product and difference are exact: they have no more than 53 bits.
+        inverses[scale] = Inverse { first, second: (1.0 - first * power) / power, bits };
+        scale += 1;
+    }
+    inverses
+}
+
+/// Appends mantissas as doubles. They are the first of those in `padded`: more than are wanted, where
+/// a whole number of groups is quicker.
+pub(super) fn push_mantissas(mantissas: &[i64], padded: &[i64], scale: u8, out: &mut Vec<f64>) {
+    let Some(inverse) = INVERSES.get(usize::from(scale)).copied() else {
+        return push_quotients(mantissas, scale, out);
+    };
+    // Added to this one, an integer is the double's last bits, and other bits only if it is too long.
+    let middle = ONES + (1 << inverse.bits);
+    let double = |bits: i64| f64::from_bits(bits.cast_unsigned());
+    let before = out.len();
+    let mut others = 0;
+    // All of this processors do for several numbers at once; conversions they may not, and divisions
+    // take long.
+    out.extend(padded.iter().map(|mantissa| {
+        let bits = mantissa.wrapping_add(middle);
+        others |= bits ^ ONES;
+        let integer = double(bits) - double(middle);
+        integer * inverse.first + integer * inverse.second
+    }));
+    if others.cast_unsigned() >> (inverse.bits + 1) == 0 {
+        out.truncate(before + mantissas.len());
+    } else {
+        out.truncate(before);
+        push_quotients(mantissas, scale, out);
     }
 }
 
 /// Mantissa and power are exact doubles in the usual case, so that one division rounds once.
-fn push_mantissas(mantissas: &[i64], scale: u8, out: &mut Vec<f64>) {
-    let power = POWERS.get(usize::from(scale));
-    // What lies outside has bits above those of twice the bound.
-    let beyond = mantissas.iter().fold(0, |bits, m| bits | m.wrapping_add(QUICK_MAX));
-    let is_quick = (0..2 * QUICK_MAX).contains(&beyond);
-    match power {
-        Some(_) if is_quick && scale == 0 => {
-            out.extend(mantissas.iter().map(|m| quick_double(*m)));
-        }
-        Some(power) if is_quick => {
-            out.extend(mantissas.iter().map(|m| quick_double(*m) / power));
-        }
+#[inline(never)]
+fn push_quotients(mantissas: &[i64], scale: u8, out: &mut Vec<f64>) {
+    match POWERS.get(usize::from(scale)) {
         #[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost")]
         Some(power) if mantissas.iter().all(|m| m.unsigned_abs() <= EXACT_MAX) => {
             out.extend(mantissas.iter().map(|m| *m as f64 / power));
@@ -58,22 +92,22 @@ fn push_mantissas(mantissas: &[i64], scale: u8, out: &mut Vec<f64>) {
     }
 }
 
-/// An integer as a double: an addition and a subtraction, which processors do for several numbers at
-/// once, where many convert integers of 64 bits only one by one.
-#[inline]
-fn quick_double(integer: i64) -> f64 {
-    f64::from_bits(integer.wrapping_add(MIDDLE).cast_unsigned())
-        - f64::from_bits(MIDDLE.cast_unsigned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn check(values: &[i64], scale: u8) {
-        let mut found = vec![7.0];
-        ChunkNumbers::Decimals(values, scale).push_doubles(0..values.len(), &mut found);
+        let mut padded = values.to_vec();
+        padded.push(i64::MAX);
+        for padded in [values, &padded] {
+            let mut found = vec![7.0];
+            push_mantissas(values, padded, scale, &mut found);
+            check_found(&found, values, scale);
+        }
+    }
+
+    fn check_found(found: &[f64], values: &[i64], scale: u8) {
         assert_eq!(found.len(), values.len() + 1);
         for (value, mantissa) in found.iter().skip(1).zip(values) {
             let exact = Decimal { mantissa: i128::from(*mantissa), scale };
@@ -87,23 +121,15 @@ mod tests {
         let around =
             |middle: i64| [middle - 1, middle, middle + 1, -middle - 1, -middle, 1 - middle];
         let mut values = vec![0, 1, -15, i64::MAX, i64::MIN + 1];
-        values.extend([51, 52, 53].iter().flat_map(|bits| around(1 << bits)));
+        values.extend(
+            [30, 33, 35, 37, 40, 42, 44, 45, 47, 48, 51, 52, 53]
+                .iter()
+                .flat_map(|bits| around(1 << bits)),
+        );
         values.sort_unstable_by_key(|value| value.unsigned_abs());
-        for scale in [0, 1, 2, 7, 22, 23, 30] {
+        for scale in (0..9).chain([22, 23, 30]) {
             (1..=values.len()).for_each(|take| check(&values[..take], scale));
         }
-    }
-
-    #[test]
-    fn only_what_is_asked_for_is_written() {
-        let written = |numbers: ChunkNumbers<'_>| {
-            let mut out = Vec::new();
-            numbers.push_doubles(1..3, &mut out);
-            out
-        };
-        assert_eq!(written(ChunkNumbers::Decimals(&[1, 25, -5, 7], 1)), [2.5, -0.5]);
-        assert_eq!(written(ChunkNumbers::Doubles(&[1.0, 1e300, -0.0])), [1e300, -0.0]);
-        assert_eq!(written(ChunkNumbers::None).len(), 2);
     }
 
     proptest! {

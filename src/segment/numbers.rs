@@ -10,6 +10,7 @@ use crate::codec::{Malformed, Reader};
 use crate::limits::CHUNK_SLOTS_MAX;
 use crate::segment::chunk::{MeasureRun, Numbers, Writing};
 use crate::segment::columns::Columns;
+use crate::segment::doubles::push_mantissas;
 use crate::segment::header::{Header, Kind, PackedNumbers};
 use crate::segment::measure::{KIND_DOUBLES, KIND_FRAME, KIND_NONE};
 use crate::segment::positions::{Place, Positions};
@@ -19,13 +20,17 @@ use crate::segment::totals::SCALE_MAX;
 const NOT_DECODED: u32 = u32::MAX;
 /// Places behind the last slot: runs are decoded eight values at a time.
 const SLACK: usize = 16;
+/// Numbers that are made doubles together.
+const GROUP: usize = 8;
 
 /// The runs of one measure of a block: headers and exceptions decoded, numbers still packed. The
 /// memory is used again for the next block.
 #[derive(Debug, Default)]
 pub(crate) struct MeasureDecoder {
     columns: Columns,
-    headers: Vec<Header>,
+    /// Where in the block the packed numbers of each chunk begin; of doubles, which of those of the
+    /// block is the first.
+    starts: Vec<u32>,
     missing: Positions,
     text_slots: Positions,
     /// Where in the block each text stands.
@@ -111,19 +116,17 @@ impl MeasureDecoder {
             return Err(Malformed::new(0, "unknown encoding of a run"));
         }
         let ways = columns.kinds.iter().zip(&columns.compact).zip(&columns.widths);
-        let ways = ways.zip(columns.bases.iter().zip(&columns.biases));
         let mut at = u32::try_from(from).unwrap_or(u32::MAX);
-        self.headers.clear();
-        self.headers.extend(places.iter().zip(ways).map(|(place, way)| {
-            let (((tag, compact), width), (base, bias)) = way;
-            let (start, is_compact) = (at, *compact == 1);
+        self.starts.clear();
+        self.starts.extend(places.iter().zip(ways).map(|(place, ((kind, compact), width))| {
+            let start = at;
             // Without a branch: which kind comes next cannot be foretold.
-            let is_packed = (KIND_FRAME..KIND_DOUBLES).contains(tag);
-            let is_delta = u32::from(*tag > KIND_FRAME);
-            let count = place.numbers(is_compact).saturating_sub(is_delta);
+            let is_packed = (KIND_FRAME..KIND_DOUBLES).contains(kind);
+            let is_delta = u32::from(*kind > KIND_FRAME);
+            let count = place.numbers(*compact == 1).saturating_sub(is_delta);
             let packed = count * u32::from(*width) * u32::from(is_packed);
             at = at.saturating_add(packed.div_ceil(8));
-            Header::new(*tag, (*width, *base, *bias), is_compact, start)
+            start
         }));
         if columns.kinds.contains(&KIND_DOUBLES) || !self.doubles.is_empty() {
             self.locate_doubles(places)?;
@@ -134,9 +137,10 @@ impl MeasureDecoder {
     /// Finds which double is the first of each chunk that has some.
     fn locate_doubles(&mut self, places: &[Place]) -> Result<(), Malformed> {
         let mut before = 0;
-        let all = self.headers.iter_mut().zip(places).enumerate();
-        for (index, (header, place)) in all.filter(|(_, (one, _))| one.kind == Kind::Doubles) {
-            header.start = u32::try_from(before).unwrap_or(u32::MAX);
+        let kinds = self.columns.kinds.iter().zip(&mut self.starts);
+        let all = kinds.zip(places).enumerate();
+        for (index, ((_, start), place)) in all.filter(|(_, ((k, _), _))| **k == KIND_DOUBLES) {
+            *start = u32::try_from(before).unwrap_or(u32::MAX);
             let without = self.missing.range(index).len() + self.text_slots.range(index).len();
             before += (place.numbers(true) as usize).saturating_sub(without);
         }
@@ -149,7 +153,16 @@ impl MeasureDecoder {
 
     #[inline]
     fn header(&self, index: usize) -> Result<Header, Malformed> {
-        self.headers.get(index).copied().ok_or(Malformed::new(0, "no such chunk"))
+        let columns = &self.columns;
+        let way = columns.kinds.get(index).zip(columns.widths.get(index));
+        let numbers = columns.bases.get(index).zip(columns.biases.get(index));
+        let rest = columns.compact.get(index).zip(self.starts.get(index));
+        match way.zip(numbers).zip(rest) {
+            Some((((kind, width), (base, bias)), (compact, start))) => {
+                Ok(Header::new(*kind, (*width, *base, *bias), *compact == 1, *start))
+            }
+            None => Err(Malformed::new(0, "no such chunk")),
+        }
     }
 
     /// Digits after the point of the mantissas of a chunk.
@@ -252,12 +265,16 @@ impl MeasureDecoder {
             let header = self.header(index)?;
             let slots = places.get(index).map_or(0, |place| place.slots as usize);
             let place = if header.kind == Kind::Decimals && !header.is_compact {
-                self.is_partial |= wanted.len() < slots;
-                if header.is_single(&wanted) {
-                    has_singles = true;
-                    self.batch.skip(slots)
+                if is_whole(&wanted, slots) {
+                    self.batch.push(&header.run, header.start, slots)
                 } else {
-                    self.batch.push_part(&header.run, header.start, slots, &wanted)
+                    self.is_partial |= wanted.len() < slots;
+                    if header.is_single(&wanted) {
+                        has_singles = true;
+                        self.batch.skip(slots)
+                    } else {
+                        self.batch.push_part(&header.run, header.start, slots, &wanted)
+                    }
                 }
             } else {
                 has_others = true;
@@ -269,7 +286,7 @@ impl MeasureDecoder {
         }
         self.batch.decode(block, &mut self.mantissas)?;
         if has_singles {
-            self.decode_singles(block, chunks.clone())?;
+            self.decode_singles(block, places, chunks.clone())?;
         }
         if has_others {
             for (index, _) in chunks {
@@ -294,8 +311,8 @@ impl MeasureDecoder {
         let mut joined = mem::take(&mut self.joined);
         joined.clear();
         joined.extend(chunks.filter(|index| {
-            let header = self.headers.get(*index);
-            header.is_some_and(|one| one.kind != Kind::None && !one.is_placed())
+            let header = self.header(*index);
+            header.is_ok_and(|one| one.kind != Kind::None && !one.is_placed())
         }));
         let wanted = joined.iter().map(|index| (*index, 0..CHUNK_SLOTS_MAX));
         let decoded = self.decode(block, places, absent, wanted);
@@ -307,11 +324,14 @@ impl MeasureDecoder {
     fn decode_singles(
         &mut self,
         block: &[u8],
+        places: &[Place],
         chunks: impl Iterator<Item = (usize, Range<usize>)>,
     ) -> Result<(), Malformed> {
         for (index, wanted) in chunks {
             let header = self.header(index)?;
-            if header.kind != Kind::Decimals || header.is_compact || !header.is_single(&wanted) {
+            let slots = places.get(index).map_or(0, |place| place.slots as usize);
+            let is_placed = header.kind == Kind::Decimals && !header.is_compact;
+            if !is_placed || is_whole(&wanted, slots) || !header.is_single(&wanted) {
                 continue;
             }
             let bytes = block.get(header.start as usize..).unwrap_or_default();
@@ -370,6 +390,22 @@ impl MeasureDecoder {
         }
     }
 
+    /// Appends the numbers of a chunk as doubles, one a slot; any number where there is none.
+    #[inline]
+    pub(crate) fn push_doubles(&self, chunk: usize, slots: Range<usize>, out: &mut Vec<f64>) {
+        let count = slots.len();
+        match self.numbers(chunk, slots) {
+            ChunkNumbers::None => out.resize(out.len() + count, 0.0),
+            ChunkNumbers::Doubles(doubles) => out.extend_from_slice(doubles),
+            ChunkNumbers::Decimals(mantissas, scale) => {
+                let from = self.places.get(chunk).map_or(0, |place| *place as usize);
+                // The places after the last one cost less than to be left out.
+                let padded = self.mantissas.get(from..from + count.next_multiple_of(GROUP));
+                push_mantissas(mantissas, padded.unwrap_or(mantissas), scale, out);
+            }
+        }
+    }
+
     /// Whether a chunk has numbers that were not decoded.
     #[inline]
     pub(crate) fn is_packed(&self, chunk: usize) -> bool {
@@ -422,6 +458,12 @@ impl MeasureDecoder {
         let bytes = self.texts.get(at).and_then(|range| block.get(range.clone()));
         str::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
     }
+}
+
+/// Whether all slots of a chunk are wanted.
+#[inline]
+fn is_whole(wanted: &Range<usize>, slots: usize) -> bool {
+    wanted.start == 0 && wanted.end >= slots
 }
 
 /// The memory of the mantissas of a run, to be used again.

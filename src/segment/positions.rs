@@ -7,6 +7,8 @@ use crate::codec::{Malformed, Reader};
 
 /// Slots that are compared together.
 const GROUP: usize = 8;
+/// Chunks that are passed over, one by one, in the time that one slot is looked for among all.
+const FEW: usize = 4;
 
 /// A chunk's place in its block.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,12 +57,32 @@ impl Positions {
             return Ok(());
         }
         self.ends.resize(places.len(), 0);
+        if self.slots.len() * FEW < places.len() {
+            self.find_chunks(places);
+            return Ok(());
+        }
         let mut before = 0;
         for (end, place) in self.ends.iter_mut().zip(places) {
             before += count_below(&self.slots, before, place.end());
             *end = u32::try_from(before).unwrap_or(u32::MAX);
         }
         Ok(())
+    }
+
+    /// Counts the slots before the end of each chunk, where most chunks have none: each slot is looked
+    /// for among the chunks.
+    fn find_chunks(&mut self, places: &[Place]) {
+        for (count, slot) in (1..).zip(&self.slots) {
+            let chunk = places.partition_point(|place| place.end() <= *slot);
+            if let Some(end) = self.ends.get_mut(chunk) {
+                *end = count;
+            }
+        }
+        let mut before = 0;
+        for end in &mut self.ends {
+            before = before.max(*end);
+            *end = before;
+        }
     }
 
     /// Takes the list of the slots without an observation, of which each place says how many it has.
@@ -168,6 +190,23 @@ mod tests {
             if !slots.is_empty() && slots != [8] {
                 let wrong = counted(&positions, 0);
                 assert!(absent.read_absent(&mut Reader::new(&bytes), &wrong).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn few_slots_are_found_among_many_chunks() {
+        let place = |chunk: u32| Place { from: chunk * 3, slots: 3, absent: 0 };
+        let places: Vec<Place> = (0..50).map(place).collect();
+        let mut positions = Positions::default();
+        for slots in [&[0][..], &[149], &[2, 3], &[7, 8, 9, 60, 61, 62, 63, 149], &[80, 81, 148]] {
+            let mut bytes = Vec::new();
+            encode_exceptions(slots, 150, &mut bytes);
+            positions.read(&mut Reader::new(&bytes), &places).expect("a list");
+            for (chunk, place) in places.iter().enumerate() {
+                let within = |slot: &&u32| (place.from..place.end()).contains(slot);
+                let expected: Vec<u32> = slots.iter().filter(within).copied().collect();
+                assert_eq!(positions.of(chunk), expected);
             }
         }
     }

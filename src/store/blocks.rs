@@ -127,7 +127,11 @@ impl BlockCursor {
         for (chunk, _) in &*chunks {
             let index = (*chunk - *first) as usize;
             let span = self.decoder.span(index).ok_or_else(|| Error::bug("no such chunk"))?;
-            hulls.push(self.periods.hull(span.form, span.first, usize::from(span.slots)));
+            let slots = usize::from(span.slots);
+            hulls.push(match self.periods {
+                PeriodFilter::All => 0..slots,
+                PeriodFilter::Slots(_) => self.periods.hull(span.form, span.first, slots),
+            });
         }
         let indexes = chunks.iter().map(|(chunk, _)| (chunk - *first) as usize);
         let wanted = indexes.zip(hulls.iter().cloned());
@@ -396,6 +400,13 @@ impl<'a> Block<'a> {
     #[inline]
     pub fn numbers(&self, measure: usize, chunk: &BlockChunk) -> ChunkNumbers<'a> {
         self.cursor.decoder.numbers(measure, chunk.index)
+    }
+
+    /// Appends the numbers of a chunk in a measure of the request as doubles, each the nearest one, one
+    /// a position; any number where there is none, or none is wanted.
+    #[inline]
+    pub fn push_doubles(&self, measure: usize, chunk: &BlockChunk, out: &mut Vec<f64>) {
+        self.cursor.decoder.push_doubles(measure, chunk.index, out);
     }
 
     /// Whether a chunk has numbers in a measure of the request that are still packed.

@@ -12,7 +12,7 @@ use sdmxdb::query::{Connection, Engine, EngineOptions};
 use sdmxdb::sdmx::structure::read_structures;
 use sdmxdb::store::{CompactOptions, Database, LoadOptions};
 
-use crate::compare::texts;
+use crate::cells::texts;
 use crate::cube::presets::by_name;
 use crate::cube::random::Random;
 use crate::cube::rows::write_attribute;

@@ -66,17 +66,12 @@ impl Combinations {
             grown.map_err(|error| from_datafusion(&error))
         };
         reserve(count.saturating_mul(SERIES_BYTES))?;
-        let (mut keys, mut numbers) = (Vec::with_capacity(count), Vec::new());
+        let mut keys = Vec::with_capacity(count);
         for (part, series) in scan.series.0.iter().enumerate() {
             let from = keys.len();
             keys.resize(from + usize::try_from(series.len()).unwrap_or(usize::MAX), 0);
-            for key in &spec.keys.series {
-                check_cancelled(cancelled)?;
-                key.table.numbers(source.cube(), part, series, &mut numbers)?;
-                for (sum, number) in keys[from..].iter_mut().zip(&numbers) {
-                    *sum += number * key.stride;
-                }
-            }
+            let look = || check_cancelled(cancelled);
+            spec.keys.pack((source.cube(), part), series, &mut keys[from..], &look)?;
         }
         check_cancelled(cancelled)?;
         // In a segment that is sorted by these dimensions they are in order already.

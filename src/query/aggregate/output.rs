@@ -1,5 +1,6 @@
 //! From the state of an aggregation to the batches of its answer.
 
+use std::iter;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, RecordBatchOptions};
@@ -21,6 +22,8 @@ use crate::query::error::to_datafusion;
 
 /// The number of a row, and the place of a cell of it.
 type Cell = (usize, usize);
+/// The number of a row, and how many cells of it follow each other.
+type Run = (usize, usize);
 
 /// Hands out the answer batch by batch, in the order of the packed keys, then of the periods.
 pub(crate) struct Output {
@@ -115,7 +118,8 @@ impl Output {
         let level = self.levels.last().ok_or_else(lost)?;
         let set = level.set.and_then(|set| self.spec.sets.as_ref()?.get(set));
         let mut arrays = Vec::with_capacity(self.schema.fields().len());
-        let numbers = self.series_numbers(level, cells);
+        let runs = runs(cells);
+        let numbers = self.series_numbers(level, &runs);
         for (index, column) in self.spec.keys.columns.iter().enumerate() {
             if set.is_some_and(|set| !set.kept[index]) {
                 arrays.push(new_null_array(self.schema.field(index).data_type(), cells.len()));
@@ -123,9 +127,18 @@ impl Output {
             }
             arrays.push(match column {
                 KeyColumn::Series(index) => {
-                    taken(&self.spec.keys.series[*index].values, numbers[*index].iter().copied())?
+                    let numbers = numbers[*index].iter().zip(&runs);
+                    let numbers = numbers.map(|(number, (_, len))| (*number, *len));
+                    repeated(&self.spec.keys.series[*index].values, numbers, cells.len())?
                 }
-                _ => self.key_column(level, *column, cells)?,
+                KeyColumn::Attribute(index) => {
+                    let key = self.spec.keys.attributes.as_ref().ok_or_else(lost)?;
+                    let numbers = runs
+                        .iter()
+                        .map(|(row, len)| (packed(level, *row) % key.count.max(1) as u64, *len));
+                    repeated(&key.values[*index], numbers, cells.len())?
+                }
+                KeyColumn::Period(index) => self.period_column(level, *index, (cells, &runs))?,
             });
         }
         if let Some(set) = set {
@@ -141,13 +154,12 @@ impl Output {
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)?)
     }
 
-    /// The number of the value of each part of the key that follows from the series, cell by cell.
-    fn series_numbers(&self, level: &Level, cells: &[Cell]) -> Vec<Vec<u64>> {
-        let (keys, rows) = (&self.spec.keys, level.groups.keys());
-        let layout = &level.cells.layout;
+    /// The number of the value of each part of the key that follows from the series, run by run.
+    fn series_numbers(&self, level: &Level, runs: &[Run]) -> Vec<Vec<u64>> {
+        let keys = &self.spec.keys;
         let of_attributes = keys.attributes.as_ref().map_or(1, |key| key.count.max(1)) as u64;
-        let packed = by_row(cells, |row| layout.packed(rows[row]) / of_attributes);
-        let mut rest: Vec<u64> = if keys.series.is_empty() { Vec::new() } else { packed.collect() };
+        let packed = runs.iter().map(|(row, _)| packed(level, *row) / of_attributes);
+        let mut rest: Vec<u64> = packed.collect();
         let mut all = vec![Vec::new(); keys.series.len()];
         // The last part counts least.
         for (key, numbers) in keys.series.iter().zip(&mut all).rev() {
@@ -160,28 +172,24 @@ impl Output {
         all
     }
 
-    fn key_column(&self, level: &Level, column: KeyColumn, cells: &[Cell]) -> Result<ArrayRef> {
-        let (keys, rows) = (&self.spec.keys, level.groups.keys());
-        let layout = &level.cells.layout;
-        match column {
-            KeyColumn::Series(_) => Err(lost()),
-            KeyColumn::Attribute(index) => {
-                let key = keys.attributes.as_ref().ok_or_else(lost)?;
-                let number = |row: usize| layout.packed(rows[row]) % key.count as u64;
-                taken(&key.values[index], by_row(cells, number))
-            }
-            KeyColumn::Period(index) => {
-                let key = keys.periods.as_ref().ok_or_else(lost)?;
-                // What to add to the place of a cell for its number.
-                let shift = |row: usize| {
-                    let first = layout.line(rows[row]).first;
-                    first.wrapping_sub(layout.row(row).start) as u64
-                };
-                let numbers = cells.iter().zip(by_row(cells, shift));
-                let numbers = numbers.map(|((_, place), shift)| shift.wrapping_add(*place as u64));
-                taken(&key.values[index], numbers)
-            }
+    /// A column of the key about periods.
+    fn period_column(
+        &self,
+        level: &Level,
+        index: usize,
+        (cells, runs): (&[Cell], &[Run]),
+    ) -> Result<ArrayRef> {
+        let key = self.spec.keys.periods.as_ref().ok_or_else(lost)?;
+        let (layout, keys) = (&level.cells.layout, level.groups.keys());
+        let mut numbers = Vec::with_capacity(cells.len());
+        let mut rest = cells;
+        for (row, len) in runs {
+            let (of_row, others) = rest.split_at(*len);
+            let (first, start) = (layout.line(keys[*row]).first, layout.row(*row).start);
+            numbers.extend(of_row.iter().map(|(_, place)| number(first + (place - start))));
+            rest = others;
         }
+        Ok(take(&key.values[index], &UInt32Array::from(numbers), None)?)
     }
 
     /// The column of a function, of this type.
@@ -239,23 +247,33 @@ impl Iterator for Output {
     }
 }
 
-/// What follows from the row of each cell, found once a row.
-fn by_row(cells: &[Cell], of_row: impl Fn(usize) -> u64) -> impl Iterator<Item = u64> {
-    let mut last = None;
-    cells.iter().map(move |(row, _)| match last {
-        Some((known, number)) if known == *row => number,
-        _ => {
-            let number = of_row(*row);
-            last = Some((*row, number));
-            number
-        }
-    })
+/// The rows of neighbouring cells, each with the number of its cells.
+fn runs(cells: &[Cell]) -> Vec<Run> {
+    let runs = cells.chunk_by(|(row, _), (next, _)| row == next);
+    runs.map(|run| (run[0].0, run.len())).collect()
 }
 
-/// The values with these numbers.
-fn taken(values: &ArrayRef, numbers: impl Iterator<Item = u64>) -> Result<ArrayRef> {
-    let numbers = numbers.map(|number| u32::try_from(number).unwrap_or(u32::MAX));
-    Ok(take(values, &UInt32Array::from_iter_values(numbers), None)?)
+/// The packed key of the group of a row.
+fn packed(level: &Level, row: usize) -> u64 {
+    level.cells.layout.packed(level.groups.keys()[row])
+}
+
+/// The values with these numbers, each as often as it says and `count` in all.
+fn repeated(
+    values: &ArrayRef,
+    numbers: impl Iterator<Item = (u64, usize)>,
+    count: usize,
+) -> Result<ArrayRef> {
+    let mut all = Vec::with_capacity(count);
+    for (of_run, len) in numbers {
+        all.extend(iter::repeat_n(number(of_run), len));
+    }
+    Ok(take(values, &UInt32Array::from(all), None)?)
+}
+
+/// The number of a value as arrow takes it; no array has more of them.
+fn number(number: impl TryInto<u32>) -> u32 {
+    number.try_into().unwrap_or(u32::MAX)
 }
 
 fn lost() -> DataFusionError {

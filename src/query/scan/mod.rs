@@ -51,10 +51,8 @@ pub(crate) use membership::{Membership, Wanted};
 pub(crate) use numbers::exact_divisor;
 pub(crate) use periods::{OrderedTexts, PeriodTable};
 pub(crate) use source::{Content, SDMX_ID, SDMX_ROLE, Source};
-pub(crate) use spec::{Reads, ScanSpec, split};
+pub(crate) use spec::{Reads, ScanSpec, partition_count, split};
 
-/// Series below which one partition is faster than several: some ten thousand observations.
-const PARTITION_SERIES_MIN: u64 = 256;
 /// Series from which on it is worth it to leave some out by what is learned while a plan runs.
 const LEARNING_SERIES_MIN: u64 = 64;
 
@@ -100,9 +98,8 @@ impl SeriesScanExec {
         spec: ScanSpec,
         target_partitions: usize,
     ) -> Result<Self> {
-        let series = spec.series.len();
         let partitions = match spec.order {
-            ScanOrder::Stored if series >= PARTITION_SERIES_MIN => target_partitions.max(1),
+            ScanOrder::Stored => partition_count(spec.series.len(), target_partitions),
             _ => 1,
         };
         let partitions = Arc::new(split(&spec.series, partitions));

@@ -15,6 +15,8 @@ use crate::query::scan::membership::Membership;
 use crate::query::scan::{Content, Source};
 use crate::store::{Direction, KeyPart, PeriodFilter, ScanOrder, ScanRequest, Selections};
 
+/// Series below which one partition is faster than several: some ten thousand observations.
+const PARTITION_SERIES_MIN: u64 = 256;
 /// Ranges of periods that a plan shows; the rest are counted.
 const RANGES_SHOWN_MAX: usize = 4;
 
@@ -186,6 +188,11 @@ pub(super) fn least(a: Option<usize>, b: Option<usize>) -> Option<usize> {
         (Some(a), Some(b)) => Some(a.min(b)),
         (one, other) => one.or(other),
     }
+}
+
+/// How many partitions read so many series on up to `threads` threads.
+pub(crate) fn partition_count(series: u64, threads: usize) -> usize {
+    if series >= PARTITION_SERIES_MIN { threads.max(1) } else { 1 }
 }
 
 /// Cuts a selection into `count` contiguous ones with equally many series each.

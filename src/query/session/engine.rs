@@ -123,7 +123,8 @@ impl Engine {
         schemas: Vec<(String, SchemaFactory)>,
     ) -> Result<Arc<Self>> {
         let front = Front { functions, schemas, ..Front::default() };
-        Self::with_rules(database, options, front, Operators::Series, rules::physical())
+        let rules = rules::physical(options.memory.limit());
+        Self::with_rules(database, options, front, Operators::Series, rules)
     }
 
     /// An engine that answers by DataFusion's operators alone, over rows, and decides nothing on
@@ -147,7 +148,8 @@ impl Engine {
         options: EngineOptions,
         front: Front,
     ) -> Result<Arc<Self>> {
-        Self::with_rules(database, options, front, Operators::Series, rules::cancellable())
+        let rules = rules::cancellable(options.memory.limit());
+        Self::with_rules(database, options, front, Operators::Series, rules)
     }
 
     fn with_rules(

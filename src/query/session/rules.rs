@@ -25,12 +25,15 @@ const OF_SCANS: [&str; 5] = [
     "PushdownSort",
 ];
 
-/// The rules on physical plans, in order. Ours come before anything is distributed over partitions.
-pub(super) fn physical() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+/// The rules on physical plans, in order, for queries with so many bytes of memory in all. Ours come before anything is distributed over partitions.
+pub(super) fn physical(memory: u64) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut all = PhysicalOptimizer::new().rules;
     let first = all.iter().position(|rule| rule.name() == "join_selection").unwrap_or_default();
-    let ours: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> =
-        vec![Arc::new(SeriesAggregation), Arc::new(SeriesWindows), Arc::new(SeriesOrder)];
+    let ours: Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> = vec![
+        Arc::new(SeriesAggregation::new(memory)),
+        Arc::new(SeriesWindows),
+        Arc::new(SeriesOrder),
+    ];
     all.insert(first, Arc::new(SeriesRules::new(ours)));
     all
 }
@@ -44,8 +47,8 @@ pub(super) fn plain() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
 }
 
 /// The same as [`physical`], with a last rule that lets every operator be cancelled.
-pub(super) fn cancellable() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let mut all = physical();
+pub(super) fn cancellable(memory: u64) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut all = physical(memory);
     all.push(Arc::new(Cancellation));
     all
 }

@@ -19,7 +19,7 @@ use datafusion::physical_plan::{PlanProperties, ReplaceChildrenOptions};
 
 use crate::index::Selection;
 use crate::query::error::to_datafusion;
-use crate::query::scan::{Content, Reads, ScanSpec, SeriesReader, Source, split};
+use crate::query::scan::{Content, Reads, ScanSpec, SeriesReader, Source, partition_count, split};
 use crate::query::statistics;
 use crate::query::window::columns::Layout;
 use crate::query::window::inputs::{Below, content};
@@ -27,9 +27,6 @@ use crate::query::window::spec::{Column, Ends, Function, Window, WindowSpec};
 use crate::query::window::stream;
 use crate::query::window::wholeness::{Share, shares};
 use crate::store::{Direction, KeyPart, ScanOrder, Selections};
-
-/// Series below which one partition is faster than several: some ten thousand observations.
-const PARTITION_SERIES_MIN: u64 = 256;
 
 /// Calculates window functions over the selected series of a cube, each series whole.
 #[derive(Clone, Debug)]
@@ -47,8 +44,7 @@ impl SeriesWindowExec {
     /// The windows of `below`, on up to `threads` threads; `schema` is that of its outputs.
     pub(super) fn try_new(mut below: Below, schema: SchemaRef, threads: usize) -> Result<Self> {
         let (stored, mixed) = below.whole()?.clone();
-        let is_large = stored.len() + mixed.len() >= PARTITION_SERIES_MIN;
-        let count = if is_large { threads.max(1) } else { 1 };
+        let count = partition_count(stored.len() + mixed.len(), threads);
         let mixed = shares(below.source.cube(), &mixed, count).map_err(to_datafusion)?;
         let of_thread = split(&stored, count).into_iter().zip(mixed);
         let of_thread = of_thread.map(|(stored, mixed)| Share { stored, mixed }).collect();

@@ -12,6 +12,8 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 
+use crate::error;
+use crate::index::Selection;
 use crate::query::aggregate::keys::attributes::AttributeTable;
 use crate::query::aggregate::keys::numbering::{distinct, evaluate};
 use crate::query::aggregate::keys::series::SeriesTable;
@@ -19,6 +21,7 @@ use crate::query::aggregate::plans::translate::contents;
 use crate::query::aggregate::state::layout::Line;
 use crate::query::error::to_datafusion;
 use crate::query::scan::{Content, SeriesScanExec};
+use crate::store::Cube;
 
 /// What is grouped by.
 #[derive(Clone, Debug)]
@@ -134,6 +137,30 @@ impl Keys {
             key_count = count;
         }
         Ok(Some(Self { series, attributes, periods, columns, key_count }))
+    }
+
+    /// Adds to `packed` the part of the key that follows from each selected series of a part, in
+    /// their order. `look` is asked before each column of keys whether to go on.
+    ///
+    /// # Errors
+    ///
+    /// As of reading keys, and what `look` says.
+    pub(crate) fn pack(
+        &self,
+        (cube, part): (&Cube, usize),
+        selection: &Selection,
+        packed: &mut [u64],
+        look: &dyn Fn() -> error::Result<()>,
+    ) -> error::Result<()> {
+        let mut numbers = Vec::new();
+        for key in &self.series {
+            look()?;
+            key.table.numbers(cube, part, selection, &mut numbers)?;
+            for (sum, number) in packed.iter_mut().zip(&numbers) {
+                *sum += number * key.stride;
+            }
+        }
+        Ok(())
     }
 
     /// How many cells a group has: one a value of the period key.

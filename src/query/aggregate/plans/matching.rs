@@ -15,26 +15,36 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::AggregateExec;
 
-use crate::limits::{GROUP_CELLS_MAX, SPECIAL_BYTES_MAX};
+use crate::limits::{GROUP_CELLS_SHARE, SPECIAL_BYTES_MAX};
 use crate::query::aggregate::keys::grouping::Keys;
 use crate::query::aggregate::keys::sets::GroupingSet;
 use crate::query::aggregate::plans::calls::Calls;
 use crate::query::aggregate::plans::wanted::Wanted;
 use crate::query::aggregate::state::cells::Cells;
-use crate::query::aggregate::state::layout::Line;
+use crate::query::aggregate::state::layout::{LINE_CELLS, Line};
 use crate::query::aggregate::{AggregateSpec, SeriesAggregateExec};
 use crate::query::error::to_datafusion;
 use crate::query::scan::SeriesScanExec;
 
 /// Cells that are used even if there are far fewer observations.
-const SPARSE_CELLS_MIN: usize = 1 << 16;
+const SPARSE_CELLS_MIN: u64 = 1 << 16;
 /// Cells for each observation above which rows are aggregated instead.
-const CELLS_PER_OBSERVATION_MAX: usize = 8;
+const CELLS_PER_OBSERVATION_MAX: u64 = 8;
 
 /// Replaces aggregations of rows by aggregations of series. It has to run before aggregations are
 /// distributed over partitions.
-#[derive(Debug, Default)]
-pub(crate) struct SeriesAggregation;
+#[derive(Debug)]
+pub(crate) struct SeriesAggregation {
+    /// Bytes of memory of all queries.
+    memory: u64,
+}
+
+impl SeriesAggregation {
+    /// For an engine whose queries have so many bytes of memory in all.
+    pub(crate) fn new(memory: u64) -> Self {
+        Self { memory }
+    }
+}
 
 impl PhysicalOptimizerRule for SeriesAggregation {
     fn optimize(
@@ -45,7 +55,7 @@ impl PhysicalOptimizerRule for SeriesAggregation {
         let threads = config.execution.target_partitions;
         plan.transform_down(|node| {
             let replaced = match node.downcast_ref::<AggregateExec>() {
-                Some(aggregate) => replacement(aggregate, threads)?,
+                Some(aggregate) => replacement(aggregate, (threads, self.memory))?,
                 None => None,
             };
             Ok(replaced.map_or_else(|| Transformed::no(node), Transformed::yes))
@@ -65,13 +75,13 @@ impl PhysicalOptimizerRule for SeriesAggregation {
 /// The operator that gives the same answer as `aggregate`, if there is one.
 fn replacement(
     aggregate: &AggregateExec,
-    threads: usize,
+    (threads, memory): (usize, u64),
 ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     let Some(wanted) = Wanted::of(aggregate)? else { return Ok(None) };
     let Some((scan, wanted)) = wanted.over_scan()? else { return Ok(None) };
     // What fails for a code or a period of the cube may not be among the rows.
     let Ok(Some(spec)) = specification(scan, &wanted) else { return Ok(None) };
-    if !is_worth_it(scan, &spec)? {
+    if !is_worth_it(scan, &spec, (threads, memory))? {
         return Ok(None);
     }
     let source = Arc::clone(scan.source());
@@ -108,21 +118,31 @@ fn specification(scan: &SeriesScanExec, wanted: &Wanted<'_>) -> Result<Option<Ag
     Ok(Some(calls.finish(keys, sets, filter, functions)))
 }
 
-/// Whether there are few enough cells to hold, and not far more than observations.
-fn is_worth_it(scan: &SeriesScanExec, spec: &AggregateSpec) -> Result<bool> {
+/// Whether there are few enough cells to hold on each of `threads` threads, and not far more than
+/// observations.
+fn is_worth_it(
+    scan: &SeriesScanExec,
+    spec: &AggregateSpec,
+    (threads, memory): (usize, u64),
+) -> Result<bool> {
     let (series, keys) = (&scan.spec().series, &spec.keys);
     let most = series.len().saturating_mul(keys.groups_per_series() as u64);
-    let groups = usize::try_from(keys.key_count.min(most)).unwrap_or(usize::MAX);
-    let cells = groups.saturating_mul(keys.width());
-    let special_bytes = Cells::new(spec, vec![Line::whole(1)]).special_bytes_per_cell();
-    if cells.saturating_mul(special_bytes) > SPECIAL_BYTES_MAX {
+    let cells = keys.key_count.min(most).saturating_mul(keys.width() as u64);
+    let one = Cells::new(spec, vec![Line::whole(1)]);
+    if cells.saturating_mul(one.special_bytes_per_cell() as u64) > SPECIAL_BYTES_MAX {
         return Ok(false);
     }
     if keys.periods.is_none() || cells <= SPARSE_CELLS_MIN {
         return Ok(true);
     }
     let observations = scan.source().cube().observation_count(series).map_err(to_datafusion)?;
-    let observations = usize::try_from(observations).unwrap_or(usize::MAX);
-    let most = observations.saturating_mul(CELLS_PER_OBSERVATION_MAX).min(GROUP_CELLS_MAX);
-    Ok(cells <= most)
+    let touched = match spec.lines().len() {
+        0 | 1 => cells,
+        // A chunk begins and ends anywhere within a line.
+        _ => observations.saturating_add(most.saturating_mul(2 * LINE_CELLS as u64)),
+    };
+    let cells = cells.min(touched);
+    let bytes = cells.saturating_mul((one.bytes_per_cell() * threads) as u64);
+    let is_dense = cells <= observations.saturating_mul(CELLS_PER_OBSERVATION_MAX);
+    Ok(is_dense && bytes <= memory / GROUP_CELLS_SHARE)
 }

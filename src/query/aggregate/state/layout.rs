@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-/// The most numbers of a line. Rows of 128 cells are long enough to be added in one go, and short
+/// The most numbers of a line. Rows of 32 cells are long enough to be added in one go, and short
 /// enough that few of their cells stay empty.
-pub(crate) const LINE_CELLS: usize = 128;
+pub(crate) const LINE_CELLS: usize = 32;
 
 /// Neighbouring numbers of the period key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,22 +145,22 @@ mod tests {
 
     #[test]
     fn keys_of_rows_tell_group_and_line() {
-        let lines: Vec<Line> = Line::cut(0..76).chain(Line::cut(76..380)).collect();
+        let lines: Vec<Line> = Line::cut(0..19).chain(Line::cut(19..95)).collect();
         let shape: Vec<(usize, usize)> = lines.iter().map(|line| (line.first, line.len)).collect();
-        assert_eq!(shape, [(0, 76), (76, 128), (204, 128), (332, 48)]);
+        assert_eq!(shape, [(0, 19), (19, 32), (51, 32), (83, 12)]);
         let mut layout = Layout::new(lines);
-        for (packed, number, first) in [(0, 0, 0), (3, 75, 0), (3, 76, 76), (7, 379, 332)] {
+        for (packed, number, first) in [(0, 0, 0), (3, 18, 0), (3, 19, 19), (7, 94, 83)] {
             let key = layout.row_key(packed, layout.line_of[number] as usize);
             assert_eq!((layout.packed(key), layout.line(key).first), (packed, first));
         }
-        assert_eq!(layout.lines_of(10, 66), (0..1, 0));
-        assert_eq!(layout.lines_of(203, 1), (1..2, 76));
-        assert_eq!(layout.lines_of(203, 2), (1..3, 76));
-        assert_eq!(layout.lines_of(80, 300), (1..4, 76));
-        layout.push(48);
-        layout.push(76);
-        assert_eq!(layout.row(1), Row { number: 1, start: 48, len: 76 });
-        assert_eq!((layout.row_count(), layout.cell_count()), (2, 124));
-        assert_eq!([0, 47, 48, 123].map(|place| layout.row_at(place).number), [0, 0, 1, 1]);
+        assert_eq!(layout.lines_of(3, 16), (0..1, 0));
+        assert_eq!(layout.lines_of(50, 1), (1..2, 19));
+        assert_eq!(layout.lines_of(50, 2), (1..3, 19));
+        assert_eq!(layout.lines_of(20, 75), (1..4, 19));
+        layout.push(12);
+        layout.push(19);
+        assert_eq!(layout.row(1), Row { number: 1, start: 12, len: 19 });
+        assert_eq!((layout.row_count(), layout.cell_count()), (2, 31));
+        assert_eq!([0, 11, 12, 30].map(|place| layout.row_at(place).number), [0, 0, 1, 1]);
     }
 }

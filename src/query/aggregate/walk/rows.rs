@@ -42,14 +42,8 @@ impl Work<'_> {
     ) -> Result<()> {
         packed.clear();
         packed.resize(usize::try_from(selection.len()).unwrap_or(usize::MAX), 0);
-        let mut numbers = Vec::new();
-        for key in &self.spec.keys.series {
-            key.table.numbers(self.source.cube(), part, selection, &mut numbers)?;
-            for (sum, number) in packed.iter_mut().zip(&numbers) {
-                *sum += number * key.stride;
-            }
-        }
-        Ok(())
+        let look = || self.check_cancelled();
+        self.spec.keys.pack((self.source.cube(), part), selection, packed, &look)
     }
 
     /// The row with this key, known or new.

@@ -25,12 +25,9 @@ use crate::query::error::to_datafusion;
 use crate::query::join::series::layout::Layout;
 use crate::query::join::series::partners::{Matched, Partners};
 use crate::query::join::series::stream;
-use crate::query::scan::{Reads, SeriesScanExec, split};
+use crate::query::scan::{Reads, SeriesScanExec, partition_count, split};
 use crate::query::statistics;
 use crate::store::Selections;
-
-/// Series below which one partition is faster than several: some ten thousand observations.
-const PARTITION_SERIES_MIN: u64 = 256;
 
 /// Two scans, and which of their series meet.
 #[derive(Clone, Debug)]
@@ -60,8 +57,7 @@ impl SeriesJoinExec {
     /// The join of `sides` on up to `threads` threads; `schema` is that of its output.
     pub(super) fn new(sides: Sides, layout: Layout, schema: SchemaRef, threads: usize) -> Self {
         let series = &sides.left.spec().series;
-        let count = if series.len() >= PARTITION_SERIES_MIN { threads.max(1) } else { 1 };
-        let shares = Arc::new(split(series, count));
+        let shares = Arc::new(split(series, partition_count(series.len(), threads)));
         Self::with(Arc::new(sides), layout, shares, schema)
     }
 
