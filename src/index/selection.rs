@@ -364,6 +364,11 @@ impl fmt::Debug for Runs<'_> {
     }
 }
 
+/// Members of a run below which the next ones are taken one by one.
+const RUN_MIN: usize = 8;
+/// So many of them, before a run is looked for again.
+const SINGLES: usize = 64;
+
 /// The members of a [`Selection`], many at a time.
 #[derive(Clone)]
 pub struct Members<'a> {
@@ -384,9 +389,18 @@ impl Members<'_> {
                 let Some(next) = self.iter.next_range() else { break };
                 self.run = *next.start()..*next.end() + 1;
             }
+            let is_short = self.run.len() < RUN_MIN;
             for (place, member) in out[count..].iter_mut().zip(&mut self.run) {
                 *place = member;
                 count += 1;
+            }
+            if is_short && self.run.is_empty() {
+                // To look for a run takes ten times as long as the next member does.
+                let single = out[count..].iter_mut().take(SINGLES).zip(&mut self.iter);
+                for (place, member) in single {
+                    *place = member;
+                    count += 1;
+                }
             }
         }
         count

@@ -21,7 +21,7 @@ use crate::pg::errors::{Fault, Severity};
 use crate::pg::execute::{Outcome, Rows};
 use crate::pg::flow::{Encoder, Flow, Notes, Piece};
 use crate::pg::frontend::Message;
-use crate::pg::portal::Sending;
+use crate::pg::portal::{Sending, Statement};
 use crate::pg::session::Session;
 use crate::pg::sql::{command, text};
 use crate::pg::style;
@@ -164,6 +164,10 @@ impl Connection {
 
     /// Answers a text of statements, one after the other.
     async fn simple(&mut self, sql: &str) -> Result<(), Stop> {
+        if let Some(statement) = self.session.repeated(sql, &[])? {
+            let mut running = self.session.start();
+            return self.answer(&mut running, &statement, true).await;
+        }
         let parts = text::split(sql)?;
         if parts.is_empty() {
             let message = PgWireBackendMessage::EmptyQueryResponse(EmptyQueryResponse::new());
@@ -182,25 +186,38 @@ impl Connection {
             let mut running = self.session.start();
             let statement =
                 self.session.parse(&mut self.wire, &mut running, sql, part, &[]).await?;
-            let Some(body) = &statement.body else { continue };
-            let (wire, session) = (&mut self.wire, &mut self.session);
-            let outcome = session.execute(wire, &mut running, body, Vec::new()).await;
-            let sent = match outcome {
-                // What is said to be done is done.
-                Ok(Outcome::Done(tag)) if number == count => match self.session.seal().await {
-                    Ok(()) => self.send_all(&mut running, Outcome::Done(tag)).await,
-                    Err(fault) => Err(fault.into()),
-                },
-                Ok(outcome) => self.send_all(&mut running, outcome).await,
-                Err(stop) => Err(stop),
-            };
-            sent.map_err(|stop| match stop {
-                Stop::Fault(fault) => Stop::from(statement.locate(fault)),
-                Stop::Gone => Stop::Gone,
-            })?;
-            self.tell()?;
+            let statement = Arc::new(statement);
+            if !is_block {
+                self.session.keep_repeated(&[], &statement);
+            }
+            self.answer(&mut running, &statement, number == count).await?;
         }
         Ok(())
+    }
+
+    /// Does what a statement says and sends the answer; whether it is the last of its message.
+    async fn answer(
+        &mut self,
+        running: &mut Running,
+        statement: &Statement,
+        is_last: bool,
+    ) -> Result<(), Stop> {
+        let Some(body) = &statement.body else { return Ok(()) };
+        let outcome = self.session.execute(&mut self.wire, running, body, Vec::new()).await;
+        let sent = match outcome {
+            // What is said to be done is done.
+            Ok(Outcome::Done(tag)) if is_last => match self.session.seal().await {
+                Ok(()) => self.send_all(running, Outcome::Done(tag)).await,
+                Err(fault) => Err(fault.into()),
+            },
+            Ok(outcome) => self.send_all(running, outcome).await,
+            Err(stop) => Err(stop),
+        };
+        sent.map_err(|stop| match stop {
+            Stop::Fault(fault) => Stop::from(statement.locate(fault)),
+            Stop::Gone => Stop::Gone,
+        })?;
+        self.tell()
     }
 
     /// Sends a whole answer, with its columns.

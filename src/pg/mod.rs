@@ -7,7 +7,7 @@
 //! cancellation or another session from being heard.
 //!
 //! Read in this order: `options`, `engine` (what this front adds), `server` (accepting and ending),
-//! `registry` (who may be cancelled), `wire` and `frontend` (bytes and messages), `charset`,
+//! `warm` (its first statements), `registry` (who may be cancelled), `wire` and `frontend` (bytes and messages), `charset`,
 //! `startup`, `login` (who it is), `session` (what a connection keeps), `settings`, `transaction`,
 //! `sql` (what a text asks for), `plan` and `infer` (a query and its parameters), `repeated` (one
 //! that comes again), `portal`, `execute` (doing it), `write` (who may, and rows from the client),
@@ -51,6 +51,7 @@ mod startup;
 mod style;
 mod transaction;
 pub mod types;
+mod warm;
 mod wire;
 mod write;
 

@@ -64,6 +64,7 @@ pub async fn serve(
         started: (options.clock)(),
         options,
     });
+    drop(server.queries.spawn(Arc::clone(&server).warm()));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

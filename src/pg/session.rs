@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -336,7 +335,7 @@ impl Session {
         if self.server.catalog.is_made(&catalogue) {
             return Some(catalogue);
         }
-        self.make_catalog(catalogue);
+        self.server.make_catalog(catalogue);
         None
     }
 
@@ -351,22 +350,6 @@ impl Session {
         let found = self.server.catalog.numbers(catalogue, schema, table, column);
         let (oid, column) = found.ok()??;
         Some((oid.cast_signed(), column))
-    }
-}
-
-impl Session {
-    /// Has the catalogue made on the threads of queries, for those who ask later: it may take a
-    /// while, and an answer does not wait for the numbers of its tables.
-    fn make_catalog(&self, catalogue: Arc<Catalogue>) {
-        if self.server.is_making.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let server = Arc::clone(&self.server);
-        self.server.queries.spawn_blocking(move || {
-            // Who asks the catalogue itself will be told what is wrong.
-            server.catalog.make(&catalogue).unwrap_or_default();
-            server.is_making.store(false, Ordering::Release);
-        });
     }
 }
 

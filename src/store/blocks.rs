@@ -692,6 +692,9 @@ mod tests {
         let part = &cube.parts()[0];
         let totals = part.period_totals(0).expect("read").expect("the part is full");
         assert_eq!(totals.lines().len(), 1);
+        let mut forms = vec![(PeriodForm::Year, 2000..2004)];
+        assert_eq!(part.stored_forms().expect("read").as_ref(), Some(&forms));
+        assert_eq!(cube.forms().expect("read"), forms);
         let line = &totals.lines()[0];
         let mut expected: BTreeMap<String, PeriodTotal> = BTreeMap::new();
         for ((_, period), known) in small.expected() {
@@ -714,6 +717,10 @@ mod tests {
         for (area, value) in [(7, "1.0"), (8, "2.5")] {
             small.revise(area, value);
             let cube = small.snapshot().cube(&Small::flow()).expect("opened");
+            // Of what is live, no longer all, and with two years that there were not.
+            assert_eq!(cube.parts()[0].stored_forms().expect("read"), None);
+            forms[0].1.end = 2022;
+            assert_eq!(cube.forms().expect("read"), forms);
             let mut sums: BTreeMap<i32, (u64, u64, i128)> = BTreeMap::new();
             for part in cube.parts() {
                 let totals = part.period_totals(0).expect("read").expect("few observations");

@@ -170,13 +170,22 @@ impl Cube {
             return Ok(forms);
         }
         let mut hulls: BTreeMap<PeriodForm, Range<i32>> = BTreeMap::new();
+        let mut widen = |form: PeriodForm, slots: Range<i32>| {
+            let hull = hulls.entry(form).or_insert_with(|| slots.clone());
+            hull.start = hull.start.min(slots.start);
+            hull.end = hull.end.max(slots.end);
+        };
         for part in &self.parts {
+            if let Some(forms) = part.stored_forms()? {
+                for (form, slots) in forms {
+                    widen(form, slots);
+                }
+                continue;
+            }
             for chunk in (0..part.segment().chunk_count()).filter(|chunk| part.is_live(*chunk)) {
                 let span = part.span(chunk)?;
                 let end = span.first.saturating_add(i32::from(span.slots));
-                let hull = hulls.entry(span.form).or_insert(span.first..end);
-                hull.start = hull.start.min(span.first);
-                hull.end = hull.end.max(end);
+                widen(span.form, span.first..end);
             }
         }
         let has_other = hulls.remove(&PeriodForm::Other).is_some();

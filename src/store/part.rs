@@ -7,7 +7,10 @@ use std::sync::{Arc, OnceLock};
 use crate::catalog::SegmentId;
 use crate::error::Result;
 use crate::index::{Selection, codes_within};
-use crate::segment::{ChunkSpan, PagePart, PageParts, PartialGroup, PeriodTotals, Segment, Total};
+use crate::model::PeriodForm;
+use crate::segment::{
+    ChunkSpan, PagePart, PageParts, PartialGroup, PeriodLine, PeriodTotals, Segment, Total,
+};
 use crate::store::cube::CodeTable;
 
 /// Series from which on bitmaps may tell which codes occur. The codes of fewer are looked up in some
@@ -16,6 +19,9 @@ const BITMAPS_MIN: u64 = 1 << 13;
 /// Series whose codes are looked up in the time that it takes to learn of one piece of a bitmap that
 /// none of them is in it: some hundred nanoseconds.
 const SERIES_PER_PIECE: u64 = 32;
+
+/// A form of periods, and its slots from the first that occurs to the last.
+pub(crate) type Hull = (PeriodForm, Range<i32>);
 
 /// A segment with its live chunks, speaking the cube's numbers of codes.
 #[derive(Debug)]
@@ -243,6 +249,32 @@ impl Part {
         }
     }
 
+    /// Marks in `occurs` the cube's numbers of the codes that these series have in a dimension. Cost: a
+    /// look at the code of each.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Error::Corrupt`] and [`crate::Error::Io`] where a table cannot be read.
+    pub(crate) fn mark_codes(
+        &self,
+        dimension: usize,
+        series: &Selection,
+        occurs: &mut [bool],
+    ) -> Result<()> {
+        let mut own = vec![false; self.segment.codes(dimension)?.len()];
+        let mut parts = PageParts::new(series);
+        while let Some(of) = parts.next_part() {
+            let page = self.segment.key_page(dimension, of.page())?;
+            page.each(of, |code| own[code as usize] = true);
+        }
+        let marked = (0..).zip(own).filter_map(|(code, occurs)| occurs.then_some(code));
+        for code in marked {
+            let code = self.to_cube[dimension].as_ref().map_or(code, |to| to[code] as usize);
+            occurs[code] = true;
+        }
+        Ok(())
+    }
+
     /// Whether bitmaps tell which codes of a dimension these live series have sooner than a look at
     /// each of them.
     ///
@@ -329,6 +361,27 @@ impl Part {
             &all
         };
         self.segment.live_period_totals(measure, live)
+    }
+
+    /// The forms of periods that its chunks have, each with the slots from the first to the last, as
+    /// the totals by period have them. Absent where these are not about all chunks.
+    pub(crate) fn stored_forms(&self) -> Result<Option<Vec<Hull>>> {
+        let footer = self.segment.footer();
+        if !self.is_full() || footer.observations == 0 {
+            return Ok(None);
+        }
+        for measure in 0..footer.measures.len() {
+            let totals = self.segment.period_totals(measure)?;
+            if totals.observations() != footer.observations {
+                continue;
+            }
+            let slots = |line: &PeriodLine| -> Option<Hull> {
+                let count = i32::try_from(line.len()).ok()?;
+                Some((line.form(), line.first()..line.first().checked_add(count)?))
+            };
+            return Ok(totals.lines().iter().map(slots).collect());
+        }
+        Ok(None)
     }
 
     /// The live rows of attributes of partial keys, each with its number in the segment.

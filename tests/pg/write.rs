@@ -102,6 +102,39 @@ fn insert(currency: &str, period: &str, value: &str) -> String {
     )
 }
 
+#[test]
+fn a_text_that_comes_again_sees_what_was_written() {
+    let world = World::with_users();
+    let mut raw = world.raw_as("bob", "secret");
+    // Rows, and the state of an error or the text of a notice.
+    let mut ask = |sql: &str| {
+        raw.query(sql);
+        let answer = raw.until(b'Z');
+        let told = |(kind, name)| answer.iter().find(|(k, _)| *k == kind).map(|m| field(m, name));
+        let told = told((b'E', b'C')).or_else(|| told((b'N', b'M'))).flatten().unwrap_or_default();
+        format!("{} {told}", rows(&answer))
+    };
+    let count = "SELECT count(*) FROM ecb.exr WHERE currency = 'GBP'";
+    let none = "SELECT obs_value FROM ecb.exr WHERE currency = 'GPB'";
+    let why = "ecb.exr has no code 'GPB' in currency; did you mean 'GBP'?";
+    for rates in ["2 ", "3 "] {
+        for _ in 0..3 {
+            assert_eq!(ask(count), rates);
+            assert_eq!(ask(none), format!(" {why}"));
+        }
+        if rates == "2 " {
+            let insert = insert("GBP", "2024-01-04", "0.9");
+            world.log_in("anna").batch_execute(&insert).expect("inserted");
+        }
+    }
+    assert_eq!(ask("BEGIN"), " ");
+    assert_eq!(ask(count), "3 ");
+    assert_eq!(ask("SELECT 1/(SELECT 0)"), " 22012");
+    assert_eq!(ask(count), " 25P02");
+    assert_eq!(ask("ROLLBACK"), " ");
+    assert_eq!(ask(count), "3 ");
+}
+
 #[track_caller]
 fn refused(client: &mut Client, sql: &str, state: &str) {
     let error = client.batch_execute(sql).expect_err(sql);

@@ -102,13 +102,7 @@ impl PgCatalog {
     /// Whether the catalogue over what a session sees was made already, which takes opening every
     /// cube.
     pub fn is_made(&self, catalogue: &Arc<Catalogue>) -> bool {
-        let snapshot = catalogue.directory().snapshot();
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().any(|kept| {
-            Arc::ptr_eq(&kept.snapshot, snapshot)
-                && kept.language == catalogue.language()
-                && kept.world.database() == DATABASE
-        })
+        self.find(catalogue, DATABASE).is_some()
     }
 
     /// Makes the catalogue over what a session sees.
@@ -117,28 +111,43 @@ impl PgCatalog {
     ///
     /// Those of opening a cube.
     pub fn make(&self, catalogue: &Arc<Catalogue>) -> Result<()> {
-        self.world(catalogue, DATABASE).map(|_| ())
+        if self.is_made(catalogue) {
+            return Ok(());
+        }
+        let world = Arc::new(World::new(&gather::describe(catalogue)?, DATABASE));
+        // Whoever asks for numbers next need not wait for what they are found in.
+        world.index_names();
+        self.keep(catalogue, &world);
+        Ok(())
     }
 
     /// The catalogue over what a session sees.
     pub(super) fn world(&self, catalogue: &Arc<Catalogue>, database: &str) -> Result<Arc<World>> {
-        let snapshot = catalogue.directory().snapshot();
-        let kept = || self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept().iter().find_map(|kept| {
-            let is_same = Arc::ptr_eq(&kept.snapshot, snapshot)
-                && kept.language == catalogue.language()
-                && kept.world.database() == database;
-            is_same.then(|| Arc::clone(&kept.world))
-        });
-        if let Some(found) = found {
+        if let Some(found) = self.find(catalogue, database) {
             return Ok(found);
         }
         let world = Arc::new(World::new(&gather::describe(catalogue)?, database));
-        let mut kept = kept();
-        kept.truncate(KEPT_MAX - 1);
-        let (snapshot, language) = (Arc::clone(snapshot), catalogue.language().to_owned());
-        kept.insert(0, Kept { snapshot, language, world: Arc::clone(&world) });
+        self.keep(catalogue, &world);
         Ok(world)
+    }
+
+    fn find(&self, catalogue: &Catalogue, database: &str) -> Option<Arc<World>> {
+        let snapshot = catalogue.directory().snapshot();
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.iter().find(|kept| {
+            Arc::ptr_eq(&kept.snapshot, snapshot)
+                && kept.language == catalogue.language()
+                && kept.world.database() == database
+        });
+        found.map(|kept| Arc::clone(&kept.world))
+    }
+
+    fn keep(&self, catalogue: &Catalogue, world: &Arc<World>) {
+        let snapshot = Arc::clone(catalogue.directory().snapshot());
+        let (language, world) = (catalogue.language().to_owned(), Arc::clone(world));
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.truncate(KEPT_MAX - 1);
+        kept.insert(0, Kept { snapshot, language, world });
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use crate::pg::catalog::archive::archive;
+use crate::pg::catalog::archive::{Row, archive};
 use crate::pg::catalog::functions::setting;
 use crate::pg::catalog::session::SessionInfo;
 use crate::pg::catalog::statics::{OWNER, Shape, statics};
@@ -87,11 +87,11 @@ fn activity(shape: &Shape, session: &SessionInfo) -> Vec<Value> {
 pub(crate) fn default_setting(name: &str) -> Option<String> {
     static DEFAULTS: OnceLock<HashMap<String, String>> = OnceLock::new();
     let defaults = DEFAULTS.get_or_init(|| {
-        let pair = |row: &Vec<Option<String>>| {
-            let name = row.first()?.clone()?.to_ascii_lowercase();
-            Some((name, row.get(1)?.clone().unwrap_or_default()))
+        let pair = |row: Row<'_>| {
+            let name = row.first()?.as_deref()?.to_ascii_lowercase();
+            Some((name, row.get(1)?.as_deref().unwrap_or_default().to_owned()))
         };
-        archive().rows("pg_settings").iter().filter_map(pair).collect()
+        archive().rows("pg_settings").filter_map(pair).collect()
     });
     defaults.get(name).cloned()
 }
@@ -100,12 +100,12 @@ pub(crate) fn default_setting(name: &str) -> Option<String> {
 pub(crate) fn is_reserved(word: &str) -> bool {
     static WORDS: OnceLock<HashMap<String, bool>> = OnceLock::new();
     let words = WORDS.get_or_init(|| {
-        let pair = |row: &Vec<Option<String>>| {
+        let pair = |row: Row<'_>| {
             // Only words that may be a name everywhere are written without quotes.
             let is_free = row.get(1)?.as_deref() == Some("U");
-            Some((row.first()?.clone()?, !is_free))
+            Some((row.first()?.as_deref()?.to_owned(), !is_free))
         };
-        archive().rows("pg_get_keywords").iter().filter_map(pair).collect()
+        archive().rows("pg_get_keywords").filter_map(pair).collect()
     });
     words.get(word).copied().unwrap_or(false)
 }

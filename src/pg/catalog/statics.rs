@@ -1,10 +1,11 @@
 //! What the archive says, made ready once for the whole program: types, functions, and the shape
 //! of every relation of `pg_catalog` and `information_schema`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use crate::pg::catalog::archive::archive;
+use crate::pg::catalog::archive::{Row, archive};
 use crate::pg::catalog::literal::parse_plain;
 use crate::pg::catalog::relation::Column;
 use crate::pg::catalog::types::{Kind, Type, Types};
@@ -111,11 +112,11 @@ impl Statics {
     /// The exported rows of a relation of `pg_catalog`.
     pub(crate) fn rows(&self, name: &str) -> Vec<Vec<Value>> {
         let Some(shape) = self.shape("pg_catalog", name) else { return Vec::new() };
-        let value = |(column, cell): (&Column, &Option<String>)| match cell {
-            Some(text) => parse_plain(&self.types, column.ty.oid, text),
+        let value = |(column, cell): (&Column, Option<Cow<'_, str>>)| match cell {
+            Some(text) => parse_plain(&self.types, column.ty.oid, &text),
             None => Value::Null,
         };
-        let rows = archive().rows(name).iter();
+        let rows = archive().rows(name);
         rows.map(|row| shape.columns.iter().zip(row).map(value).collect()).collect()
     }
 }
@@ -129,10 +130,8 @@ pub(crate) fn statics() -> &'static Statics {
     static STATICS: OnceLock<Statics> = OnceLock::new();
     STATICS.get_or_init(|| {
         let types = Types::new(archive());
-        let mut namespaces = archive().rows("pg_namespace").iter();
-        let named = |row: &Vec<Option<String>>| {
-            (text(row, 1) == "information_schema").then(|| number(row, 0))
-        };
+        let mut namespaces = archive().rows("pg_namespace");
+        let named = |row: Row<'_>| (text(&row, 1) == "information_schema").then(|| number(&row, 0));
         let information_schema = namespaces.find_map(named).unwrap_or(0);
         let shapes = shapes(information_schema);
         let functions = functions();
@@ -143,36 +142,36 @@ pub(crate) fn statics() -> &'static Statics {
     })
 }
 
-fn text(row: &[Option<String>], column: usize) -> &str {
+fn text<'a>(row: &'a Row<'_>, column: usize) -> &'a str {
     row.get(column).and_then(Option::as_deref).unwrap_or("")
 }
 
-fn number(row: &[Option<String>], column: usize) -> u32 {
+fn number(row: &Row<'_>, column: usize) -> u32 {
     text(row, column).parse().unwrap_or(0)
 }
 
 fn shapes(information_schema: u32) -> HashMap<(&'static str, String), Shape> {
     let mut columns: HashMap<u32, Vec<(Column, bool)>> = HashMap::new();
     for row in archive().rows("pg_attribute") {
-        let modifier = text(row, 8).parse().unwrap_or(-1);
-        let ty = Type { modifier, ..Type::of(number(row, 2)) };
-        let column = Column { name: text(row, 1).to_owned(), ty };
-        columns.entry(number(row, 0)).or_default().push((column, text(row, 13) != "t"));
+        let modifier = text(&row, 8).parse().unwrap_or(-1);
+        let ty = Type { modifier, ..Type::of(number(&row, 2)) };
+        let column = Column { name: text(&row, 1).to_owned(), ty };
+        columns.entry(number(&row, 0)).or_default().push((column, text(&row, 13) != "t"));
     }
     let mut shapes = HashMap::new();
     for row in archive().rows("pg_class") {
-        let oid = number(row, 0);
-        let schema = match number(row, 2) {
+        let oid = number(&row, 0);
+        let schema = match number(&row, 2) {
             PG_CATALOG => "pg_catalog",
             other if other == information_schema => "information_schema",
             _ => continue,
         };
-        if !matches!(text(row, 16), "r" | "v") {
+        if !matches!(text(&row, 16), "r" | "v") {
             continue;
         }
         let (columns, is_nullable) = columns.remove(&oid).unwrap_or_default().into_iter().unzip();
         let shape = Shape { oid, columns, is_nullable };
-        shapes.insert((schema, text(row, 1).to_owned()), shape);
+        shapes.insert((schema, text(&row, 1).to_owned()), shape);
     }
     shapes
 }
@@ -181,9 +180,9 @@ fn functions() -> HashMap<String, Vec<Function>> {
     let mut all: HashMap<String, Vec<Function>> = HashMap::new();
     for row in archive().rows("pg_proc") {
         let parameters: Vec<u32> =
-            text(row, 19).split_whitespace().filter_map(|oid| oid.parse().ok()).collect();
+            text(&row, 19).split_whitespace().filter_map(|oid| oid.parse().ok()).collect();
         let list = |column: usize| -> Vec<String> {
-            let text = text(row, column).trim_start_matches('{').trim_end_matches('}');
+            let text = text(&row, column).trim_start_matches('{').trim_end_matches('}');
             text.split(',').filter(|part| !part.is_empty()).map(unquoted).collect()
         };
         let (types, modes, names) = (list(20), list(21), list(22));
@@ -203,15 +202,15 @@ fn functions() -> HashMap<String, Vec<Function>> {
         let outputs = arguments.iter().filter(|(mode, ..)| matches!(mode, 'o' | 'b' | 't'));
         let outputs = outputs.map(|(_, name, oid)| (name.clone(), *oid)).collect();
         let function = Function {
-            oid: number(row, 0),
-            name: text(row, 1).to_owned(),
-            namespace: number(row, 2),
-            variadic: number(row, 7),
-            kind: text(row, 9).chars().next().unwrap_or('f'),
-            is_strict: text(row, 12) == "t",
-            returns_set: text(row, 13) == "t",
-            defaults: text(row, 17).parse().unwrap_or(0),
-            result: number(row, 18),
+            oid: number(&row, 0),
+            name: text(&row, 1).to_owned(),
+            namespace: number(&row, 2),
+            variadic: number(&row, 7),
+            kind: text(&row, 9).chars().next().unwrap_or('f'),
+            is_strict: text(&row, 12) == "t",
+            returns_set: text(&row, 13) == "t",
+            defaults: text(&row, 17).parse().unwrap_or(0),
+            result: number(&row, 18),
             parameters,
             outputs,
             arguments,

@@ -134,7 +134,7 @@ impl Types {
             names.entry(found.name.clone()).or_insert(number(0));
             known.insert(number(0), found);
         }
-        let casts = archive.rows("pg_cast").iter().filter_map(|row| {
+        let casts = archive.rows("pg_cast").filter_map(|row| {
             let cell = |column: usize| row.get(column).and_then(Option::as_deref);
             let pair = (cell(1)?.parse().ok()?, cell(2)?.parse().ok()?);
             (cell(4) == Some("i")).then_some(pair)

@@ -149,6 +149,14 @@ impl World {
         attributes.value(*rows.next()?, number).as_int()?.try_into().ok()
     }
 
+    /// Makes what [`World::class`] and [`World::attribute`] look into, which the first of them does
+    /// otherwise.
+    pub(crate) fn index_names(&self) {
+        let known = self.class(Some("pg_catalog"), "pg_class");
+        let number = known.and_then(|known| self.attribute(known, "oid"));
+        debug_assert_eq!(number, Some(1), "pg_class has a number");
+    }
+
     /// The number of what has this name in a schema; without one, of what is seen without one.
     fn in_schema(
         &self,

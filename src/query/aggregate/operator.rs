@@ -171,6 +171,7 @@ impl SeriesAggregateExec {
             summary,
             pieces: split(&rest, count),
             next: AtomicUsize::new(0),
+            is_of_one: is_here || self.threads == 1,
             cancelled: Arc::new(AtomicBool::new(false)),
         };
         let shares = Arc::new(shares);
@@ -252,9 +253,7 @@ impl SeriesAggregateExec {
         if thread == 0 {
             work.add_summary(&shares.summary, &mut reserve)?;
         }
-        loop {
-            let share = shares.next.fetch_add(1, Ordering::Relaxed);
-            let Some(series) = shares.pieces.get(share) else { break };
+        while let Some(series) = shares.next() {
             work.run(series, &mut reserve)?;
         }
         work.finish()?;
@@ -269,7 +268,23 @@ struct Shares {
     summary: Summary,
     pieces: Vec<Selections>,
     next: AtomicUsize,
+    /// Whether one thread takes all of them.
+    is_of_one: bool,
     cancelled: Arc<AtomicBool>,
+}
+
+impl Shares {
+    /// A share that nobody has taken, from the front and from the back in turns: two threads that
+    /// begin side by side would both decode the page of a table that they find first.
+    fn next(&self) -> Option<&Selections> {
+        let taken = self.next.fetch_add(1, Ordering::Relaxed);
+        let place = match taken % 2 {
+            _ if self.is_of_one => taken,
+            0 => taken / 2,
+            _ => self.pieces.len().checked_sub(1 + taken / 2)?,
+        };
+        self.pieces.get(place).filter(|_| taken < self.pieces.len())
+    }
 }
 
 /// Stops the threads when nobody waits for them any more.

@@ -12,9 +12,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use futures::{Stream, StreamExt};
 
 use crate::error::Result;
-use crate::query::empty;
 use crate::query::error::from_datafusion;
-use crate::query::session::plans::Planned;
+use crate::query::session::plans::Optimized;
 use crate::query::session::ready::Ready;
 use crate::query::write::WriteOutcome;
 
@@ -31,7 +30,7 @@ pub struct Answer {
 
 /// What was asked, and what it was planned with: kept to explain an answer without rows.
 pub(super) struct Origin {
-    pub(super) plan: Arc<Planned>,
+    pub(super) plan: Arc<Optimized>,
     pub(super) ready: Arc<Ready>,
 }
 
@@ -76,9 +75,7 @@ impl Answer {
     /// Those of reading an index.
     pub fn why_empty(&self) -> Result<Vec<String>> {
         let Some(Origin { plan, ready }) = &self.origin else { return Ok(Vec::new()) };
-        let optimized =
-            ready.session.optimize(&plan.logical).map_err(|error| from_datafusion(&error))?;
-        empty::explain(&optimized, &ready.session)
+        plan.why_empty(&ready.session)
     }
 
     fn named(&self, batch: RecordBatch) -> Result<RecordBatch> {

@@ -162,13 +162,16 @@ impl Engine {
         let EngineOptions { memory, threads, batch_rows, spill, long } = options;
         let runtime = runtime(&memory, spill)?;
         // Our own `information_schema` answers: DataFusion's opens every table to list one.
-        let config = SessionConfig::new()
+        let mut config = SessionConfig::new()
             .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema(DATABASE, SEARCH_SCHEMA)
             .with_information_schema(false)
             .with_target_partitions(threads.get())
             .with_batch_size(batch_rows)
             .with_collect_statistics(true);
+        // How many rows come at most is known of every operator over series. A few of them are
+        // nothing to be spread over threads, which takes longer than what is left to do with them.
+        config.options_mut().execution.use_row_number_estimates_to_optimize_partitioning = true;
         let mut base = base_state(config, runtime, rules);
         for function in front.functions {
             base.register_udf(function).map_err(|error| from_datafusion(&error))?;

@@ -2,8 +2,8 @@
 //!
 //! A statement is the same if it parses to the same tree. Its logical plan is kept if it reads
 //! nothing but cubes, which do not change within a state. The physical plan is kept too if it can
-//! run again: a chain of operators above one that reads series, or a union of such chains. Each run gets operators of its own,
-//! with measurements of its own.
+//! run again: a chain of operators above one that reads series, or a union of such chains. Each run
+//! gets operators of its own, with measurements of its own.
 //!
 //! A plan with parameters is optimized once, and values are put into what came of it. A value in a
 //! cast, where the front puts each, is cast there and then, so that a condition on a dimension is
@@ -27,7 +27,9 @@ use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::physical_plan::union::UnionExec;
 use datafusion::sql::sqlparser::ast;
 
+use crate::error;
 use crate::limits::PLANS_KEPT_MAX;
+use crate::query::empty;
 use crate::query::join::reader;
 use crate::query::scan::SeriesScanExec;
 use crate::query::table::CubeTable;
@@ -52,6 +54,43 @@ pub(super) struct Run {
     pub(super) operators: Arc<dyn ExecutionPlan>,
     /// The names and types of the columns of the answer.
     pub(super) schema: SchemaRef,
+    pub(super) optimized: Arc<Optimized>,
+}
+
+/// What operators were made from.
+pub(super) struct Optimized {
+    plan: LogicalPlan,
+    /// Why they give no rows, once somebody asked.
+    why_empty: OnceLock<Vec<String>>,
+}
+
+impl Optimized {
+    /// An optimized plan.
+    pub(super) fn new(plan: LogicalPlan) -> Arc<Self> {
+        Arc::new(Self { plan, why_empty: OnceLock::new() })
+    }
+
+    /// Its operators.
+    ///
+    /// # Errors
+    ///
+    /// Those of planning.
+    pub(super) async fn operators(&self, session: &SessionState) -> Result<Arc<dyn ExecutionPlan>> {
+        session.query_planner().create_physical_plan(&self.plan, session).await
+    }
+
+    /// Sentences that say why its answer has no rows.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading an index.
+    pub(super) fn why_empty(&self, session: &SessionState) -> error::Result<Vec<String>> {
+        if let Some(known) = self.why_empty.get() {
+            return Ok(known.clone());
+        }
+        let found = empty::explain(&self.plan, session)?;
+        Ok(self.why_empty.get_or_init(|| found).clone())
+    }
 }
 
 impl fmt::Debug for Planned {
@@ -106,7 +145,7 @@ impl Planned {
     pub(super) fn again(&self) -> Result<Option<Run>> {
         let Some(run) = self.run.get() else { return Ok(None) };
         let operators = reset_plan_states(Arc::clone(&run.operators))?;
-        Ok(Some(Run { operators, schema: Arc::clone(&run.schema) }))
+        Ok(Some(Run { operators, ..run.clone() }))
     }
 
     /// Keeps the operators of a run if they can run again.

@@ -22,7 +22,7 @@ use crate::query::names;
 use crate::query::session::answer::Origin;
 use crate::query::session::headers;
 use crate::query::session::long;
-use crate::query::session::plans::{Planned, Run, reads_session};
+use crate::query::session::plans::{Optimized, Planned, Run, reads_session};
 use crate::query::session::prepared::Prepared;
 use crate::query::session::ready::{Configure, Ready, Visible};
 use crate::query::session::settings::{self, Settings};
@@ -266,12 +266,12 @@ impl Session {
         let values = ParamValues::from(values);
         let bound = plan.bound(&ready.session, &values);
         if let Some(bound) = bound.map_err(|error| from_datafusion(&error))? {
-            let planner = ready.session.query_planner();
-            let operators = planner.create_physical_plan(&bound, &ready.session).await;
+            let optimized = Optimized::new(bound);
+            let operators = optimized.operators(&ready.session).await;
             let operators = operators.map_err(|error| from_datafusion(&error))?;
             let schema = headers::named(&plan.logical, &operators.schema());
-            let run = Run { operators, schema };
-            return self.answer_with(prepared.tag, run, Planned::new(bound), &ready, token);
+            let run = Run { operators, schema, optimized };
+            return self.answer_with(prepared.tag, run, &ready, token);
         }
         let plan = plan.logical.clone().with_param_values(values);
         let plan = plan.map_err(|error| from_datafusion(&error))?;
@@ -317,25 +317,29 @@ impl Session {
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
         if let Some(run) = planned.again().map_err(|error| from_datafusion(&error))? {
-            return self.answer_with(tag, run, Arc::clone(planned), ready, token);
+            return self.answer_with(tag, run, ready, token);
         }
         let logical = &planned.logical;
         let reads_session = reads_session(logical).map_err(|error| from_datafusion(&error))?;
-        let operators = if reads_session {
+        let mut own;
+        let session = if reads_session {
             // `now()` is one moment for the whole statement.
-            let mut session = ready.session.clone();
-            session.mark_start_execution();
-            session.create_physical_plan(logical).await
+            own = ready.session.clone();
+            own.mark_start_execution();
+            &own
         } else {
-            ready.session.create_physical_plan(logical).await
+            &ready.session
         };
+        let optimized = session.optimize(logical).map_err(|error| from_datafusion(&error))?;
+        let optimized = Optimized::new(optimized);
+        let operators = optimized.operators(session).await;
         let operators = operators.map_err(|error| from_datafusion(&error))?;
         let schema = headers::named(logical, &operators.schema());
-        let run = Run { operators, schema };
+        let run = Run { operators, schema, optimized };
         if !reads_session {
             planned.keep(&run);
         }
-        self.answer_with(tag, run, Arc::clone(planned), ready, token)
+        self.answer_with(tag, run, ready, token)
     }
 
     /// Starts the operators of a plan.
@@ -343,15 +347,14 @@ impl Session {
         &self,
         tag: &'static str,
         run: Run,
-        plan: Arc<Planned>,
         ready: &Arc<Ready>,
         token: Option<&CancelToken>,
     ) -> Result<Answer> {
-        let Run { operators, schema } = run;
+        let Run { operators, schema, optimized } = run;
         let (task, long) = (ready.task(token), self.engine.long());
         let stream = long::execute(Arc::clone(&operators), task, long);
         let stream = stream.map_err(|error| from_datafusion(&error))?;
-        let origin = Origin { plan, ready: Arc::clone(ready) };
+        let origin = Origin { plan: optimized, ready: Arc::clone(ready) };
         Ok(Answer::new(tag, schema, Some(operators), stream).with_origin(origin))
     }
 

@@ -142,6 +142,29 @@ impl NumberPage {
         }
     }
 
+    /// Gives the number of each entry.
+    pub fn each(&self, of: PagePart<'_>, mut see: impl FnMut(u32)) {
+        match (self, of.entries) {
+            (Self::Narrow(numbers), Entries::Neighbours(first, count)) => {
+                let numbers = &numbers[place(first)..place(first) + count];
+                for number in numbers {
+                    see(u32::from(*number));
+                }
+            }
+            (Self::Wide(numbers), Entries::Neighbours(first, count)) => {
+                let numbers = &numbers[place(first)..place(first) + count];
+                for number in numbers {
+                    see(*number);
+                }
+            }
+            (_, Entries::Listed(listed)) => {
+                for entry in listed {
+                    see(self.get(place(*entry)));
+                }
+            }
+        }
+    }
+
     /// Adds to each of `out` what the number of its entry is worth; overflow wraps.
     pub fn add_to(&self, of: PagePart<'_>, out: &mut [u64], worth: impl Fn(u32) -> u64) {
         match self {
@@ -219,6 +242,9 @@ mod tests {
                     part.ordinals().map(|entry| column[place(entry)]).collect();
                 assert_eq!(part.of(&column, &mut Vec::new()), expected);
                 for page in [&narrow, &wide] {
+                    let mut seen = Vec::new();
+                    page.each(part, |number| seen.push(number));
+                    assert!(seen.into_iter().eq(expected.iter().map(|n| u32::from(*n))));
                     let mut sums = vec![1; part.len()];
                     page.add_to(part, &mut sums, |number| u64::from(number) * 2);
                     let sums_expected = expected.iter().map(|n| u64::from(*n) * 2 + 1);

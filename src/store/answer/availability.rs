@@ -93,9 +93,7 @@ fn codes(cube: &Cube, dimension: usize, series: &Selections) -> Result<Vec<Strin
             }
             continue;
         }
-        for ordinal in selection.iter() {
-            occurs[part.code(dimension, ordinal)? as usize] = true;
-        }
+        part.mark_codes(dimension, selection, &mut occurs)?;
     }
     let codes = cube.codes(dimension).iter().zip(occurs);
     Ok(codes.filter(|(_, occurs)| *occurs).map(|(code, _)| code.to_owned()).collect())

@@ -11,14 +11,11 @@ use crate::error::Result;
 use crate::index::Selection;
 use crate::limits::COUNTED_CHUNKS_MAX;
 use crate::model::{PeriodForm, ReportingYearStart, Slot, TimeCoverage};
-use crate::segment::ChunkSpan;
+use crate::segment::{ChunkSpan, PageParts};
 use crate::store::answer::select::Selected;
 use crate::store::answer::wanted::{period, wanted};
 use crate::store::cursor::Cursor;
 use crate::store::filter::Selections;
-
-/// The mean distance of series from which on most have no neighbour.
-const SCATTERED_DISTANCE: u64 = 4;
 
 /// What a selection holds.
 #[derive(Debug)]
@@ -98,35 +95,18 @@ impl Survey {
             if !part.segment().is_one_to_one() {
                 return Ok(None);
             }
-            // Each series has one chunk, of the same number; what is selected is live.
-            let mut see = |spans: &[ChunkSpan]| hulls.see(start, spans, &mut observations);
-            if is_scattered(selection) {
-                for chunk in selection.iter() {
-                    if !see(&[part.span(chunk)?]) {
-                        return Ok(None);
-                    }
-                }
-                continue;
-            }
-            for mut chunks in selection.runs() {
-                while !chunks.is_empty() {
-                    let spans = part.segment().spans(chunks.clone())?;
-                    if !see(spans) {
-                        return Ok(None);
-                    }
-                    chunks.start += u32::try_from(spans.len()).unwrap_or(u32::MAX).max(1);
+            let (mut chunks, mut room) = (PageParts::new(selection), Vec::new());
+            while let Some(of) = chunks.next_part() {
+                // Each series has one chunk, of the same number; what is selected is live.
+                let spans = of.of(part.segment().spans_page(of.page())?, &mut room);
+                if !hulls.see(start, spans, &mut observations) {
+                    return Ok(None);
                 }
             }
         }
         let (series, time) = (selected.series.clone(), hulls.coverage());
         Ok(Some(Self { series, observations: Some(observations), time }))
     }
-}
-
-/// Whether most series of a selection have no neighbour in it, so that runs of them are no help.
-fn is_scattered(selection: &Selection) -> bool {
-    let ends = selection.min().zip(selection.max());
-    ends.is_some_and(|(min, max)| u64::from(max - min) / SCATTERED_DISTANCE > selection.len())
 }
 
 /// The last slot of a chunk, which has an observation.

@@ -6,7 +6,7 @@
 )]
 
 use crate::error::Result;
-use crate::pg::catalog::archive::archive;
+use crate::pg::catalog::archive::{Row, archive};
 use crate::pg::catalog::functions::{Body, Called, at, oid_at, text_at};
 use crate::pg::catalog::statics::{Function, statics};
 use crate::pg::catalog::types::REGCLASS;
@@ -223,12 +223,12 @@ fn function_definition(world: &World, function: &Function) -> String {
 /// The words of SQL with what they are reserved for.
 fn keywords(_: &Called<'_>, arguments: &[Value]) -> Result<Value> {
     debug_assert!(text_at(arguments, 0).is_empty(), "it has no arguments");
-    let row = |row: &Vec<Option<String>>| {
+    let row = |row: Row<'_>| {
         let cells = row.iter().enumerate().map(|(place, cell)| match (place, cell) {
             (2, Some(flag)) => Value::Bool(flag == "t"),
             (_, cell) => Value::maybe(cell.as_deref()),
         });
         Value::Row(cells.collect())
     };
-    Ok(Value::array(archive().rows("pg_get_keywords").iter().map(row)))
+    Ok(Value::array(archive().rows("pg_get_keywords").map(row)))
 }
