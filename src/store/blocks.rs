@@ -672,9 +672,8 @@ mod tests {
         assert!(has_doubles && has_gaps, "all kinds of chunks are looked at");
     }
 
-    #[test]
-    fn totals_by_period_are_those_of_all_live_observations() {
-        let small = Small::new(MemoryDisk::new());
+    /// Observations of 600 areas in four years, a fifth missing, some without a number.
+    fn six_hundred_areas() -> Vec<[String; 5]> {
         let mut rows = Vec::new();
         for area in 0..600_usize {
             for year in (0..4).filter(|year| (area + year) % 5 > 0) {
@@ -687,7 +686,35 @@ mod tests {
                 rows.push(["A", &format!("X{area}"), &period, &value, "A"].map(str::to_owned));
             }
         }
-        small.load(&rows);
+        rows
+    }
+
+    /// Observations, numbers, and the sum at two decimals, of each year by the totals of all parts.
+    fn sums_by_year(cube: &Cube) -> BTreeMap<i32, (u64, u64, i128)> {
+        let mut sums = BTreeMap::<_, (u64, u64, i128)>::new();
+        for part in cube.parts() {
+            let totals = part.period_totals(0).expect("read").expect("few observations");
+            for line in totals.lines() {
+                let factor = 10_i128.pow(u32::from(2 - line.scale()));
+                for (year, index) in (line.first()..).zip(0..line.len()) {
+                    let total = line.get(index);
+                    if total.observations == 0 {
+                        continue;
+                    }
+                    let sum = sums.entry(year).or_default();
+                    sum.0 += total.observations;
+                    sum.1 += total.count;
+                    sum.2 += total.sum * factor;
+                }
+            }
+        }
+        sums
+    }
+
+    #[test]
+    fn totals_by_period_are_those_of_all_live_observations() {
+        let small = Small::new(MemoryDisk::new());
+        small.load(&six_hundred_areas());
         let cube = small.snapshot().cube(&Small::flow()).expect("opened");
         let part = &cube.parts()[0];
         let totals = part.period_totals(0).expect("read").expect("the part is full");
@@ -721,23 +748,6 @@ mod tests {
             assert_eq!(cube.parts()[0].stored_forms().expect("read"), None);
             forms[0].1.end = 2022;
             assert_eq!(cube.forms().expect("read"), forms);
-            let mut sums: BTreeMap<i32, (u64, u64, i128)> = BTreeMap::new();
-            for part in cube.parts() {
-                let totals = part.period_totals(0).expect("read").expect("few observations");
-                for line in totals.lines() {
-                    let factor = 10_i128.pow(u32::from(2 - line.scale()));
-                    for (year, index) in (line.first()..).zip(0..line.len()) {
-                        let total = line.get(index);
-                        if total.observations == 0 {
-                            continue;
-                        }
-                        let sum = sums.entry(year).or_default();
-                        sum.0 += total.observations;
-                        sum.1 += total.count;
-                        sum.2 += total.sum * factor;
-                    }
-                }
-            }
             let mut expected: BTreeMap<i32, (u64, u64, i128)> = BTreeMap::new();
             for ((_, period), known) in small.expected() {
                 let total = expected.entry(period.parse().expect("a year")).or_default();
@@ -748,7 +758,7 @@ mod tests {
                     (total.1, total.2) = (total.1 + 1, total.2 + mantissa);
                 }
             }
-            assert_eq!(sums, expected);
+            assert_eq!(sums_by_year(&cube), expected);
         }
     }
 }

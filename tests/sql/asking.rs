@@ -30,7 +30,6 @@ pub(crate) fn ask(connection: &Connection, sql: &str) -> Result<Table> {
 /// Writes batches as text.
 pub(crate) fn table(schema: &Schema, batches: &[RecordBatch]) -> Table {
     let types = schema.fields().iter().map(|field| field.data_type().clone()).collect();
-    let mut rows = Vec::new();
-    batches.iter().for_each(|batch| rows.extend(texts(batch)));
+    let rows = batches.iter().flat_map(texts).collect();
     Table { types, rows }
 }

@@ -100,7 +100,7 @@ impl SeriesScanExec {
     ) -> Result<Self> {
         let partitions = match spec.order {
             ScanOrder::Stored => partition_count(spec.series.len(), target_partitions),
-            _ => 1,
+            ScanOrder::Key(_) => 1,
         };
         let partitions = Arc::new(split(&spec.series, partitions));
         let schema = Arc::new(source.schema().project(&spec.projection)?);

@@ -171,7 +171,7 @@ mod tests {
 
     use super::*;
     use crate::query::aggregate::state::narrow::tests::{GROUPS, cells, shown, total};
-    use crate::segment::{Totals, TotalsPage};
+    use crate::segment::{Total, Totals, TotalsPage};
 
     proptest! {
         #[test]
@@ -182,7 +182,9 @@ mod tests {
             let mut wide = WideCells::default();
             for page in &pages {
                 let mut totals = Totals::default();
-                page.iter().for_each(|(_, total)| totals.push(total));
+                for (_, total) in page {
+                    totals.push(total);
+                }
                 let totals = TotalsPage::new(totals);
                 let to: Vec<u32> = (0..GROUPS).cycle().take(page.len()).collect();
                 let observations: Vec<u16> = page.iter().map(|(count, _)| *count).collect();
@@ -221,7 +223,7 @@ mod tests {
     fn leaves_many_groups_alone() {
         let mut cells = cells();
         let mut totals = Totals::default();
-        totals.push(&crate::segment::Total { sum: 1, count: 1, ..Default::default() });
+        totals.push(&Total { sum: 1, count: 1, ..Default::default() });
         let totals = TotalsPage::new(totals);
         let mut admit =
             |groups| WideCells::default().admit(totals.bounds(), (groups, 1), &mut cells.inputs[0]);
