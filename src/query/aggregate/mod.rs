@@ -14,7 +14,8 @@
 //! `pieces` and `tallies` (a look at no others than those that
 //! differ); `operator` ([`SeriesAggregateExec`], which runs the threads and merges them by a
 //! `state::mapping`), then `state::levels` (the states of all grouping sets), `state::settle`
-//! (quantiles) and `output`; `combinations`, where there is nothing to add up.
+//! (quantiles) and `output`, with `results` (the columns of functions); `combinations`, where there is
+//! nothing to add up.
 //!
 //! **Exact.** A sum is an integer and a scale until the end, where it becomes the nearest double.
 //! True doubles are summed without rounding too. So no answer depends on the number of threads, on
@@ -25,6 +26,7 @@ mod keys;
 mod operator;
 mod output;
 mod plans;
+mod results;
 mod spec;
 mod state;
 mod walk;

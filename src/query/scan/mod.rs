@@ -48,7 +48,7 @@ pub(crate) use batch::{BatchBuilder, wanted_runs};
 pub(crate) use bounds::{PageBounds, rank};
 pub(crate) use keys::{KeyNumbers, KeySet};
 pub(crate) use membership::{Membership, Wanted};
-pub(crate) use numbers::exact_divisor;
+pub(crate) use numbers::{exact_divisor, write_mantissas};
 pub(crate) use periods::{OrderedTexts, PeriodTable};
 pub(crate) use source::{Content, SDMX_ID, SDMX_ROLE, Source};
 pub(crate) use spec::{Reads, ScanSpec, partition_count, split};

@@ -19,7 +19,9 @@ pub(super) fn write_doubles(measure: &MeasureRun, runs: &[Range<usize>], out: &m
     for run in runs {
         match &measure.numbers {
             Numbers::None => out.resize(out.len() + run.len(), 0.0),
-            Numbers::Decimals(values) => write_mantissas(&values[run.clone()], measure.scale, out),
+            Numbers::Decimals(values) => {
+                write_mantissas(values[run.clone()].iter().copied(), measure.scale, out);
+            }
             Numbers::Doubles(values) => out.extend_from_slice(&values[run.clone()]),
         }
     }
@@ -29,17 +31,27 @@ pub(super) fn write_doubles(measure: &MeasureRun, runs: &[Range<usize>], out: &m
 /// are exact doubles: nearly always.
 #[inline]
 pub(crate) fn exact_divisor(mantissas: &[i64], scale: u8) -> Option<f64> {
-    let bits = mantissas.iter().fold(0, |bits, mantissa| bits | mantissa.unsigned_abs());
+    exact_divisor_of(mantissas.iter().copied(), scale)
+}
+
+#[inline]
+fn exact_divisor_of(mantissas: impl Iterator<Item = i64>, scale: u8) -> Option<f64> {
+    let bits = mantissas.fold(0, |bits, mantissa| bits | mantissa.unsigned_abs());
     POWERS.get(usize::from(scale)).copied().filter(|_| bits <= EXACT_INTEGERS)
 }
 
-fn write_mantissas(mantissas: &[i64], scale: u8, out: &mut Vec<f64>) {
-    if let Some(divisor) = exact_divisor(mantissas, scale) {
+/// Appends mantissas as doubles.
+#[inline]
+pub(crate) fn write_mantissas(
+    mantissas: impl ExactSizeIterator<Item = i64> + Clone,
+    scale: u8,
+    out: &mut Vec<f64>,
+) {
+    if let Some(divisor) = exact_divisor_of(mantissas.clone(), scale) {
         #[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost")]
-        out.extend(mantissas.iter().map(|m| *m as f64 / divisor));
+        out.extend(mantissas.map(|m| m as f64 / divisor));
     } else {
-        let double = |m: &i64| Decimal { mantissa: i128::from(*m), scale }.to_f64();
-        out.extend(mantissas.iter().map(double));
+        out.extend(mantissas.map(|m| Decimal { mantissa: i128::from(m), scale }.to_f64()));
     }
 }
 
@@ -53,7 +65,7 @@ mod tests {
         for scale in [0, 1, 7, 22, 23, 30] {
             for take in 1..=values.len() {
                 let mut found = Vec::new();
-                write_mantissas(&values[..take], scale, &mut found);
+                write_mantissas(values[..take].iter().copied(), scale, &mut found);
                 for (value, mantissa) in found.iter().zip(&values) {
                     let exact = Decimal { mantissa: i128::from(*mantissa), scale };
                     let expected: f64 = exact.to_string().parse().expect("a number");

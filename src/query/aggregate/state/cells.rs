@@ -45,6 +45,15 @@ pub(crate) struct InputCells {
     pub(crate) has_only_specials: bool,
 }
 
+/// The observations of an input, by cell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts<'a> {
+    /// All of them.
+    pub(crate) rows: &'a [u64],
+    /// Those without a number; empty where only observations are counted.
+    lacking: &'a [u64],
+}
+
 /// A cell without numbers has its smallest above its largest.
 const NO_EXTREMES: (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
 /// Bytes that a row takes besides its cells, about.
@@ -161,16 +170,10 @@ impl Cells {
         self.capacity() * self.bytes_per_cell() + self.layout.row_count() * ROW_BYTES + inputs
     }
 
-    /// The observations of an input in a cell, counted over all groups.
-    pub(crate) fn rows_of(&self, input: usize, place: usize) -> u64 {
-        let rows = &self.inputs[input].rows;
-        rows.get(place).copied().unwrap_or_else(|| self.rows[place])
-    }
-
-    /// The numbers of an input in a cell, counted over all groups.
-    pub(crate) fn numbers_of(&self, input: usize, place: usize) -> u64 {
-        let lacking = self.inputs[input].lacking.get(place);
-        self.rows_of(input, place) - lacking.copied().unwrap_or(0)
+    /// What is counted of an input.
+    pub(crate) fn counts(&self, input: usize) -> Counts<'_> {
+        let InputCells { rows, lacking, .. } = &self.inputs[input];
+        Counts { rows: if rows.is_empty() { &self.rows } else { rows }, lacking }
     }
 
     /// Adds the state of another, whose rows go to those of ours with these numbers; and its cells to
@@ -187,6 +190,14 @@ impl Cells {
             ours.merge(theirs, &to)?;
         }
         Ok(())
+    }
+}
+
+impl Counts<'_> {
+    /// The observations of a cell that have a number.
+    #[inline]
+    pub(crate) fn numbers(&self, place: usize) -> u64 {
+        self.rows[place] - self.lacking.get(place).copied().unwrap_or(0)
     }
 }
 

@@ -132,17 +132,17 @@ fn low_half(integer: u128) -> u32 {
 
 /// The nearest double to `sum / count`.
 pub(crate) fn mean(sum: Decimal, count: u64) -> f64 {
-    const EXACT_INTEGERS: u128 = 1 << 53;
+    const EXACT_INTEGERS: u64 = 1 << 53;
     if count == 0 {
         return f64::NAN;
     }
-    let power = 10_u128.checked_pow(u32::from(sum.scale));
-    let divisor = power.and_then(|power| power.checked_mul(u128::from(count)));
-    if let Some(divisor) = divisor.filter(|divisor| *divisor <= EXACT_INTEGERS)
-        && sum.mantissa.unsigned_abs() <= EXACT_INTEGERS
+    let power = 10_u64.checked_pow(u32::from(sum.scale));
+    let divisor = power.and_then(|power| power.checked_mul(count));
+    if let (Ok(mantissa), Some(divisor)) = (i64::try_from(sum.mantissa), divisor)
+        && mantissa.unsigned_abs().max(divisor) <= EXACT_INTEGERS
     {
         #[expect(clippy::cast_precision_loss, reason = "up to 2^53 nothing is lost")]
-        return sum.mantissa as f64 / divisor as f64;
+        return mantissa as f64 / divisor as f64;
     }
     quotient(sum, count)
 }

@@ -166,6 +166,13 @@ impl Sums {
         Ok(())
     }
 
+    /// The sums of all cells, by their places, and the scale of those of a row, where all of them are
+    /// of decimals and fit 64 bits: nearly always.
+    pub(crate) fn narrow(&self, row: usize) -> Option<(&[i64], u8)> {
+        let is_narrow = self.wide.is_empty() && self.doubles.is_empty();
+        is_narrow.then(|| (self.narrow.as_slice(), self.scales[row]))
+    }
+
     /// The sum of the decimals of a cell of a row, by its place, and that of its doubles.
     pub(crate) fn sum(&self, row: usize, place: usize) -> Result<(Decimal, Option<&ExactSum>)> {
         let scale = self.scales[row];
