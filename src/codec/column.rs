@@ -284,6 +284,26 @@ impl<'a> Column<'a> {
         self.decode_map(out, |value| u32::try_from(value.cast_unsigned()).unwrap_or(u32::MAX))
     }
 
+    /// Sets the places of `out` with these indices to the values there, as `map` gives them: for who
+    /// wants few of a column.
+    ///
+    /// # Errors
+    ///
+    /// [`Malformed`] if there is no such value.
+    pub fn pick_into<T>(
+        &self,
+        indices: &[usize],
+        map: impl Fn(i64) -> T,
+        out: &mut [T],
+    ) -> Result<(), Malformed> {
+        for index in indices {
+            let value = self.get_i64(*index).zip(out.get_mut(*index));
+            let (value, place) = value.ok_or(Malformed::new(0, "a column ends too early"))?;
+            *place = map(value);
+        }
+        Ok(())
+    }
+
     fn decode_map<T: Copy + Default>(
         &self,
         out: &mut Vec<T>,
@@ -373,6 +393,13 @@ mod tests {
         assert_eq!(&out[1..], expected);
         let mut unsigned = Vec::new();
         column.decode_into(&mut unsigned).expect("own bytes");
+        let mut picked = vec![0; expected.len()];
+        let indices: Vec<usize> = (0..expected.len()).step_by(3).collect();
+        column.pick_into(&indices, |value| value, &mut picked).expect("own bytes");
+        for (index, value) in picked.into_iter().enumerate() {
+            assert_eq!(value, if index % 3 == 0 { expected[index] } else { 0 });
+        }
+        assert!(column.pick_into(&[expected.len()], |value| value, &mut [0; 300]).is_err());
         for (i, &value) in expected.iter().enumerate() {
             assert_eq!(column.get_i64(i), Some(value), "index {i}");
             assert_eq!(column.get(i), Some(unsigned[i]));

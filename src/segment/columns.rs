@@ -4,7 +4,8 @@ use crate::codec::column::Column;
 use crate::codec::{Malformed, Reader};
 use crate::limits::BLOCK_CHUNKS_MAX;
 
-/// The headers of all chunks, column by column.
+/// The headers of all chunks, column by column; of what does not tell where numbers stand, 0 for chunks
+/// that are not looked at.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
     pub(super) kinds: Vec<u8>,
@@ -17,8 +18,13 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Takes the columns of so many chunks from `input`.
-    pub(super) fn read(&mut self, input: &mut Reader<'_>, chunks: usize) -> Result<(), Malformed> {
+    /// Takes the columns of so many chunks from `input`, of which all or only some are looked at.
+    pub(super) fn read(
+        &mut self,
+        input: &mut Reader<'_>,
+        chunks: usize,
+        only: Option<&[usize]>,
+    ) -> Result<(), Malformed> {
         let mut column = || {
             let column = Column::read(input, BLOCK_CHUNKS_MAX)?;
             let fits = column.len() == chunks;
@@ -28,16 +34,27 @@ impl Columns {
             out.clear();
             column.decode_u8_into(out)
         };
-        let signed = |column: Column<'_>, out: &mut Vec<i64>| {
+        let small_of = |column: Column<'_>, out: &mut Vec<u8>| match only {
+            None => small(column, out),
+            Some(only) => {
+                out.clear();
+                out.resize(chunks, 0);
+                let narrow = |value: i64| u8::try_from(value.cast_unsigned()).unwrap_or(u8::MAX);
+                column.pick_into(only, narrow, out)
+            }
+        };
+        let signed_of = |column: Column<'_>, out: &mut Vec<i64>| {
             out.clear();
-            column.decode_i64_into(out)
+            let Some(only) = only else { return column.decode_i64_into(out) };
+            out.resize(chunks, 0);
+            column.pick_into(only, |value| value, out)
         };
         small(column()?, &mut self.kinds)?;
         small(column()?, &mut self.compact)?;
         small(column()?, &mut self.widths)?;
-        signed(column()?, &mut self.bases)?;
-        signed(column()?, &mut self.biases)?;
-        small(column()?, &mut self.scales)?;
-        small(column()?, &mut self.writings)
+        signed_of(column()?, &mut self.bases)?;
+        signed_of(column()?, &mut self.biases)?;
+        small_of(column()?, &mut self.scales)?;
+        small_of(column()?, &mut self.writings)
     }
 }

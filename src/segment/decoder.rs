@@ -1,5 +1,6 @@
 //! Decodes the chunks of a block: all, or those that are wanted, and nothing else of it.
 
+use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ use crate::segment::numbers::{ChunkNumbers, MeasureDecoder};
 use crate::segment::positions::{Place, Positions};
 use crate::segment::reader::LoadedBlock;
 
+/// So many times more chunks has a block of which only those that are wanted are looked at.
+const FEW_OF: usize = 4;
+
 /// A block that is being decoded. Its lists are used again for the next block, so that one decoder
 /// for many blocks soon allocates nothing.
 #[derive(Debug, Default)]
@@ -26,6 +30,8 @@ pub struct BlockDecoder {
     periods: Vec<Range<usize>>,
     measures: Vec<Section<MeasureDecoder>>,
     attributes: Vec<Section<AttributeDecoder>>,
+    /// The chunks that are looked at, where they are few; else empty.
+    few: Vec<usize>,
 }
 
 /// The part of a block that is about one component.
@@ -49,11 +55,31 @@ impl BlockDecoder {
         &mut self.spans
     }
 
-    /// Parses a block. The spans of its chunks were set before.
+    /// Parses a block, for who asks of these chunks alone. The spans of all were set before.
     pub(crate) fn open(
         &mut self,
         block: Arc<LoadedBlock>,
         wanted: &Wanted,
+        chunks: impl Iterator<Item = usize> + Clone,
+    ) -> Result<(), Malformed> {
+        let mut few = mem::take(&mut self.few);
+        few.clear();
+        if chunks.clone().count().saturating_mul(FEW_OF) < self.spans.len() {
+            few.extend(chunks);
+        }
+        let only = Some(few.as_slice()).filter(|few| !few.is_empty());
+        let parsed = self.parse(block.bytes(), wanted, only);
+        self.few = few;
+        parsed?;
+        self.block = Some(block);
+        Ok(())
+    }
+
+    fn parse(
+        &mut self,
+        block: &[u8],
+        wanted: &Wanted,
+        only: Option<&[usize]>,
     ) -> Result<(), Malformed> {
         self.places.resize(self.spans.len(), Place::default());
         let mut from = 0_u32;
@@ -63,8 +89,8 @@ impl BlockDecoder {
             *place = Place { from, slots, absent };
             from += slots;
         }
-        let mut input = Reader::new(block.bytes());
-        self.absent.read_absent(&mut input, &self.places)?;
+        let mut input = Reader::new(block);
+        self.absent.read_absent(&mut input, &self.places, only)?;
         self.parse_periods(&mut input)?;
         self.measures.resize_with(wanted.measures.len(), Section::default);
         for (section, is_wanted) in self.measures.iter_mut().zip(&wanted.measures) {
@@ -72,7 +98,7 @@ impl BlockDecoder {
             let bytes = input.prefixed()?;
             if *is_wanted {
                 let at = input.at() - bytes.len();
-                let parsed = section.decoder.parse(Reader::new(bytes), at, &self.places);
+                let parsed = section.decoder.parse(Reader::new(bytes), at, (&self.places, only));
                 parsed.map_err(|error| error.offset_by(at))?;
             }
         }
@@ -82,13 +108,11 @@ impl BlockDecoder {
             let bytes = input.prefixed()?;
             if *is_wanted {
                 let at = input.at() - bytes.len();
-                let parsed = section.decoder.parse(Reader::new(bytes), &self.places);
+                let parsed = section.decoder.parse(Reader::new(bytes), &self.places, only);
                 parsed.map_err(|error| error.offset_by(at))?;
             }
         }
-        input.finish()?;
-        self.block = Some(block);
-        Ok(())
+        input.finish()
     }
 
     fn parse_periods(&mut self, input: &mut Reader<'_>) -> Result<(), Malformed> {
@@ -286,14 +310,26 @@ impl BlockDecoder {
 }
 
 impl AttributeDecoder {
-    fn parse(&mut self, mut input: Reader<'_>, places: &[Place]) -> Result<(), Malformed> {
+    /// Parses what a block says of an attribute of all of its chunks, or of some.
+    fn parse(
+        &mut self,
+        mut input: Reader<'_>,
+        places: &[Place],
+        only: Option<&[usize]>,
+    ) -> Result<(), Malformed> {
         let defaults = Column::read(&mut input, BLOCK_CHUNKS_MAX)?;
         if defaults.len() != places.len() {
             return Err(input.malformed("a column of another length"));
         }
         self.defaults.clear();
-        defaults.decode_u32_into(&mut self.defaults)?;
-        self.slots.read(&mut input, places)?;
+        if let Some(only) = only {
+            let narrow = |value: i64| u32::try_from(value.cast_unsigned()).unwrap_or(u32::MAX);
+            self.defaults.resize(places.len(), 0);
+            defaults.pick_into(only, narrow, &mut self.defaults)?;
+        } else {
+            defaults.decode_u32_into(&mut self.defaults)?;
+        }
+        self.slots.read(&mut input, places, only)?;
         let numbers = Column::read(&mut input, self.slots.all().len())?;
         if numbers.len() != self.slots.all().len() {
             return Err(input.malformed("attribute values of another number than positions"));

@@ -67,18 +67,21 @@ pub enum ChunkNumbers<'a> {
 
 impl MeasureDecoder {
     /// Parses what [`crate::segment::measure::MeasureBuilder::finish`] wrote for the chunks at
-    /// `places`: `input` is all of it, and begins at byte `at` of the block.
+    /// `places`: `input` is all of it, and begins at byte `at` of the block. All of the chunks or only
+    /// some are looked at.
     pub(crate) fn parse(
         &mut self,
         mut input: Reader<'_>,
         at: usize,
-        places: &[Place],
+        (places, only): (&[Place], Option<&[usize]>),
     ) -> Result<(), Malformed> {
         let input = &mut input;
         self.places.clear();
-        self.columns.read(input, places.len())?;
-        self.missing.read(input, places)?;
-        self.text_slots.read(input, places)?;
+        self.columns.read(input, places.len(), only)?;
+        // Where doubles stand is known from the lists of all chunks before.
+        let only = only.filter(|_| !self.columns.kinds.contains(&KIND_DOUBLES));
+        self.missing.read(input, places, only)?;
+        self.text_slots.read(input, places, only)?;
         self.texts.clear();
         for _ in self.text_slots.all() {
             let text = input.prefixed()?;
@@ -88,7 +91,7 @@ impl MeasureDecoder {
             let end = at + input.at();
             self.texts.push(end - text.len()..end);
         }
-        self.rescaled_slots.read(input, places)?;
+        self.rescaled_slots.read(input, places, only)?;
         self.rescaled.clear();
         self.rescaled.extend_from_slice(input.bytes(self.rescaled_slots.all().len())?);
         let slots = places.last().map_or(0, |place| place.end() as usize);

@@ -39,16 +39,19 @@ impl Place {
 #[derive(Debug, Default)]
 pub(crate) struct Positions {
     slots: Vec<u32>,
-    /// For each chunk, how many of the slots come before its end; empty where there are none.
+    /// For each chunk that is looked at, and the one before it, how many of the slots come before its
+    /// end; empty where there are none.
     ends: Vec<u32>,
 }
 
 impl Positions {
-    /// Takes the list of a block whose chunks have these places from `input`.
+    /// Takes the list of a block whose chunks have these places from `input`; all of the chunks or only
+    /// some are looked at.
     pub(crate) fn read(
         &mut self,
         input: &mut Reader<'_>,
         places: &[Place],
+        only: Option<&[usize]>,
     ) -> Result<(), Malformed> {
         let slots = places.last().map_or(0, |place| place.end() as usize);
         Exceptions::read_into(input, slots, &mut self.slots)?;
@@ -57,6 +60,10 @@ impl Positions {
             return Ok(());
         }
         self.ends.resize(places.len(), 0);
+        if let Some(only) = only {
+            self.find_slots(places, only);
+            return Ok(());
+        }
         if self.slots.len() * FEW < places.len() {
             self.find_chunks(places);
             return Ok(());
@@ -85,11 +92,29 @@ impl Positions {
         }
     }
 
+    /// Finds the slots of these chunks.
+    fn find_slots(&mut self, places: &[Place], only: &[usize]) {
+        for chunk in only {
+            let place = places.get(*chunk).copied().unwrap_or_default();
+            let below = |end: u32| {
+                u32::try_from(self.slots.partition_point(|slot| *slot < end)).unwrap_or(u32::MAX)
+            };
+            let (start, end) = (below(place.from), below(place.end()));
+            if let Some(known) = chunk.checked_sub(1).and_then(|one| self.ends.get_mut(one)) {
+                *known = start;
+            }
+            if let Some(known) = self.ends.get_mut(*chunk) {
+                *known = end;
+            }
+        }
+    }
+
     /// Takes the list of the slots without an observation, of which each place says how many it has.
     pub(crate) fn read_absent(
         &mut self,
         input: &mut Reader<'_>,
         places: &[Place],
+        only: Option<&[usize]>,
     ) -> Result<(), Malformed> {
         let slots = places.last().map_or(0, |place| place.end() as usize);
         Exceptions::read_into(input, slots, &mut self.slots)?;
@@ -98,6 +123,12 @@ impl Positions {
         let mut is_right = true;
         if self.slots.is_empty() {
             before = places.iter().map(|place| place.absent).sum();
+        } else if let Some(only) = only {
+            before = places.iter().map(|place| place.absent).sum();
+            self.ends.resize(places.len(), 0);
+            self.find_slots(places, only);
+            let absent = |chunk: usize| places.get(chunk).map_or(0, |place| place.absent as usize);
+            is_right = only.iter().all(|chunk| self.range(*chunk).len() == absent(*chunk));
         } else {
             self.ends.resize(places.len(), 0);
             for (end, place) in self.ends.iter_mut().zip(places) {
@@ -165,8 +196,13 @@ mod tests {
         for slots in [&[][..], &[0, 2, 3, 7, 12], &[8], &[1, 9, 10, 11, 12]] {
             let mut bytes = Vec::new();
             encode_exceptions(slots, 13, &mut bytes);
-            positions.read(&mut Reader::new(&bytes), &places).expect("a list");
+            positions.read(&mut Reader::new(&bytes), &places, None).expect("a list");
             assert_eq!(positions.all(), slots);
+            for only in [&[0][..], &[3], &[1, 2], &[0, 3]] {
+                let mut few = Positions::default();
+                few.read(&mut Reader::new(&bytes), &places, Some(only)).expect("a list");
+                assert!(only.iter().all(|chunk| few.of(*chunk) == positions.of(*chunk)));
+            }
             for (chunk, place) in places.iter().enumerate() {
                 let within = |slot: &&u32| (place.from..place.end()).contains(slot);
                 let expected: Vec<u32> = slots.iter().filter(within).copied().collect();
@@ -185,11 +221,16 @@ mod tests {
                 places
             };
             let mut absent = Positions::default();
-            absent.read_absent(&mut Reader::new(&bytes), &counted(&positions, 9)).expect("a list");
+            let places = counted(&positions, 9);
+            absent.read_absent(&mut Reader::new(&bytes), &places, Some(&[2])).expect("a list");
+            assert_eq!(absent.of(2), positions.of(2));
+            absent.read_absent(&mut Reader::new(&bytes), &places, None).expect("a list");
             assert_eq!((&absent.slots, &absent.ends), (&positions.slots, &positions.ends));
             if !slots.is_empty() && slots != [8] {
                 let wrong = counted(&positions, 0);
-                assert!(absent.read_absent(&mut Reader::new(&bytes), &wrong).is_err());
+                for only in [None, Some(&[0][..])] {
+                    assert!(absent.read_absent(&mut Reader::new(&bytes), &wrong, only).is_err());
+                }
             }
         }
     }
@@ -202,7 +243,7 @@ mod tests {
         for slots in [&[0][..], &[149], &[2, 3], &[7, 8, 9, 60, 61, 62, 63, 149], &[80, 81, 148]] {
             let mut bytes = Vec::new();
             encode_exceptions(slots, 150, &mut bytes);
-            positions.read(&mut Reader::new(&bytes), &places).expect("a list");
+            positions.read(&mut Reader::new(&bytes), &places, None).expect("a list");
             for (chunk, place) in places.iter().enumerate() {
                 let within = |slot: &&u32| (place.from..place.end()).contains(slot);
                 let expected: Vec<u32> = slots.iter().filter(within).copied().collect();

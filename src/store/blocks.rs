@@ -222,7 +222,9 @@ impl BlockCursor {
         let loaded =
             self.reader.read(&self.cube.parts()[part], &self.series.0[part], (part, block))?;
         self.step.first = loaded.chunks().start;
-        segment.open_block(loaded, &self.wanted[part], &mut self.decoder)?;
+        let first = self.step.first;
+        let indexes = self.step.chunks.iter().map(|(chunk, _)| (chunk - first) as usize);
+        segment.open_block(loaded, &self.wanted[part], indexes, &mut self.decoder)?;
         Ok(true)
     }
 
@@ -387,6 +389,13 @@ impl<'a> Block<'a> {
         self.cursor.step.chunks.iter().map(|(_, series)| *series)
     }
 
+    /// From the first to the last position of a chunk that is wanted; absent ones among them.
+    #[inline]
+    pub fn hull(&self, chunk: &BlockChunk) -> Range<usize> {
+        let span = chunk.span;
+        self.cursor.periods.hull(span.form, span.first, usize::from(span.slots))
+    }
+
     /// Sets `out` to the positions of a chunk that are wanted, ascending and disjoint; absent ones
     /// among them.
     pub fn positions_into(&self, chunk: &BlockChunk, out: &mut Vec<Range<usize>>) {
@@ -520,7 +529,8 @@ mod tests {
         let codes = SeriesFilter::Codes { dimension: 1, codes: (0..400).step_by(3).collect() };
         let years = vec![(PeriodForm::Year, vec![1985..1990, 2000..2010])];
         let mut requests = Vec::new();
-        for filter in [SeriesFilter::All, codes, SeriesFilter::Or(Vec::new())] {
+        let few = SeriesFilter::Codes { dimension: 1, codes: (3..400).step_by(31).collect() };
+        for filter in [SeriesFilter::All, codes, few, SeriesFilter::Or(Vec::new())] {
             for periods in [PeriodFilter::All, PeriodFilter::Slots(years.clone())] {
                 requests.push(ScanRequest {
                     series: cube.select(&filter).expect("selected"),

@@ -217,7 +217,9 @@ impl KeyOrder {
             let segment = self.cube.parts()[part].segment();
             let block = segment.read_block(block)?;
             let first = block.chunks().start;
-            segment.open_block(block, &self.wanted[part], &mut self.decoder)?;
+            let indexes =
+                same.iter().map(|(_, _, index)| (batch.chunks[*index].1 - first) as usize);
+            segment.open_block(block, &self.wanted[part], indexes, &mut self.decoder)?;
             for (_, _, index) in same {
                 let (_, number, series) = batch.chunks[*index];
                 let mut chunk = self.spare.pop().unwrap_or_else(Chunk::empty);

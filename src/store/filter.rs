@@ -104,6 +104,16 @@ impl PeriodFilter {
         hull
     }
 
+    /// Whether of each regular form at most one slot is wanted.
+    pub fn is_of_one_slot(&self) -> bool {
+        let slots =
+            |ranges: &[Range<i32>]| ranges.iter().map(ExactSizeIterator::len).sum::<usize>();
+        match self {
+            Self::All => false,
+            Self::Slots(forms) => forms.iter().all(|(_, ranges)| slots(ranges) <= 1),
+        }
+    }
+
     /// The ranges of slots of a form that are wanted; absent where all are.
     fn ranges(&self, form: PeriodForm) -> Option<&[Range<i32>]> {
         match self {
@@ -253,6 +263,9 @@ mod tests {
             let hull = expected.first().map_or(0, |range| range.start)..end;
             assert_eq!(filter.hull(form, first, slots), hull);
         };
+        assert!(!filter.is_of_one_slot() && !PeriodFilter::All.is_of_one_slot());
+        let one = vec![(PeriodForm::Year, vec![1990..1991]), (PeriodForm::Month, vec![7..8])];
+        assert!(PeriodFilter::Slots(one).is_of_one_slot());
         check(PeriodForm::Year, 2000, 10, &[0..1, 5..6]);
         check(PeriodForm::Year, 1980, 15, &[10..15]);
         check(PeriodForm::Year, 1992, 9, &[0..9]);

@@ -196,7 +196,8 @@ impl Segment {
         Ok(())
     }
 
-    /// Parses a block into `decoder`, as much of it as is wanted.
+    /// Parses a block into `decoder`, as much of it as is wanted of the chunks with these numbers in the
+    /// block. Of others nothing may be asked.
     ///
     /// # Errors
     ///
@@ -205,10 +206,11 @@ impl Segment {
         &self,
         block: Arc<LoadedBlock>,
         wanted: &Wanted,
+        chunks: impl Iterator<Item = usize> + Clone,
         decoder: &mut BlockDecoder,
     ) -> Result<()> {
         self.spans_into(block.chunks(), decoder.spans_mut())?;
-        decoder.open(block, wanted).map_err(|error| self.malformed_block(error))
+        decoder.open(block, wanted, chunks).map_err(|error| self.malformed_block(error))
     }
 
     /// Decodes a chunk of the block that `decoder` has, by its number in the block, in the memory
@@ -286,9 +288,11 @@ impl Segment {
         mut each: impl FnMut(u32, Chunk) -> Result<()>,
     ) -> Result<()> {
         let mut decoder = BlockDecoder::default();
-        self.open_block(Arc::clone(block), wanted, &mut decoder)?;
+        let first = block.chunks.start;
+        let place = |number: &u32| number.checked_sub(first).unwrap_or(u32::MAX) as usize;
+        self.open_block(Arc::clone(block), wanted, chunks.iter().map(place), &mut decoder)?;
         for number in chunks {
-            let index = number.checked_sub(block.chunks.start).unwrap_or(u32::MAX) as usize;
+            let index = place(number);
             let mut chunk = Chunk::empty();
             self.decode_chunk(&decoder, index, &mut chunk)?;
             each(*number, chunk)?;

@@ -10,6 +10,7 @@ pub(crate) mod plain;
 pub(crate) mod positions;
 pub(crate) mod reading;
 pub(crate) mod rows;
+pub(crate) mod singles;
 pub(crate) mod spans;
 pub(crate) mod summary;
 pub(crate) mod tallies;

@@ -144,7 +144,8 @@ impl<'a> Work<'a> {
     pub(crate) fn run(&mut self, series: &Selections, reserve: Reserve<'_>) -> Result<()> {
         let filter = self.spec.filter.map(|filter| &self.spec.conditions[filter].formula);
         let reads_all = !self.spec.reads_stored();
-        if reads_all && !filter.is_some_and(Formula::prunes) {
+        let reads_all = reads_all && !filter.is_some_and(Formula::prunes);
+        if reads_all || self.takes_singles() {
             return self.run_chunks(series, Reading::All, reserve);
         }
         if self.decides_on_the_way() {
@@ -338,6 +339,9 @@ impl<'a> Work<'a> {
             attributes: self.spec.attributes(),
             order: ScanOrder::Stored,
         };
+        if self.takes_singles() {
+            return self.run_singles(request, reserve);
+        }
         if self.is_plain {
             return self.run_blocks(request, reading, reserve);
         }
