@@ -111,13 +111,24 @@ fn run(seed: u64, cases: u64, tally: &Mutex<Tally>) {
 }
 
 /// Statements that were answered wrongly once, with the cubes where they were.
-const ONCE_WRONG: [(u64, &str); 4] = [
+const ONCE_WRONG: [(u64, &str); 6] = [
     // A series whose only number has more than 64 bits.
     (
         728,
         "SELECT partner, reporter, product, flow, time_period, avg(obs_value) OVER (PARTITION BY \
          flow, reporter, product, partner ORDER BY time_period ROWS BETWEEN CURRENT ROW AND \
          UNBOUNDED FOLLOWING) AS mean FROM gen.very_short",
+    ),
+    // Dimensions with one code, and filters that leave nothing.
+    (
+        600_678,
+        "SELECT count(DISTINCT freq), count(DISTINCT currency_denom) FROM gen.daily WHERE \
+         obs_value = 0",
+    ),
+    (
+        600_678,
+        "SELECT count(DISTINCT obs_value), count(DISTINCT obs_status) FROM gen.daily WHERE \
+         obs_value = 0.00012 AND obs_status = 'ZZ'",
     ),
     // A dataflow without data.
     (20_899, "SELECT birth, max(sex) AS a, sum(obs_value) AS b FROM gen.no_time GROUP BY birth"),
